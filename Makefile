@@ -1,0 +1,46 @@
+# `make demo` and `make test` are all a new user needs; each sets everything up first.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+
+# Compiled wheels, converted base weights and the base model's answers are kept outside the checkout,
+# so that a second clone does not make them again.
+XDG_CACHE_HOME ?= $(HOME)/.cache
+export QC_LORA_CACHE ?= $(XDG_CACHE_HOME)/qc-lora
+
+.PHONY: help setup demo demo-fresh test lint check bench eval clean
+
+help:
+	@echo "make demo        set up, then run the whole loop once and print where the report is"
+	@echo "make test        set up, then lint, type-check and run the tests"
+	@echo "make demo-fresh  the demo from scratch: removes .qc-lora first"
+	@echo "make bench       measure, print tables, write bench/results/*.json"
+	@echo "make eval        score the newest model on the smoke suite"
+	@echo "make clean       remove .venv and build files; .qc-lora and the cache stay"
+
+setup:
+	@$(PYTHON) deploy/bootstrap.py --venv $(VENV)
+
+demo: setup
+	@$(BIN)/qc-lora demo
+
+demo-fresh: setup
+	@$(BIN)/qc-lora demo --fresh
+
+test: setup lint
+	@$(BIN)/python -m pytest
+
+lint: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+bench: setup
+	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python $$file || failed=1; done; exit $${failed:-0}
+
+eval: setup
+	@$(BIN)/qc-lora eval
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,9 @@
+"""Cheap checks of strategy code, before anything runs: parse, compile, identity."""
+
+from __future__ import annotations
+
+from qc_builder_lora.backtest.check.compiling import check_version, compiles
+from qc_builder_lora.backtest.check.parsing import parses, strategy_hash
+from qc_builder_lora.backtest.check.result import CheckResult
+
+__all__ = ["CheckResult", "check_version", "compiles", "parses", "strategy_hash"]

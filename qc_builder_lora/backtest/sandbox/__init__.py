@@ -1,0 +1,1 @@
+"""The walls around code that a language model wrote."""

@@ -1,0 +1,263 @@
+"""Answers a strategy's requests, one function a kind; what it may not have is refused here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qc_builder_lora.backtest.simulator.account import LEVERAGE, Holding, describe_model
+from qc_builder_lora.backtest.simulator.calendar import DAY, zone
+from qc_builder_lora.backtest.simulator.channel import Channel, Forged, Output
+from qc_builder_lora.backtest.simulator.engine import Engine, Subscription
+from qc_builder_lora.backtest.simulator.feed import NoData
+from qc_builder_lora.backtest.simulator.orders import Kind
+from qc_builder_lora.backtest.simulator.past import MOST_BARS, days_wanted, rows
+from qc_builder_lora.backtest.simulator.schema import check
+from qc_builder_lora.backtest.simulator.shelf import Shelf
+from qc_builder_lora.backtest.surface.wire import pack
+
+_RAW, _ADJUSTED = 0, 1
+"""LEAN's DataNormalizationMode."""
+_MOST_SECURITIES = 500
+_MOST_LOG_LINES = 20_000
+
+
+class Failed(Exception):
+    """The strategy has failed, by its own account."""
+
+    def __init__(self, phase: str, reason: str) -> None:
+        super().__init__(reason)
+        self.phase = phase
+
+
+class NotModelled(Exception):
+    """The strategy uses what the simulator does not model."""
+
+    def __init__(self, phase: str, reason: str) -> None:
+        super().__init__(reason)
+        self.phase = phase
+
+
+class Desk:
+    """Serves one strategy while it has the word."""
+
+    def __init__(
+        self, engine: Engine, channel: Channel, output: Output, shelf: Shelf, memory_mb: int
+    ) -> None:
+        self.engine = engine
+        self.channel = channel
+        self.output = output
+        self.shelf = shelf
+        self.schedules: dict[int, tuple[list[Any], list[Any]]] = {}
+        self.fresh: list[int] = []
+        """Schedules that the clock has not taken up yet."""
+        self.logs: list[str] = []
+        self.statistics: dict[str, str] = {}
+        self.phase = "load"
+        self._memory_mb = memory_mb
+
+    def converse(self, frame: bytes) -> None:
+        """Send a frame and serve requests until the strategy is done with it."""
+        self.channel.send(frame)
+        self.serve_until("done")
+
+    def tell(self, message: list[Any]) -> None:
+        """Send a message and serve requests until the strategy is done with it."""
+        self.converse(pack(message))
+
+    def serve_until(self, last: str) -> list[Any]:
+        """Serve requests up to a message of that kind."""
+        while True:
+            message = self.channel.receive()
+            kind = message[0]
+            if kind == last == "done" and len(message) == 1:
+                return message
+            check(message)
+            if kind == last:
+                return message
+            serve = getattr(self, f"_on_{kind}", None)
+            if serve is None:
+                raise Forged(f"an untimely message {kind!r}")
+            serve(*message[1:])
+
+    def _answer(self, value: Any) -> None:
+        self.channel.send(pack(["ok", value]))
+
+    def _refuse(self, reason: str) -> None:
+        self.channel.send(pack(["no", reason]))
+
+    # How a strategy ends early.
+
+    def _on_failed(self, phase: str, kind: str, text: str, line: int | None, source: str) -> None:
+        if kind == "MemoryError":
+            text = (text + f" (more than the {self._memory_mb} MB allowed)").strip()
+        reason = f"{kind}: {text}" if text else kind
+        if line is not None:
+            reason += f" (line {line}: {source})" if source else f" (line {line})"
+        raise Failed(self.phase, reason)
+
+    def _on_unknown(self, phase: str, api: str, detail: str) -> None:
+        raise NotModelled(self.phase, f"{api} ({detail})" if detail else api)
+
+    def _on_quit(self, message: str) -> None:
+        self.engine.quitting = True
+        self._on_log("debug", f"Quit: {message}" if message else "Quit")
+
+    def _on_phase(self, phase: str) -> None:
+        if phase == "initialize" and self.phase == "load":
+            self.phase = phase
+
+    # Words and pictures.
+
+    def _on_log(self, level: str, text: str) -> None:
+        if len(self.logs) >= _MOST_LOG_LINES or not self.output.spend(len(text) + 20):
+            self.output.truncated = True
+            return
+        now = self.engine.now
+        moment = f"{_stamp(now.local)} " if self.engine.initialized else ""
+        self.logs.append(f"{moment}{'Error: ' if level == 'error' else ''}{text}")
+
+    def _on_plot(self, chart: str, series: str, value: float) -> None:
+        """Taken; charts are not part of a result yet."""
+
+    def _on_statistic(self, name: str, value: str) -> None:
+        if len(self.statistics) < 1000:
+            self.statistics[name] = value
+
+    # What initialize chooses.
+
+    def _on_set(self, key: str, value: Any) -> None:
+        plan = self.engine.plan
+        if key == "cash":
+            self.engine.account.cash = float(value)
+        elif key == "benchmark":
+            plan.benchmark = str(value)
+        elif key in ("start", "end", "warm_up_bars", "warm_up_seconds", "trading_days",
+                     "max_orders"):  # fmt: skip
+            setattr(plan, key, int(value))
+        else:
+            raise Forged(f"a setting {key!r}")
+
+    def _on_zone(self, name: str) -> None:
+        try:
+            self.engine.zone = zone(name)
+        except LookupError as error:
+            return self._refuse(str(error))
+        return self._answer(None)
+
+    def _on_equity(self, ticker: str, mode: int, leverage: float, fill_forward: bool) -> None:
+        engine = self.engine
+        if mode not in (_RAW, _ADJUSTED):
+            raise Forged("a data normalization mode")
+        if len(engine.subscriptions) >= _MOST_SECURITIES:
+            raise NoData(f"more than {_MOST_SECURITIES} securities")
+        series = self.shelf.series(ticker, mode == _RAW)
+        holding = Holding(ticker, leverage if leverage >= 1 else LEVERAGE)
+        item = Subscription(ticker, series, mode == _RAW, fill_forward, holding)
+        index = engine.subscribe(item)
+        if engine.initialized:
+            plan = engine.plan
+            series.cover(engine.now.exchange // DAY, plan.end or 0, engine.hours)
+            item.next_row = series.row_at(engine.now.exchange // DAY - 1) + 1
+        self._answer([index, holding.leverage])
+
+    def _item(self, index: int) -> Subscription:
+        if not 0 <= index < len(self.engine.subscriptions):
+            raise Forged(f"a security number {index}")
+        return self.engine.subscriptions[index]
+
+    def _on_model(self, index: int, kind: str, described: list[Any]) -> None:
+        item = self._item(index)
+        if kind == "leverage" and described and float(described[0]) >= 1:
+            item.holding.leverage = float(described[0])
+        elif kind == "normalization" and described and item.bar is None:
+            mode = int(described[0])
+            if mode not in (_RAW, _ADJUSTED):
+                raise NotModelled(self.phase, f"DataNormalizationMode {mode}")
+            item.raw = mode == _RAW
+            item.series = self.shelf.series(item.ticker, item.raw)
+        elif not described or not describe_model(kind, described, item.holding):
+            raise NotModelled(self.phase, f"Security.set_{kind}_model ({described!r})"[:200])
+        self._answer(None)
+
+    # Orders.
+
+    def _on_submit(
+        self, index: int, kind: int, quantity: float, limit: float | None, stop: float | None,
+        trigger: float | None, tag: str, lifetime: str,
+    ) -> None:  # fmt: skip
+        self._item(index)
+        if lifetime != "gtc":
+            # LEAN expires such an order before the day's only bar could fill it, or not at all,
+            # depending on its version.
+            raise NotModelled(self.phase, f"TimeInForce {lifetime} on daily bars")
+        try:
+            known = Kind(kind)
+        except ValueError as error:
+            raise NotModelled(self.phase, f"OrderType {kind}") from error
+        self._answer(self.engine.submit(index, known, quantity, (limit, stop, trigger), tag))
+
+    def _on_update(self, number: int, *fields: Any) -> None:
+        self._answer(self.engine.update(number, *fields))
+
+    def _on_cancel(self, number: int, tag: str) -> None:
+        self._answer(self.engine.cancel(number, tag))
+
+    # The past and the calendar.
+
+    def _on_history(self, indices: list[int], kind: str, *span: int | None) -> None:
+        engine = self.engine
+        items = [self._item(index) for index in indices]
+        now = engine.now
+        if not engine.initialized:
+            now = _initial(engine)
+        shift = now.exchange - now.local
+        days = days_wanted(engine.hours, (kind, *span), now.exchange, shift)
+        if len(days) * max(len(items), 1) > MOST_BARS:
+            raise NotModelled(self.phase, f"history of more than {MOST_BARS} bars")
+        self._answer([rows(item.series, days, engine.hours) for item in items])
+
+    def _on_hours(self, what: str, moment: int) -> None:
+        hours, day = self.engine.hours, moment // DAY
+        try:
+            answers = {
+                "open_at": lambda: int(hours.is_open(moment)),
+                "date_open": lambda: int(hours.is_open_day(day)),
+                "next_open": lambda: hours.next_open(moment),
+                "next_close": lambda: hours.next_close(moment),
+                "next_day": lambda: hours.next_day(day) * DAY,
+                "previous_day": lambda: hours.previous_day(day) * DAY,
+            }
+            self._answer(answers[what]())
+        except (KeyError, IndexError):
+            self._refuse(f"the calendar has no answer for {what}")
+
+    def _on_schedule(self, number: int, dates: list[Any], times: list[Any]) -> None:
+        if number != len(self.schedules) or number > 10_000:
+            raise Forged("a schedule number")
+        self.schedules[number] = (dates, times)
+        self.fresh.append(number)
+        self._answer(None)
+
+    def _on_unschedule(self, number: int) -> None:
+        if number in self.schedules:
+            self.schedules[number] = ([], [])
+
+    def _on_timer(self, exchange_local: int) -> None:
+        self.engine.add_timer(exchange_local)
+
+
+def _initial(engine: Engine) -> Any:
+    """In initialize the clock stands at midnight of the start date."""
+    start = engine.plan.start
+    if start is None:
+        from qc_builder_lora.backtest.simulator.clock import DEFAULT_START
+
+        start = DEFAULT_START
+    engine.move_to(engine.zone.utc(start * DAY))
+    return engine.now
+
+
+def _stamp(local: int) -> str:
+    from datetime import datetime, timedelta
+
+    return str(datetime(1970, 1, 1) + timedelta(seconds=local))

@@ -1,0 +1,102 @@
+"""What a strategy's process may say, field by field; anything else is Forged."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from qc_builder_lora.backtest.simulator.channel import Forged
+
+Check = Callable[[Any], bool]
+_HUGE = 1e15
+
+
+def _text(limit: int) -> Check:
+    return lambda value: isinstance(value, str) and len(value) <= limit
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < _HUGE
+
+
+def _number(value: Any) -> bool:
+    good = isinstance(value, int | float) and not isinstance(value, bool)
+    return good and math.isfinite(value) and abs(value) < _HUGE
+
+
+def _maybe(check: Check) -> Check:
+    return lambda value: value is None or check(value)
+
+
+def _flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _many(check: Check, limit: int) -> Check:
+    return lambda value: isinstance(value, list) and len(value) <= limit and all(map(check, value))
+
+
+def _number_or_date(value: Any) -> bool:
+    return _number(value) or (isinstance(value, str) and len(value) == 10)
+
+
+def _rule(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and 1 <= len(value) <= 3
+        and isinstance(value[0], str)
+        and all(
+            item is None or _number(item) or _many(_number_or_date, 20_000)(item)
+            for item in value[1:]
+        )
+    )
+
+
+def _flags(value: Any) -> bool:
+    return isinstance(value, dict) and len(value) < 20 and all(map(_flag, value.values()))
+
+
+_WORD = _text(50)
+_PRICE = _maybe(_number)
+FORMS: dict[str, Sequence[Check]] = {
+    "set": (_WORD, lambda value: _number(value) or _text(200)(value)),
+    "equity": (_text(50), _whole, _number, _flag),
+    "submit": (_whole, _whole, _number, _PRICE, _PRICE, _PRICE, _text(1000), _text(50)),
+    "update": (_whole, _PRICE, _PRICE, _PRICE, _PRICE, _maybe(_text(1000))),
+    "cancel": (_whole, _text(1000)),
+    "history": (_many(_whole, 2000), _WORD, _whole),
+    "schedule": (_whole, _rule, _rule),
+    "unschedule": (_whole,),
+    "timer": (_whole,),
+    "hours": (_WORD, _whole),
+    "model": (_whole, _WORD, _many(lambda x: _number(x) or _text(100)(x), 10)),
+    "zone": (_text(60),),
+    "log": (_WORD, _text(20_000)),
+    "plot": (_text(200), _text(200), _number),
+    "statistic": (_text(200), _text(200)),
+    "quit": (_text(1000),),
+    "phase": (_WORD,),
+    "ready": (_flags,),
+    "done": (),
+    "failed": (_WORD, _text(200), _text(2000), _maybe(_whole), _text(200)),
+    "unknown": (_WORD, _text(300), _text(1000)),
+}
+# `["history", indices, "range", from, to]` has one field more.
+_EXTRA: dict[str, Check] = {"history": _maybe(_whole)}
+
+
+def check(message: list[Any]) -> None:
+    """Forged unless the message is of a known form."""
+    kind, fields = message[0], message[1:]
+    form = FORMS.get(kind)
+    if form is None:
+        raise Forged(f"an unknown message {kind[:50]!r}")
+    extra = _EXTRA.get(kind)
+    if extra is not None and len(fields) == len(form) + 1:
+        form = (*form, extra)
+    if len(fields) != len(form):
+        raise Forged(f"a {kind!r} message with {len(fields)} fields")
+    for position, (good, value) in enumerate(zip(form, fields, strict=True)):
+        if not good(value):
+            raise Forged(f"a {kind!r} message whose field {position} is out of bounds")

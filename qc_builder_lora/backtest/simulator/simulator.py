@@ -1,0 +1,260 @@
+"""The offline backtester: LEAN's Python surface on daily bars of US equities."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from qc_builder_lora.backtest.protocol import BacktestResult, BacktestSettings
+from qc_builder_lora.backtest.sandbox.launch import Child, Ending, Zygote
+from qc_builder_lora.backtest.simulator.calendar import date_of, day_of, load_hours, utc_datetime
+from qc_builder_lora.backtest.simulator.channel import Channel, Forged, Gone, Output, Overdue
+from qc_builder_lora.backtest.simulator.clock import Clock
+from qc_builder_lora.backtest.simulator.desk import Desk, Failed, NotModelled
+from qc_builder_lora.backtest.simulator.engine import Engine
+from qc_builder_lora.backtest.simulator.feed import NoData
+from qc_builder_lora.backtest.simulator.libraries import library_folders, wants_frames
+from qc_builder_lora.backtest.simulator.orders import Kind, Order, Status
+from qc_builder_lora.backtest.simulator.shelf import Shelf
+from qc_builder_lora.backtest.simulator.version import engine_version
+from qc_builder_lora.errors import BacktestError
+from qc_builder_lora.ids import text_hash
+from qc_builder_lora.records import BacktestStatus
+
+_SURFACE = Path(__file__).parents[1]
+_SOURCE_LIMIT = 10_000_000
+"""Characters of strategy code; LEAN's cloud allows 256,000."""
+
+
+class Simulator:
+    """Backtests strategies on a LEAN data folder, each in a walled-in process of its own.
+
+    Keeps a warm process or two; let go of the Simulator, or call `close`, and it is gone.
+    """
+
+    name = "simulator"
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.version = engine_version()
+        self._shelf = Shelf(data)
+        self._zygotes: dict[bool, Zygote] = {}
+        """Warm processes, without pandas and with."""
+
+    @property
+    def data_fingerprint(self) -> str | None:
+        """Hash of the data folder's files that a backtest may read."""
+        return self._shelf.fingerprint()
+
+    def close(self) -> None:
+        """End the warm processes."""
+        for zygote in self._zygotes.values():
+            zygote.close()
+        self._zygotes.clear()
+
+    def run(self, code: str, settings: BacktestSettings | None = None) -> BacktestResult:
+        """Backtest one piece of code; see the Backtester protocol."""
+        settings = settings or BacktestSettings()
+        if len(code) > _SOURCE_LIMIT:
+            return self._result(
+                code, BacktestStatus.FAILED, "load",
+                f"the source has {len(code)} characters, more than {_SOURCE_LIMIT}", 0.0,
+            )  # fmt: skip
+        began = time.monotonic()
+        child = self._fork(code, settings)
+        return _Backtest(self, child, code, settings, began).run()
+
+    def run_many(
+        self,
+        codes: Sequence[str],
+        settings: BacktestSettings | None = None,
+        *,
+        jobs: int = 1,
+        progress: Callable[[int], None] | None = None,
+    ) -> Iterator[BacktestResult]:
+        """Backtest many, `jobs` at a time, each worker with a warm process; in order."""
+        from qc_builder_lora.backtest.simulator.workers import run_in_workers
+
+        settings = settings or BacktestSettings()
+        if jobs > 1 and len(codes) > 1:
+            yield from run_in_workers(self.data, codes, settings, jobs, progress)
+            return
+        for done, code in enumerate(codes, 1):
+            yield self.run(code, settings)
+            if progress is not None:
+                progress(done)
+
+    def _fork(self, code: str, settings: BacktestSettings) -> Child:
+        frames = wants_frames(code)
+        zygote = self._zygotes.get(frames)
+        if zygote is None or not zygote.alive:
+            zygote = Zygote(
+                "surface.strategy",
+                [_SURFACE],
+                libraries=("numpy", "pandas") if frames else (),
+                folders=library_folders(),
+            )
+            self._zygotes[frames] = zygote
+        return zygote.fork(settings.limits)
+
+    def _result(
+        self, code: str, status: BacktestStatus, phase: str, reason: str | None, wall_s: float,
+        **more: Any,
+    ) -> BacktestResult:  # fmt: skip
+        return BacktestResult(
+            status=status,
+            engine=self.name,
+            engine_version=self.version,
+            data_fingerprint=self.data_fingerprint,
+            code_sha256=text_hash(code),
+            phase=phase,
+            reason=reason,
+            wall_s=wall_s,
+            **more,
+        )
+
+
+class _Backtest:
+    """One run, from the order to the result; whatever happens, the child is gone after it."""
+
+    def __init__(
+        self, simulator: Simulator, child: Child, code: str, settings: BacktestSettings,
+        began: float,
+    ) -> None:  # fmt: skip
+        self._simulator = simulator
+        self._child = child
+        self._code = code
+        self._settings = settings
+        self._began = began
+        limits = settings.limits
+        self._channel = Channel(child, limits.wall_s)
+        self._output = Output(child.output, limits.output_bytes)
+        self._engine = Engine(load_hours(simulator.data))
+        self._desk = Desk(
+            self._engine, self._channel, self._output, simulator._shelf, limits.memory_mb
+        )
+        self._clock = Clock(self._desk)
+        self._statistics: dict[str, str] = {}
+        self._printed = ""
+
+    def run(self) -> BacktestResult:
+        """The result; BacktestError where the sandbox itself is broken."""
+        try:
+            status, reason = self._attempt()
+            ending = self._child.end(kill=status is not BacktestStatus.COMPLETED)
+        except BaseException:
+            self._child.end(kill=True)
+            raise
+        finally:
+            self._printed = self._output.text()
+            self._child.close_output()
+        if reason is None and status is BacktestStatus.FAILED:
+            reason = self._died(ending)
+        return self._simulator._result(
+            self._code, status, self._desk.phase, reason, time.monotonic() - self._began,
+            **self._yield(status),
+        )  # fmt: skip
+
+    def _attempt(self) -> tuple[BacktestStatus, str | None]:
+        desk = self._desk
+        try:
+            self._order()
+            ready = desk.serve_until("ready")
+            self._engine.plan.flags = ready[1]
+            desk.phase = "run"
+            self._clock.run()
+            self._statistics = self._clock.statistics()
+            desk.phase = "done"
+        except Failed as failure:
+            return BacktestStatus.FAILED, str(failure)
+        except NotModelled as gap:
+            return BacktestStatus.UNKNOWN, f"not modelled: {gap}"
+        except NoData as gap:
+            return BacktestStatus.UNKNOWN, str(gap)
+        except Overdue:
+            limit = self._settings.limits.wall_s
+            return BacktestStatus.FAILED, f"did not finish within {limit:g} s"
+        except Forged as breach:
+            return BacktestStatus.FAILED, f"broke the simulator's protocol: {breach}"
+        except Gone:
+            return BacktestStatus.FAILED, None
+        return BacktestStatus.COMPLETED, None
+
+    def _order(self) -> None:
+        settings, plan = self._settings, self._engine.plan
+        start = None if settings.start is None else day_of(settings.start)
+        end = None if settings.end is None else day_of(settings.end)
+        plan.start, plan.end = start, end
+        if settings.cash is not None:
+            self._engine.account.cash = settings.cash
+        self._channel.send_message(
+            {
+                "code": self._code,
+                "start": start,
+                "end": end,
+                "cash": settings.cash,
+                "parameters": dict(settings.parameters),
+                "folders": library_folders(),
+            }
+        )
+
+    def _died(self, ending: Ending) -> str:
+        limits = self._settings.limits
+        if ending.code == 70 and self._desk.phase == "load":
+            raise BacktestError(f"The sandbox could not start a strategy: {self._printed[-500:]}")
+        if ending.signal == signal.SIGXCPU:
+            return f"used more than {limits.cpu_s:g} s of CPU time"
+        if ending.signal is not None:
+            name = signal.Signals(ending.signal).name
+            return f"its process was killed by {name}"
+        return f"its process ended itself with exit code {ending.code}"
+
+    def _yield(self, status: BacktestStatus) -> dict[str, Any]:
+        """Everything but the verdict; figures only of a completed backtest."""
+        engine = self._engine
+        done = status is BacktestStatus.COMPLETED
+        orders = tuple(_plain(order, engine) for order in engine.orders)
+        return {
+            "statistics": self._statistics if done else {},
+            "total_orders": len(orders) if done else None,
+            "closed_trades": len(engine.trades.trades) if done else None,
+            "orders": orders if done else (),
+            "trades": tuple(engine.trades.trades) if done else (),
+            "equity": _daily(self._clock.record.equity, engine) if done else (),
+            "logs": (*self._desk.logs, *self._printed.splitlines()),
+            "truncated": self._output.truncated,
+        }
+
+
+def _daily(equity: dict[int, float], engine: Engine) -> tuple[tuple[str, float], ...]:
+    """The last sample of each trading day."""
+    found: dict[int, float] = {}
+    for utc in sorted(equity):
+        # A sample at midnight belongs to the day that has just ended.
+        found[engine.exchange.local(utc - 1) // 86400] = equity[utc]
+    days = engine.hours.is_open_day
+    return tuple((date_of(day).isoformat(), round(value, 4)) for day, value in found.items()
+                 if days(day))  # fmt: skip
+
+
+def _plain(order: Order, engine: Engine) -> dict[str, Any]:
+    return {
+        "id": order.number,
+        "symbol": engine.subscriptions[order.index].ticker,
+        "type": Kind(order.kind).name.lower(),
+        "quantity": order.quantity,
+        "limit_price": order.limit,
+        "stop_price": order.stop,
+        "status": Status(order.status).name.lower(),
+        "time": _iso(order.utc),
+        "tag": order.tag,
+        "message": order.message,
+        "fills": [{**fill, "time": _iso(fill["utc"])} for fill in order.fills],
+    }
+
+
+def _iso(utc: Any) -> str:
+    return utc_datetime(int(utc)).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,115 @@
+"""QCAlgorithm: what every strategy derives from."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from ..alias import both_styles, pascal
+from ..desk import Desk
+from ..known import missing
+from ..schedule import DateRules, ScheduleManager, TimeRules
+from .callbacks import Callbacks
+from .helpers import UPPER_NAMES, helper
+from .indicators import IndicatorMethods
+from .setup import Setup
+from .trading import TradingMethods
+
+_desk: list[Desk] = []
+
+
+def use(desk: Desk) -> None:
+    """Make the next QCAlgorithm speak to this desk, `__init__` or not."""
+    _desk[:] = [desk]
+
+
+class QCAlgorithm(Setup, TradingMethods, IndicatorMethods, Callbacks):
+    """One strategy. Its state lives at the desk, so that its own attributes may have any name."""
+
+    def __new__(cls, *args: Any, **named: Any) -> QCAlgorithm:
+        made = super().__new__(cls)
+        made.__dict__["_desk"] = _desk[0]
+        return made
+
+    # The clock.
+
+    @property
+    def time(self) -> datetime:
+        return self._desk.time
+
+    @property
+    def utc_time(self) -> datetime:
+        return self._desk.utc_time
+
+    @property
+    def current_slice(self) -> Any:
+        return self._desk.current_slice
+
+    @property
+    def live_mode(self) -> bool:
+        return False
+
+    @property
+    def algorithm_id(self) -> str:
+        return "simulator"
+
+    @property
+    def project_id(self) -> int:
+        return 0
+
+    # The schedule.
+
+    @property
+    def schedule(self) -> ScheduleManager:
+        return self._desk.schedule
+
+    @property
+    def date_rules(self) -> DateRules:
+        return self._desk.schedule.date_rules
+
+    @property
+    def time_rules(self) -> TimeRules:
+        return self._desk.schedule.time_rules
+
+    def train(self, *args: Any) -> Any:
+        """Run a training function: at once, or on a schedule."""
+        if len(args) == 1:
+            return args[0]()
+        return self._desk.schedule.on(*args)
+
+    # Words for the log.
+
+    def log(self, message: Any = "") -> None:
+        self._desk.log("log", message)
+
+    def debug(self, message: Any = "") -> None:
+        self._desk.log("debug", message)
+
+    def error(self, message: Any = "") -> None:
+        self._desk.log("error", message)
+
+    def quit(self, message: Any = "") -> None:
+        """Stop after this moment."""
+        self._desk.quit(str(message))
+
+    def get_last_known_price(self, security: Any) -> Any:
+        """The last bar there is, for a security seeder."""
+        rows = self._desk.bars([self._desk.security(security)], ["count", 1])[0]
+        return rows[-1] if rows else None
+
+    def get_last_known_prices(self, security: Any) -> list[Any]:
+        bar = self.get_last_known_price(security)
+        return [bar] if bar is not None else []
+
+    def __getattr__(self, name: str) -> Any:
+        return missing("QCAlgorithm", name, self)
+
+
+for _name in UPPER_NAMES:
+    setattr(QCAlgorithm, _name, helper(_name))
+    setattr(QCAlgorithm, _name.upper(), getattr(QCAlgorithm, _name))
+for _part in (Setup, TradingMethods, IndicatorMethods, Callbacks):
+    both_styles(_part)
+both_styles(QCAlgorithm)
+for _name in ("set_warmup",):
+    setattr(QCAlgorithm, pascal(_name), getattr(QCAlgorithm, _name))

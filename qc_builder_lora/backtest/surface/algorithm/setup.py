@@ -1,0 +1,246 @@
+"""What a strategy chooses in initialize: dates, cash, securities, warm-up, benchmark, models."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from ..desk import EPOCH, Desk, Refused
+from ..enums import DataNormalizationMode, LeanEnum, Resolution, SecurityType, enum
+from ..known import not_modelled
+from ..security import Security
+from ..settings import AlgorithmSettings
+from ..symbol import Symbol
+
+_MODELLED_MODES = frozenset({DataNormalizationMode.RAW, DataNormalizationMode.ADJUSTED})
+
+
+def _moment(args: tuple[Any, ...], what: str) -> datetime:
+    if len(args) == 1 and isinstance(args[0], date):
+        value = args[0]
+        return datetime(value.year, value.month, value.day)
+    if len(args) == 3 and all(hasattr(item, "__index__") for item in args):
+        year, month, day = (int(item) for item in args)
+        return datetime(year, month, day)
+    raise TypeError(f"No method matches given arguments for {what}: {args!r}")
+
+
+class Setup:
+    """QCAlgorithm's settings."""
+
+    _desk: Desk
+
+    # Dates and cash.
+
+    def set_start_date(self, *args: Any, **named: Any) -> None:
+        self._set_date("start", _moment(args or tuple(named.values()), "SetStartDate"))
+
+    def set_end_date(self, *args: Any, **named: Any) -> None:
+        self._set_date("end", _moment(args or tuple(named.values()), "SetEndDate"))
+
+    def _set_date(self, which: str, moment: datetime) -> None:
+        desk = self._desk
+        desk.only_initialize(f"Set{which.capitalize()}Date")
+        if which in desk.fixed:
+            return
+        start = moment if which == "start" else desk.start
+        end = moment if which == "end" else desk.end
+        if end is not None and start > end and which == "end":
+            raise Refused("Please select an end date after the start date.")
+        setattr(desk, which, moment)
+        desk.send(["set", which, int((moment - EPOCH).total_seconds()) // 86400])
+
+    @property
+    def start_date(self) -> datetime:
+        return self._desk.start
+
+    @property
+    def end_date(self) -> datetime:
+        return self._desk.end or datetime.max
+
+    def set_cash(self, *args: Any, **named: Any) -> None:
+        self._desk.only_initialize("SetCash")
+        self._desk.set_cash(*(args or tuple(named.values())))
+
+    def set_account_currency(self, currency: str, *rest: Any) -> None:
+        if currency.upper() != "USD":
+            not_modelled("QCAlgorithm.set_account_currency", currency)
+        if rest:
+            self.set_cash(*rest)
+
+    @property
+    def account_currency(self) -> str:
+        return "USD"
+
+    def set_time_zone(self, zone: Any) -> None:
+        name = str(zone)
+        self._desk.ask(["zone", name])
+
+    @property
+    def time_zone(self) -> str:
+        return "America/New_York"
+
+    # Securities.
+
+    def add_equity(
+        self,
+        ticker: Any,
+        resolution: Any = None,
+        market: Any = None,
+        fill_forward: bool = True,
+        leverage: float = 0.0,
+        extended_market_hours: bool = False,
+        data_normalization_mode: Any = None,
+    ) -> Security:
+        if not isinstance(ticker, str):
+            raise TypeError(f"No method matches given arguments for AddEquity: {ticker!r}")
+        if market is not None and str(market).lower() != "usa":
+            not_modelled("QCAlgorithm.add_equity", f"market {market}")
+        if extended_market_hours:
+            not_modelled("QCAlgorithm.add_equity", "extended_market_hours")
+        universe = self._desk.universe
+        chosen = universe.resolution if resolution is None else resolution
+        mode = data_normalization_mode
+        mode = universe.data_normalization_mode if mode is None else mode
+        if mode not in _MODELLED_MODES:
+            not_modelled(f"DataNormalizationMode.{DataNormalizationMode(mode).name}")
+        if not isinstance(chosen, LeanEnum):
+            raise TypeError(f"No method matches given arguments for AddEquity: {chosen!r}")
+        return self._desk.subscribe(ticker, chosen, mode, leverage, fill_forward)
+
+    def add_security(
+        self, kind: Any, ticker: Any = None, resolution: Any = None, *rest: Any, **named: Any
+    ) -> Security:
+        if isinstance(kind, Symbol):
+            return self.add_equity(str(kind), ticker, *(x for x in (resolution,) if x), **named)
+        if kind != SecurityType.EQUITY:
+            not_modelled("QCAlgorithm.add_security", f"SecurityType.{SecurityType(kind).name}")
+        return self.add_equity(ticker, resolution, *rest, **named)
+
+    def remove_security(self, symbol: Any) -> bool:
+        not_modelled("QCAlgorithm.remove_security")
+
+    def symbol(self, ticker: str) -> Symbol:
+        """The Symbol of a subscribed ticker."""
+        if ticker in self._desk.securities:
+            found: Symbol = self._desk.security(ticker).symbol
+            return found
+        return Symbol(ticker)
+
+    def ticker(self, symbol: Any) -> str:
+        return str(symbol)
+
+    @property
+    def securities(self) -> Any:
+        return self._desk.securities
+
+    @property
+    def active_securities(self) -> Any:
+        return self._desk.securities
+
+    @property
+    def universe_settings(self) -> Any:
+        return self._desk.universe
+
+    @property
+    def settings(self) -> AlgorithmSettings:
+        return self._desk.settings
+
+    def set_security_initializer(self, initializer: Any) -> None:
+        """A function, or a BrokerageModelSecurityInitializer with a seeder."""
+        function = getattr(initializer, "initialize", initializer)
+        if not callable(function):
+            raise TypeError(f"set_security_initializer needs a function, got {initializer!r}")
+        self._desk.security_initializer = function
+
+    def add_security_initializer(self, initializer: Any) -> None:
+        before = self._desk.security_initializer
+        function = getattr(initializer, "initialize", initializer)
+
+        def both(security: Security) -> None:
+            if before is not None:
+                before(security)
+            function(security)
+
+        self._desk.security_initializer = both
+
+    # Brokerage, benchmark, warm-up.
+
+    def set_brokerage_model(self, model: Any, account_type: Any = None) -> None:
+        brokerages, accounts = enum("BrokerageName"), enum("AccountType")
+        modelled = (brokerages.DEFAULT, brokerages.INTERACTIVE_BROKERS_BROKERAGE)
+        if not isinstance(model, LeanEnum):
+            not_modelled("QCAlgorithm.set_brokerage_model", type(model).__name__)
+        if model not in modelled:
+            not_modelled("QCAlgorithm.set_brokerage_model", f"BrokerageName.{model.name}")
+        if account_type is not None and account_type != accounts.MARGIN:
+            not_modelled("QCAlgorithm.set_brokerage_model", f"AccountType.{account_type.name}")
+
+    def set_benchmark(self, *args: Any, **named: Any) -> None:
+        what = (args or tuple(named.values()))[-1]
+        if isinstance(what, Security):
+            what = what.symbol
+        if not isinstance(what, str):
+            not_modelled("QCAlgorithm.set_benchmark", "with a function")
+        self._desk.only_initialize("SetBenchmark")
+        self._desk.benchmark = Symbol(what)
+        self._desk.send(["set", "benchmark", what.upper()])
+
+    @property
+    def benchmark(self) -> Any:
+        return self._desk.benchmark
+
+    def set_warm_up(self, span: Any = None, resolution: Any = None, **named: Any) -> None:
+        span = next(iter(named.values())) if span is None and named else span
+        desk = self._desk
+        if desk.locked:
+            raise Refused("QCAlgorithm.SetWarmup(): This method cannot be used after algorithm "
+                          "initialized")  # fmt: skip
+        if resolution is not None and resolution != Resolution.DAILY:
+            not_modelled(f"Resolution.{Resolution(resolution).name}", "in set_warm_up")
+        if isinstance(span, timedelta):
+            desk.send(["set", "warm_up_seconds", int(span.total_seconds())])
+        elif hasattr(span, "__index__") and not isinstance(span, bool):
+            desk.send(["set", "warm_up_bars", int(span)])
+        else:
+            raise TypeError(f"No method matches given arguments for SetWarmUp: {span!r}")
+        desk.warm_up_asked = True
+
+    def set_warmup(self, *args: Any, **named: Any) -> None:
+        self.set_warm_up(*args, **named)
+
+    @property
+    def is_warming_up(self) -> bool:
+        return self._desk.warming_up
+
+    def set_risk_free_interest_rate_model(self, model: Any) -> None:
+        not_modelled("QCAlgorithm.set_risk_free_interest_rate_model")
+
+    # Parameters, names, statistics.
+
+    def get_parameter(self, name: str, default: Any = None) -> Any:
+        """A parameter of the backtest; the default's type decides what comes back, as in LEAN."""
+        text = self._desk.parameters.get(name)
+        if text is None:
+            return default
+        if isinstance(default, int) and not isinstance(default, bool):
+            return int(text)
+        return float(text) if isinstance(default, float) else text
+
+    def get_parameters(self) -> dict[str, str]:
+        return dict(self._desk.parameters)
+
+    def set_name(self, name: str) -> None:
+        self._desk.name = str(name)
+
+    def set_tags(self, tags: Any) -> None:
+        self._desk.tags = set(tags)
+
+    def add_tag(self, tag: str) -> None:
+        self._desk.tags.add(tag)
+
+    def set_runtime_statistic(self, name: str, value: Any) -> None:
+        self._desk.send(["statistic", str(name)[:200], str(value)[:200]])
+
+    def set_summary_statistic(self, name: str, value: Any) -> None:
+        self._desk.send(["statistic", str(name)[:200], str(value)[:200]])

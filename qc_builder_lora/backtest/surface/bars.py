@@ -1,0 +1,247 @@
+"""What a strategy receives: bars, corporate actions and the slice that carries them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from .alias import both_styles
+from .enums import enum
+from .known import Lean, missing
+from .symbol import Symbol, SymbolDict, ticker_of
+
+
+@both_styles
+class TradeBar(Lean):
+    """One bar; times are local to the exchange, prices in US dollars."""
+
+    __slots__ = (
+        "close",
+        "end_time",
+        "high",
+        "is_fill_forward",
+        "low",
+        "open",
+        "symbol",
+        "time",
+        "volume",
+    )
+
+    def __init__(
+        self,
+        time: datetime = datetime.min,
+        symbol: Any = None,
+        open: float = 0.0,  # noqa: A002
+        high: float = 0.0,
+        low: float = 0.0,
+        close: float = 0.0,
+        volume: float = 0.0,
+        period: timedelta | None = None,
+    ) -> None:
+        self.time = time
+        self.symbol = symbol
+        self.open = open
+        self.high = high
+        self.low = low
+        self.close = close
+        self.volume = volume
+        self.end_time = time + (period or timedelta(days=1)) if time != datetime.min else time
+        self.is_fill_forward = False
+
+    @property
+    def value(self) -> float:
+        return self.close
+
+    @property
+    def price(self) -> float:
+        return self.close
+
+    @property
+    def period(self) -> timedelta:
+        return self.end_time - self.time
+
+    @property
+    def data_type(self) -> Any:
+        return enum("MarketDataType").TRADE_BAR
+
+    def __repr__(self) -> str:
+        return (
+            f"{self.symbol}: O: {self.open:g} H: {self.high:g} L: {self.low:g} C: {self.close:g} "
+            f"V: {self.volume:g}"
+        )
+
+
+def make_bar(
+    symbol: Symbol, start: datetime, end: datetime, row: list[float], filled: bool
+) -> TradeBar:
+    """A bar from a row of open, high, low, close, volume: the quick way in."""
+    bar = TradeBar.__new__(TradeBar)
+    bar.symbol = symbol
+    bar.time = start
+    bar.end_time = end
+    bar.open, bar.high, bar.low, bar.close, bar.volume = row
+    bar.is_fill_forward = filled
+    return bar
+
+
+@both_styles
+class Dividend(Lean):
+    """A cash dividend, per share, on its ex-date."""
+
+    __slots__ = ("distribution", "end_time", "reference_price", "symbol", "time")
+
+    def __init__(self, symbol: Any, time: datetime, distribution: float, reference: float) -> None:
+        self.symbol = symbol
+        self.time = self.end_time = time
+        self.distribution = distribution
+        self.reference_price = reference
+
+    @property
+    def value(self) -> float:
+        return self.distribution
+
+    @property
+    def price(self) -> float:
+        return self.distribution
+
+
+@both_styles
+class Split(Lean):
+    """A split: `split_factor` is the old price's multiplier, 0.25 for four new shares a share."""
+
+    __slots__ = ("end_time", "reference_price", "split_factor", "symbol", "time", "type")
+
+    def __init__(
+        self, symbol: Any, time: datetime, factor: float, reference: float, kind: int
+    ) -> None:
+        self.symbol = symbol
+        self.time = self.end_time = time
+        self.split_factor = factor
+        self.reference_price = reference
+        self.type = enum("SplitType")(kind)
+
+    @property
+    def value(self) -> float:
+        return self.split_factor
+
+    @property
+    def price(self) -> float:
+        return self.split_factor
+
+
+@both_styles
+class TradeBars(SymbolDict):
+    """Bars by Symbol."""
+
+    LEAN = "TradeBars"
+
+
+@both_styles
+class Slice(Lean):
+    """Everything that arrived at one moment."""
+
+    __slots__ = ("_all", "bars", "dividends", "has_data", "splits", "time", "utc_time")
+
+    def __init__(
+        self,
+        time: datetime,
+        utc_time: datetime,
+        bars: TradeBars,
+        dividends: SymbolDict,
+        splits: SymbolDict,
+    ) -> None:
+        self.time = time
+        self.utc_time = utc_time
+        self.bars = bars
+        self.dividends = dividends
+        self.splits = splits
+        self.has_data = bool(bars or dividends or splits)
+        self._all: TradeBars | None = None
+
+    def _entries(self) -> TradeBars:
+        if not self.dividends and not self.splits:
+            return self.bars
+        if self._all is None:
+            # A bar hides a corporate action of the same moment, as in LEAN's indexer.
+            self._all = TradeBars({**self.splits, **self.dividends, **self.bars})
+        return self._all
+
+    def __getitem__(self, key: Any) -> Any:
+        entries = self._entries()
+        if key in entries:
+            return entries[key]
+        raise KeyError(f"'{ticker_of(key)}' wasn't found in the Slice object")
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and key in self._entries()
+
+    def __iter__(self) -> Any:
+        return iter(self._entries())
+
+    def __len__(self) -> int:
+        return len(self._entries())
+
+    def contains_key(self, key: Any) -> bool:
+        return ticker_of(key) in self._entries()
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        """The entry of a symbol, or all bars where a type is given."""
+        if key is TradeBar:
+            return self.bars if default is None else self.bars.get(default)
+        return self._entries().get(key, default)
+
+    def keys(self) -> list[Any]:
+        return list(self._entries().keys())
+
+    def values(self) -> list[Any]:
+        return list(self._entries().values())
+
+    def items(self) -> list[Any]:
+        return list(self._entries().items())
+
+    def try_get_value(self, key: Any, *rest: Any) -> tuple[bool, Any]:
+        return self._entries().try_get_value(key)
+
+    @property
+    def count(self) -> int:
+        return len(self)
+
+    @property
+    def quote_bars(self) -> SymbolDict:
+        return SymbolDict()
+
+    @property
+    def ticks(self) -> SymbolDict:
+        return SymbolDict()
+
+    @property
+    def delistings(self) -> SymbolDict:
+        return SymbolDict()
+
+    @property
+    def symbol_changed_events(self) -> SymbolDict:
+        return SymbolDict()
+
+    @property
+    def option_chains(self) -> SymbolDict:
+        return SymbolDict()
+
+    @property
+    def futures_chains(self) -> SymbolDict:
+        return SymbolDict()
+
+    @property
+    def all_data(self) -> list[Any]:
+        return self.values()
+
+    # LEAN renders these two as properties in its C# spelling.
+    @property
+    def Keys(self) -> list[Any]:  # noqa: N802
+        return self.keys()
+
+    @property
+    def Values(self) -> list[Any]:  # noqa: N802
+        return self.values()
+
+    def __getattr__(self, name: str) -> Any:
+        return missing("Slice", name, self)

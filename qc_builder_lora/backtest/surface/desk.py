@@ -1,0 +1,215 @@
+"""Everything a strategy's process keeps for one backtest, behind QCAlgorithm's methods.
+
+It is kept apart from QCAlgorithm so that no attribute a strategy invents can collide with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from .bars import TradeBar, make_bar
+from .enums import Resolution
+from .exchange import SecurityExchange
+from .known import not_modelled
+from .orders import OrderEvent, OrderProperties
+from .portfolio import Portfolio
+from .schedule import ScheduleManager
+from .security import Security, SecurityManager
+from .settings import AlgorithmSettings, UniverseSettings
+from .symbol import Symbol, ticker_of
+from .trading import Trading
+from .wire import Wire
+
+EPOCH = datetime(1970, 1, 1)
+Listener = Callable[[TradeBar], Any]
+
+
+class Refused(ValueError):
+    """The simulator refused a request, as LEAN would have with an exception."""
+
+
+class Desk:
+    """The state of one backtest on the strategy's side."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+        self.time = self.utc_time = self.exchange_time = EPOCH
+        self.open_now = False
+        self.settings = AlgorithmSettings(wire.send)
+        self.securities = SecurityManager()
+        self.portfolio = Portfolio(self)
+        self.trading = Trading(self)
+        self.schedule = ScheduleManager(self)
+        self.by_index: list[Security] = []
+        self.listeners: list[list[Listener]] = []
+        self.timed: list[Any] = []
+        self.parameters: dict[str, str] = {}
+        self.start = datetime(1998, 1, 1)
+        self.end: datetime | None = None
+        self.fixed: dict[str, Any] = {}
+        self.locked = False
+        self.warming_up = True
+        self.warm_up_asked = False
+        self.quitting = False
+        self.current_slice: Any = None
+        self.benchmark: Any = None
+        self.on_order_event: Callable[[OrderEvent], Any] | None = None
+        self.security_initializer: Callable[[Security], Any] | None = None
+        self.order_properties = OrderProperties()
+        self.universe = UniverseSettings()
+        self.name = ""
+        self.tags: set[str] = set()
+
+    # Talking to the simulator.
+
+    def send(self, message: list[Any]) -> None:
+        """A message that needs no answer."""
+        self.wire.send(message)
+
+    def ask(self, message: list[Any]) -> Any:
+        """A request; Refused with the simulator's reason where it says no."""
+        verdict, value = self.wire.ask(message)
+        if verdict == "ok":
+            return value
+        raise Refused(value)
+
+    def log(self, level: str, text: Any) -> None:
+        """One line to the log, cut at a length that no log needs to exceed."""
+        self.send(["log", level, str(text)[:20_000]])
+
+    # The clock.
+
+    def set_clock(self, utc: int, local: int, exchange: int, is_open: bool) -> None:
+        """Move to a moment, given in seconds since 1970 of three clocks."""
+        self.utc_time = EPOCH + timedelta(seconds=utc)
+        self.time = EPOCH + timedelta(seconds=local)
+        self.exchange_time = EPOCH + timedelta(seconds=exchange)
+        self.open_now = is_open
+
+    def utc_from(self, seconds: int) -> datetime:
+        """A UTC moment as LEAN shows it: without a zone."""
+        return EPOCH + timedelta(seconds=seconds)
+
+    def exchange_open(self) -> bool:
+        """Whether the regular session is on."""
+        return self.open_now
+
+    def exchange_of(self, symbol: Symbol) -> SecurityExchange:
+        """The exchange of a security."""
+        return SecurityExchange(self, symbol)
+
+    # Securities.
+
+    def security(self, thing: Any) -> Security:
+        """The subscribed security that a symbol, ticker or security names."""
+        found: Security = self.securities[ticker_of(thing)]
+        return found
+
+    def subscribe(
+        self, ticker: str, resolution: Any, normalization: Any, leverage: float, fill_forward: bool
+    ) -> Security:
+        """Add one equity, or give the one there already is."""
+        if resolution != Resolution.DAILY:
+            not_modelled(f"Resolution.{Resolution(resolution).name}", f"for {ticker}")
+        symbol = Symbol(ticker)
+        if symbol in self.securities:
+            existing: Security = self.securities[symbol]
+            return existing
+        index, leverage = self.ask(
+            ["equity", str(symbol), int(normalization), float(leverage), bool(fill_forward)]
+        )
+        symbol.number = index
+        security = Security(symbol, self, leverage)
+        self.by_index.append(security)
+        self.listeners.append([])
+        dict.__setitem__(self.securities, symbol, security)
+        dict.__setitem__(self.portfolio, symbol, security.holdings)
+        if self.security_initializer is not None:
+            self.security_initializer(security)
+        if self.settings.seed_initial_prices and not security.price:
+            self.seed(security)
+        return security
+
+    def seed(self, security: Security) -> None:
+        """Give a security its last known price."""
+        bars = self.bars([security], ["count", 1])[0]
+        if bars:
+            security.take(bars[-1])
+
+    def listen(self, security: Security, listener: Listener) -> None:
+        """Call `listener(bar)` for every bar, before on_data, in order of registration."""
+        self.listeners[security.symbol.number].append(listener)
+
+    def consolidate(self, security: Security, consolidator: Any) -> None:
+        """Feed a consolidator, and have it woken when its period is over."""
+        self.listen(security, consolidator.update)
+        self.timed.append(consolidator)
+        consolidator.on_start = self._wake_at
+
+    def drop(self, consolidator: Any) -> None:
+        """Feed a consolidator no more."""
+        self.forget([consolidator.update])
+        self.timed = [item for item in self.timed if item is not consolidator]
+
+    def _wake_at(self, end: datetime) -> None:
+        self.send(["timer", int((end - EPOCH).total_seconds())])
+
+    def wake(self) -> None:
+        """Let consolidators emit what is over by now."""
+        for consolidator in list(self.timed):
+            consolidator.scan(self.exchange_time)
+
+    def forget(self, listeners: list[Listener]) -> None:
+        """Stop calling them."""
+        for row in self.listeners:
+            row[:] = [listener for listener in row if listener not in listeners]
+
+    def bars(self, securities: list[Security], span: list[Any]) -> list[list[TradeBar]]:
+        """History up to the clock: `["count", n]`, `["seconds", s]` or `["range", from, to]`."""
+        rows = self.ask(["history", [item.symbol.number for item in securities], *span])
+        return [
+            [
+                make_bar(
+                    security.symbol,
+                    EPOCH + timedelta(seconds=start),
+                    EPOCH + timedelta(seconds=end),
+                    prices,
+                    bool(filled),
+                )
+                for start, end, filled, *prices in found
+            ]
+            for security, found in zip(securities, rows, strict=True)
+        ]
+
+    # Account and events.
+
+    def take_account(self, account: list[float]) -> None:
+        """Copy the simulator's cash, fees and net profit."""
+        self.portfolio.cash, self.portfolio.total_fees, self.portfolio.total_net_profit = account
+
+    def order_event(self, event: OrderEvent) -> None:
+        """Tell the strategy of a change of one of its orders."""
+        if self.on_order_event is not None:
+            self.on_order_event(event)
+
+    def set_cash(self, *args: Any) -> None:
+        """`set_cash(100000)` or `set_cash("USD", 100000)`."""
+        if isinstance(args[0], str):
+            if args[0].upper() != "USD":
+                not_modelled("cash in a foreign currency", args[0])
+            args = args[1:]
+        amount = float(self.fixed.get("cash") or args[0])
+        self.portfolio.cash = amount
+        self.send(["set", "cash", amount])
+
+    def only_initialize(self, what: str) -> None:
+        """LEAN refuses some settings once initialize has returned."""
+        if self.locked:
+            raise Refused(f"Algorithm.{what}(): Cannot change after algorithm initialized.")
+
+    def quit(self, message: str) -> None:
+        """End after the present moment, as LEAN does."""
+        self.quitting = True
+        self.send(["quit", message[:1000]])

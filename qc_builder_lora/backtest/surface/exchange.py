@@ -1,0 +1,81 @@
+"""`security.exchange`: its hours, asked of the simulator, which keeps the calendar."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from .alias import both_styles
+from .known import Lean
+from .symbol import Symbol
+
+EPOCH = datetime(1970, 1, 1)
+
+
+def _seconds(moment: Any) -> int:
+    if isinstance(moment, date) and not isinstance(moment, datetime):
+        moment = datetime(moment.year, moment.month, moment.day)
+    return int((moment.replace(tzinfo=None) - EPOCH).total_seconds())
+
+
+@both_styles
+class SecurityExchangeHours(Lean):
+    """The regular session; times are the exchange's."""
+
+    def __init__(self, desk: Any) -> None:
+        self._desk = desk
+
+    def _ask(self, what: str, moment: Any) -> int:
+        answer: int = self._desk.ask(["hours", what, _seconds(moment)])
+        return answer
+
+    def is_open(self, moment: Any, *rest: Any) -> bool:
+        return bool(self._ask("open_at", moment))
+
+    def is_date_open(self, moment: Any, *rest: Any) -> bool:
+        return bool(self._ask("date_open", moment))
+
+    def get_next_market_open(self, moment: Any, extended: bool = False) -> datetime:
+        return EPOCH + timedelta(seconds=self._ask("next_open", moment))
+
+    def get_next_market_close(self, moment: Any, extended: bool = False) -> datetime:
+        return EPOCH + timedelta(seconds=self._ask("next_close", moment))
+
+    def get_next_trading_day(self, moment: Any) -> datetime:
+        return EPOCH + timedelta(seconds=self._ask("next_day", moment))
+
+    def get_previous_trading_day(self, moment: Any) -> datetime:
+        return EPOCH + timedelta(seconds=self._ask("previous_day", moment))
+
+
+@both_styles
+class SecurityExchange(Lean):
+    """The exchange of one security."""
+
+    LEAN = "EquityExchange"
+
+    def __init__(self, desk: Any, symbol: Symbol) -> None:
+        self._desk = desk
+        self.symbol = symbol
+        self.hours = SecurityExchangeHours(desk)
+        self.trading_days_per_year = 252
+
+    @property
+    def exchange_open(self) -> bool:
+        open_now: bool = self._desk.exchange_open()
+        return open_now
+
+    @property
+    def local_time(self) -> datetime:
+        now: datetime = self._desk.exchange_time
+        return now
+
+    @property
+    def time_zone(self) -> str:
+        return "America/New_York"
+
+    def date_time_is_open(self, moment: datetime) -> bool:
+        return self.hours.is_open(moment)
+
+    def date_is_open(self, moment: Any) -> bool:
+        return self.hours.is_date_open(moment)

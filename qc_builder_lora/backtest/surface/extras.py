@@ -1,0 +1,97 @@
+"""Small classes of LEAN that strategies name now and then."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .alias import both_styles
+from .known import Lean
+
+
+@both_styles
+class Market(Lean):
+    """Markets by name."""
+
+    USA = "usa"
+
+
+@both_styles
+class BrokerageModelSecurityInitializer(Lean):
+    """Seeds the price of each security that is added."""
+
+    def __init__(self, brokerage_model: Any = None, seeder: Any = None) -> None:
+        self._seeder = seeder
+
+    def initialize(self, security: Any) -> None:
+        if self._seeder is not None:
+            self._seeder.seed_security(security)
+
+
+@both_styles
+class FuncSecuritySeeder(Lean):
+    """Seeds with what a function gives for a security."""
+
+    def __init__(self, function: Any) -> None:
+        self._function = function
+
+    def seed_security(self, security: Any) -> bool:
+        found = self._function(security)
+        bar = (found[-1] if found else None) if isinstance(found, list) else found
+        if bar is None:
+            return False
+        security.take(bar)
+        return True
+
+
+@both_styles
+class SecurityChanges(Lean):
+    """What `on_securities_changed` is told."""
+
+    def __init__(self, added: list[Any], removed: list[Any]) -> None:
+        self.added_securities = added
+        self.removed_securities = removed
+
+    @property
+    def count(self) -> int:
+        return len(self.added_securities) + len(self.removed_securities)
+
+
+@both_styles
+class Chart(Lean):
+    """A chart's name; its look is not kept."""
+
+    def __init__(self, name: str = "", *rest: Any) -> None:
+        self.name = name
+
+    def add_series(self, series: Any) -> None:
+        """Series are recorded by what is plotted on them."""
+
+
+@both_styles
+class Series(Lean):
+    """A series' name; its look is not kept."""
+
+    def __init__(self, name: str = "", *rest: Any) -> None:
+        self.name = name
+
+
+class _TimeZones:
+    """Time zones by name."""
+
+    NEW_YORK = NewYork = "America/New_York"
+    UTC = Utc = "UTC"
+    CHICAGO = Chicago = "America/Chicago"
+    LOS_ANGELES = LosAngeles = "America/Los_Angeles"
+    LONDON = London = "Europe/London"
+
+
+EXTRAS: dict[str, Any] = {
+    "Market": Market,
+    "BrokerageModelSecurityInitializer": BrokerageModelSecurityInitializer,
+    "FuncSecuritySeeder": FuncSecuritySeeder,
+    "SecurityChanges": SecurityChanges,
+    "Chart": Chart,
+    "Series": Series,
+    "CandlestickSeries": Series,
+    "TimeZones": _TimeZones,
+}

@@ -1,0 +1,239 @@
+"""`from AlgorithmImports import *`: our surface, under LEAN's module names, whatever is installed.
+
+Only the names that a strategy mentions are put there. A name that LEAN has and we do not becomes
+a stand-in: harmless in an annotation, `unknown` the moment it is used.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import json
+import math
+import sys
+import typing
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, time, timedelta
+from types import ModuleType
+from typing import Any
+
+from . import bars, consolidators, enums, indicators, model, orders, security, symbol
+from .algorithm import QCAlgorithm
+from .algorithm.trading import PortfolioTarget
+from .extras import EXTRAS
+from .known import exported, not_modelled
+from .schedule import ScheduledEvent
+
+FILE = "main.py"
+"""The name that a strategy's code goes by in tracebacks: LEAN's own."""
+LEAN_MODULES = ("AlgorithmImports", "QuantConnect", "System", "clr")
+
+# Libraries of LEAN's own Python environment that are let in where they are installed here.
+LIBRARIES = frozenset({"numpy", "pandas", "scipy", "sklearn", "statsmodels", "pytz", "dateutil"})
+# What those import in turn.
+_SUPPORT = frozenset(
+    {"six", "tzdata", "joblib", "threadpoolctl", "patsy", "packaging", "pyarrow", "numexpr",
+     "bottleneck", "numba", "llvmlite", "psutil"}
+)  # fmt: skip
+# Others that LEAN's image carries: their absence here is ours, not the strategy's.
+_LEAN_ONLY = (
+    "arch autograd catboost cvxopt cvxpy dask deap ecos fastai fbprophet featuretools gensim "
+    "gluonts gplearn gym h5py hmmlearn hurst keras keras_rl lightgbm lxml matplotlib mlfinlab "
+    "mplfinance networkx nltk nolds numba openai opt_einsum osqp pandas_ta plotly pmdarima "
+    "prophet pulp pyfolio pykalman pymc pyportfolioopt pypfopt pyro pywt pyvinecopulib "
+    "QuantLib quantecon requests riskfolio ruptures seaborn shap simpy skfuzzy "
+    "stable_baselines3 stockstats stumpy sympy ta talib tensorflow tensorflow_probability "
+    "theano torch transformers tsfresh ujson wordcloud wrapt xgboost yfinance "
+)
+LEAN_ONLY = frozenset(_LEAN_ONLY.split())
+
+
+def _table() -> dict[str, Any]:
+    table: dict[str, Any] = {name: getattr(indicators, name) for name in indicators.__all__}
+    table.update(
+        Indicator=indicators.IndicatorBase,
+        TradeBarIndicator=indicators.BarIndicator,
+        QCAlgorithm=QCAlgorithm,
+        QCAlgorithmFramework=QCAlgorithm,
+        QCAlgorithmFrameworkBridge=QCAlgorithm,
+        Symbol=symbol.Symbol,
+        SecurityIdentifier=symbol.SecurityIdentifier,
+        TradeBar=bars.TradeBar,
+        TradeBars=bars.TradeBars,
+        Slice=bars.Slice,
+        Dividend=bars.Dividend,
+        Split=bars.Split,
+        Security=security.Security,
+        Equity=security.Security,
+        SecurityHolding=security.SecurityHolding,
+        OrderTicket=orders.OrderTicket,
+        OrderEvent=orders.OrderEvent,
+        OrderProperties=orders.OrderProperties,
+        InteractiveBrokersOrderProperties=orders.InteractiveBrokersOrderProperties,
+        UpdateOrderFields=orders.UpdateOrderFields,
+        TimeInForce=orders.TimeInForce,
+        OrderFee=orders.OrderFee,
+        CashAmount=orders.CashAmount,
+        PortfolioTarget=PortfolioTarget,
+        ScheduledEvent=ScheduledEvent,
+        TradeBarConsolidator=consolidators.TradeBarConsolidator,
+        Calendar=consolidators.Calendar,
+        CalendarInfo=consolidators.CalendarInfo,
+    )
+    for cls in vars(model).values():
+        if isinstance(cls, type) and issubclass(cls, model.Model) and cls is not model.Model:
+            table[cls.__name__] = cls
+    table.update(EXTRAS)
+    return table
+
+
+MODELLED = _table()
+_PYTHON: dict[str, Any] = {
+    **{name: getattr(typing, name) for name in typing.__all__},
+    "math": math,
+    "json": json,
+    "date": date,
+    "time": time,
+    "datetime": datetime,
+    "timedelta": timedelta,
+    "Exception": Exception,
+}
+_LAZY = {"np": "numpy", "pd": "pandas"}
+
+
+class StandIn:
+    """A name of LEAN's that is not modelled; naming it is harmless, using it is `unknown`."""
+
+    def __init__(self, name: str) -> None:
+        self.__dict__["_name"] = name
+
+    def __mro_entries__(self, bases: Any) -> Any:
+        not_modelled(self._name, "as a base class")
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        not_modelled(self._name)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        not_modelled(f"{self._name}.{name}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        not_modelled(f"{self._name}.{name}")
+
+    def __or__(self, other: Any) -> Any:
+        return typing.Any
+
+    def __ror__(self, other: Any) -> Any:
+        return typing.Any
+
+    def __class_getitem__(cls, item: Any) -> Any:
+        return cls
+
+    def __getitem__(self, item: Any) -> StandIn:
+        return self
+
+    def __hash__(self) -> int:
+        return hash(self._name)
+
+
+def names_in(tree: ast.AST) -> frozenset[str]:
+    """Every bare name that a piece of code mentions."""
+    found = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            found.update(item.name for item in node.names)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            # Annotations may be quoted.
+            found.update(node.value.split(".")[:1] if node.value.isidentifier() else ())
+    return frozenset(found)
+
+
+def resolve(name: str) -> Any:
+    """What `from AlgorithmImports import *` binds to a name; KeyError where LEAN has none."""
+    if name in MODELLED:
+        return MODELLED[name]
+    if name in _PYTHON:
+        return _PYTHON[name]
+    if name in _LAZY:
+        try:
+            return importlib.import_module(_LAZY[name])
+        except ImportError:
+            return StandIn(_LAZY[name])
+    try:
+        return enums.enum(name)
+    except KeyError:
+        if name in exported():
+            return StandIn(name)
+        raise
+
+
+class _LeanModule(ModuleType):
+    """AlgorithmImports, or any part of QuantConnect or System."""
+
+    def __init__(self, name: str, wanted: Iterable[str]) -> None:
+        super().__init__(name)
+        self.__path__: list[str] = []
+        names = []
+        for item in wanted:
+            try:
+                self.__dict__[item] = resolve(item)
+            except KeyError:
+                continue
+            names.append(item)
+        self.__all__ = names
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        try:
+            return resolve(name)
+        except KeyError:
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}") from None
+
+
+class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Answers for LEAN's modules, and lets in the libraries that LEAN has."""
+
+    def __init__(self, wanted: frozenset[str], folders: Sequence[str]) -> None:
+        self._wanted = wanted
+        self._folders = list(folders)
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> Any:
+        top = fullname.partition(".")[0]
+        if top in LEAN_MODULES:
+            return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
+        if fullname != top:
+            return None
+        if top in LIBRARIES or top in _SUPPORT:
+            found = importlib.machinery.PathFinder.find_spec(fullname, self._folders)
+            if found is None and top in LIBRARIES and _asked_by_strategy():
+                not_modelled(f"library {top}", "is not installed beside the simulator")
+            return found
+        if top in LEAN_ONLY and _asked_by_strategy():
+            not_modelled(f"library {top}", "is not offered by the simulator")
+        return None
+
+    def create_module(self, spec: Any) -> ModuleType:
+        return _LeanModule(spec.name, self._wanted)
+
+    def exec_module(self, module: ModuleType) -> None:
+        if module.__name__ == "clr":
+            module.__dict__["AddReference"] = lambda *names: None
+
+
+def _asked_by_strategy() -> bool:
+    """Whether the import stands in the strategy itself; libraries try others that may be absent."""
+    frame = sys._getframe(2)
+    while frame is not None and "importlib" in frame.f_code.co_filename:
+        frame = frame.f_back  # type: ignore[assignment]
+    return frame is not None and frame.f_code.co_filename == FILE
+
+
+def install(tree: ast.AST, folders: Sequence[str]) -> None:
+    """Make LEAN's modules importable for one strategy, before any of its code runs."""
+    for name in [item for item in sys.modules if item.partition(".")[0] in LEAN_MODULES]:
+        del sys.modules[name]
+    sys.meta_path.insert(0, _Finder(names_in(tree), folders))

@@ -1,0 +1,159 @@
+"""`self.portfolio`: a mirror of the simulator's figures, valued at the last prices seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .alias import both_styles
+from .known import Lean, not_modelled
+from .symbol import SymbolDict
+
+
+@both_styles
+class Cash(Lean):
+    """An amount in the account's currency."""
+
+    def __init__(self, portfolio: Portfolio) -> None:
+        self._portfolio = portfolio
+        self.symbol = "USD"
+        self.conversion_rate = 1.0
+        self.currency_symbol = "$"
+
+    @property
+    def amount(self) -> float:
+        return self._portfolio.cash
+
+    @property
+    def value_in_account_currency(self) -> float:
+        return self._portfolio.cash
+
+
+@both_styles
+class CashBook(SymbolDict):
+    """Currencies: US dollars alone."""
+
+    LEAN = "CashBook"
+
+    def __init__(self, portfolio: Portfolio) -> None:
+        super().__init__({"USD": Cash(portfolio)})
+        self.account_currency = "USD"
+
+    def _absent(self, ticker: str) -> str:
+        not_modelled("cash in a foreign currency", ticker)
+
+    @property
+    def total_value_in_account_currency(self) -> float:
+        total: float = self["USD"].amount
+        return total
+
+
+@both_styles
+class Portfolio(SymbolDict):
+    """Holdings by Symbol, and the account's totals in US dollars."""
+
+    LEAN = "SecurityPortfolioManager"
+
+    def __init__(self, desk: Any) -> None:
+        super().__init__()
+        self._desk = desk
+        self.cash = 100_000.0
+        self.total_fees = 0.0
+        self.total_net_profit = 0.0
+        self.cash_book = CashBook(self)
+
+    def _absent(self, ticker: str) -> str:
+        return (
+            f"This asset symbol ({ticker}) was not found in your security list. Please add this "
+            "security or check it exists before using it with 'Securities.ContainsKey(\""
+            f"{ticker}\")'"
+        )
+
+    @property
+    def total_holdings_value(self) -> float:
+        return sum((abs(item.holdings_value) for item in self.values()), 0.0)
+
+    @property
+    def total_portfolio_value(self) -> float:
+        total = self.cash
+        for holding in self.values():
+            if holding.quantity:
+                total += holding.quantity * holding.price
+        return total
+
+    @property
+    def total_absolute_holdings_cost(self) -> float:
+        return sum((item.absolute_holdings_cost for item in self.values()), 0.0)
+
+    @property
+    def invested(self) -> bool:
+        return any(item.quantity for item in self.values())
+
+    @property
+    def hold_stock(self) -> bool:
+        return self.invested
+
+    @property
+    def total_unrealized_profit(self) -> float:
+        return sum((item.unrealized_profit for item in self.values()), 0.0)
+
+    @property
+    def total_unrealised_profit(self) -> float:
+        return self.total_unrealized_profit
+
+    @property
+    def total_profit(self) -> float:
+        return sum((item.profit for item in self.values()), 0.0)
+
+    @property
+    def total_sale_volume(self) -> float:
+        return sum((item.total_sale_volume for item in self.values()), 0.0)
+
+    @property
+    def total_margin_used(self) -> float:
+        return sum(
+            (abs(item.holdings_value) / item.leverage for item in self.values() if item.quantity),
+            0.0,
+        )
+
+    @property
+    def margin_remaining(self) -> float:
+        return self.total_portfolio_value - self.total_margin_used
+
+    @property
+    def unsettled_cash(self) -> float:
+        return 0.0
+
+    @property
+    def total_portfolio_value_less_free_buffer(self) -> float:
+        value = self.total_portfolio_value
+        buffer: float = self._desk.settings.free_buffer(value)
+        return value - buffer
+
+    def get_margin_remaining(self, *args: Any) -> float:
+        """Margin left, for the account or for one more order of a symbol in a direction."""
+        if not args or isinstance(args[0], float):
+            return self.margin_remaining
+        return self.get_buying_power(*args)
+
+    def get_buying_power(self, symbol: Any, direction: Any = None) -> float:
+        """Margin that an order of `symbol` may use; closing a position frees it twice."""
+        holding = self[symbol]
+        free = self.margin_remaining
+        closes = direction is not None and (
+            (holding.quantity > 0 and direction == 1) or (holding.quantity < 0 and direction == 0)
+        )
+        if closes:
+            free += 2 * abs(holding.holdings_value) / holding.leverage
+        return max(free, 0.0)
+
+    def set_cash(self, *args: Any) -> None:
+        """Change the account's cash."""
+        self._desk.set_cash(*args)
+
+    @property
+    def transactions(self) -> Any:
+        return self._desk.trading.transactions
+
+    @property
+    def securities(self) -> Any:
+        return self._desk.securities

@@ -1,0 +1,302 @@
+"""Run one strategy in this process: load its code, initialize, then step by step to the end.
+
+The simulator leads. Every message from it is one thing to do; `done` is the answer when nothing
+is left to do at that moment.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import socket
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from types import ModuleType
+from typing import Any
+
+from .algorithm import QCAlgorithm
+from .algorithm.callbacks import Callbacks
+from .algorithm.core import use
+from .bars import Dividend, Slice, Split, TradeBars, make_bar
+from .desk import EPOCH, Desk
+from .extras import SecurityChanges
+from .imports import FILE, install
+from .known import NotModelled, exported, on_not_modelled
+from .symbol import SymbolDict
+from .wire import HungUp, Wire
+
+
+class BadStrategy(Exception):
+    """The code holds no strategy that could run."""
+
+
+class Strategy:
+    """One backtest, on the strategy's side of the channel."""
+
+    def __init__(self, wire: Wire, order: dict[str, Any]) -> None:
+        self._wire = wire
+        self._order = order
+        self._desk = Desk(wire)
+        self._phase = "load"
+        self._bars = TradeBars()
+        self._none = SymbolDict()
+        self._start = self._end = EPOCH
+
+    def run(self) -> None:
+        """The whole backtest; tells the simulator how it ended, and never raises."""
+        on_not_modelled(lambda api, detail: self._wire.send(["unknown", self._phase, api, detail]))
+        try:
+            algorithm = self._load()
+            self._phase = "initialize"
+            self._wire.send(["phase", "initialize"])
+            self._initialize(algorithm)
+            self._phase = "run"
+            self._obey(algorithm)
+        except (NotModelled, HungUp):
+            # The one has been reported already, the other has nobody to report to.
+            return
+        except BaseException as error:  # noqa: BLE001 - whatever the strategy raises is its failure
+            with suppress(HungUp):
+                self._wire.send(["failed", self._phase, *describe(error)])
+
+    def _load(self) -> Any:
+        code = self._order["code"]
+        _remember(code)
+        tree = ast.parse(code, FILE)
+        install(tree, self._order["folders"])
+        module = ModuleType("__main__")
+        module.__file__ = FILE
+        sys.modules["__main__"] = module
+        exec(compile(tree, FILE, "exec"), module.__dict__)
+        use(self._desk)
+        made = _algorithm_class(module)()
+        made.__dict__.setdefault("_desk", self._desk)
+        return made
+
+    def _initialize(self, algorithm: Any) -> None:
+        desk = self._desk
+        desk.parameters = self._order["parameters"]
+        desk.fixed = {key: self._order[key] for key in ("start", "end", "cash") if self._order[key]}
+        for which in ("start", "end"):
+            if which in desk.fixed:
+                setattr(desk, which, EPOCH + timedelta(days=desk.fixed[which]))
+        if "cash" in desk.fixed:
+            desk.portfolio.cash = float(desk.fixed["cash"])
+        desk.on_order_event = self._own(algorithm, "on_order_event")
+        desk.time = desk.utc_time = desk.exchange_time = desk.start
+        _method(algorithm, "initialize")()
+        _method(algorithm, "post_initialize")()
+        desk.locked = True
+        flags = {name: self._own(algorithm, name) is not None for name in ("on_order_event",)}
+        flags["on_end_of_day"] = self._end_of_day(algorithm) is not None
+        self._wire.send(["ready", flags])
+
+    def _own(self, algorithm: Any, name: str) -> Callable[..., Any] | None:
+        """The strategy's own handler, or None where it has LEAN's empty one."""
+        method = _method(algorithm, name)
+        default = getattr(Callbacks, name)
+        return None if getattr(method, "__func__", None) is default else method
+
+    def _end_of_day(self, algorithm: Any) -> Callable[..., Any] | None:
+        own = self._own(algorithm, "on_end_of_day")
+        if own is None:
+            return None
+        # Without a symbol it is LEAN's deprecated form, called once a day.
+        takes = len(inspect.signature(own).parameters)
+        return own if takes else lambda symbol: own() if symbol.number == 0 else None
+
+    def _obey(self, algorithm: Any) -> None:
+        """Do what each message says until `end`; all but `prices` are answered with `done`."""
+        wire = self._wire
+        on_data = _method(algorithm, "on_data")
+        others = self._rarer(algorithm)
+        while True:
+            message = wire.receive()
+            kind = message[0]
+            if kind == "step":
+                self._prices(message)
+                self._step(algorithm, on_data, message[7])
+            elif kind == "prices":
+                self._prices(message)
+                continue
+            elif kind == "go":
+                self._step(algorithm, on_data, message[1])
+            elif kind == "end":
+                _method(algorithm, "on_end_of_algorithm")()
+                wire.done()
+                return
+            else:
+                others[kind](*message[1:])
+            wire.done()
+
+    def _rarer(self, algorithm: Any) -> dict[str, Callable[..., Any]]:
+        desk = self._desk
+        on_end_of_day = self._end_of_day(algorithm)
+
+        def fire(number: int, clock: list[Any]) -> None:
+            desk.set_clock(*clock)
+            desk.schedule.fire(number)
+
+        def wake(clock: list[Any]) -> None:
+            desk.set_clock(*clock)
+            desk.wake()
+
+        def day_end(index: int, clock: list[Any]) -> None:
+            desk.set_clock(*clock)
+            if on_end_of_day is not None:
+                on_end_of_day(desk.by_index[index].symbol)
+
+        def warmed(clock: list[Any]) -> None:
+            desk.set_clock(*clock)
+            desk.warming_up = False
+            _method(algorithm, "on_warmup_finished")()
+
+        return {
+            "events": desk.trading.take,
+            "fire": fire,
+            "wake": wake,
+            "day_end": day_end,
+            "begin": lambda clock: self._begin(algorithm, clock),
+            "warmed": warmed,
+            "account": self._account,
+        }
+
+    def _begin(self, algorithm: Any, clock: list[Any]) -> None:
+        self._desk.set_clock(*clock)
+        own = self._own(algorithm, "on_securities_changed")
+        if own is not None and self._desk.by_index:
+            own(SecurityChanges(list(self._desk.by_index), []))
+
+    def _account(self, account: list[float], holdings: list[list[Any]]) -> None:
+        """Corporate actions on raw data change cash and holdings without an order."""
+        self._desk.take_account(account)
+        for index, holding in holdings:
+            self._desk.by_index[index].holdings.take(holding)
+
+    def _prices(self, message: list[Any]) -> None:
+        """`[kind, clock, start, end, indices, rows, filled, corporate actions]`."""
+        _, clock, start, end, indices, rows, filled = message[:7]
+        desk = self._desk
+        desk.set_clock(*clock)
+        self._bars = bars = TradeBars()
+        if not rows:
+            return
+        begin, finish = EPOCH + timedelta(seconds=start), EPOCH + timedelta(seconds=end)
+        securities = desk.by_index
+        for position, row in enumerate(rows):
+            security = securities[indices[position] if indices else position]
+            bar = make_bar(security.symbol, begin, finish, row, position in filled)
+            security.take(bar)
+            dict.__setitem__(bars, security.symbol, bar)
+
+    def _step(self, algorithm: Any, on_data: Callable[[Slice], Any], actions: list[Any]) -> None:
+        """Indicators and consolidators, then corporate actions, then on_data: LEAN's order."""
+        desk = self._desk
+        listeners = desk.listeners
+        for symbol, bar in self._bars.items():
+            for listener in listeners[symbol.number]:
+                listener(bar)
+        dividends, splits = self._actions(actions) if actions else (self._none, self._none)
+        now = Slice(desk.time, desk.utc_time, self._bars, dividends, splits)
+        desk.current_slice = now
+        if splits:
+            _method(algorithm, "on_splits")(splits)
+        if dividends:
+            _method(algorithm, "on_dividends")(dividends)
+        if now.has_data:
+            on_data(now)
+
+    def _actions(self, actions: list[Any]) -> tuple[SymbolDict, SymbolDict]:
+        dividends, splits = SymbolDict(), SymbolDict()
+        for index, kind, value, reference, warning in actions:
+            symbol = self._desk.by_index[index].symbol
+            time: datetime = self._desk.exchange_time
+            if kind == "dividend":
+                made: Any = Dividend(symbol, time, value, reference)
+                dict.__setitem__(dividends, symbol, made)
+            else:
+                made = Split(symbol, time, value, reference, 0 if warning else 1)
+                dict.__setitem__(splits, symbol, made)
+        return dividends, splits
+
+
+def _method(algorithm: Any, name: str) -> Any:
+    """A handler in the spelling that the strategy used: the most derived class wins."""
+    pascal = "".join(part.capitalize() for part in name.split("_"))
+    for cls in type(algorithm).__mro__:
+        for spelling in (name, pascal):
+            if spelling in cls.__dict__:
+                return getattr(algorithm, spelling)
+    raise AttributeError(name)
+
+
+def _algorithm_class(module: ModuleType) -> type[QCAlgorithm]:
+    found = [
+        item
+        for item in vars(module).values()
+        if isinstance(item, type) and issubclass(item, QCAlgorithm) and item is not QCAlgorithm
+    ]
+    # Of several, the one that no other derives from, as LEAN's loader prefers.
+    leaves = [
+        item for item in dict.fromkeys(found)
+        if not any(item in other.__mro__[1:] for other in found)
+    ]  # fmt: skip
+    if not leaves:
+        raise BadStrategy("no class derives from QCAlgorithm")
+    if len(leaves) > 1:
+        names = ", ".join(item.__name__ for item in leaves)
+        raise BadStrategy(f"more than one class derives from QCAlgorithm: {names}")
+    return leaves[0]
+
+
+_source: list[str] = []
+
+
+def _remember(code: str) -> None:
+    _source[:] = code.splitlines()
+
+
+def describe(error: BaseException) -> list[Any]:
+    """Class, message, line and text of the strategy's own innermost line: JSON values."""
+    line = None
+    if isinstance(error, SyntaxError) and error.filename == FILE:
+        line = error.lineno
+    else:
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [frame.lineno for frame in frames if frame.filename == FILE]
+        line = own[-1] if own else None
+    text = ""
+    if line and 0 < line <= len(_source):
+        text = _source[line - 1].strip()[:200]
+    return [type(error).__name__, _message(error)[:2000], line, text]
+
+
+def _message(error: BaseException) -> str:
+    try:
+        text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    except Exception:  # noqa: BLE001 - a strategy's exception may not even print
+        return "(its message cannot be printed)"
+    if isinstance(error, SyntaxError):
+        return error.msg
+    if isinstance(error, NameError) and error.name and "Did you mean" not in text:
+        import difflib
+
+        close = difflib.get_close_matches(error.name, sorted(exported()), n=1, cutoff=0.75)
+        text += f". Did you mean: {close[0]!r}?" if close else ""
+    return text
+
+
+def main(connection: socket.socket) -> None:
+    """The entry of the strategy's process: one order in, one backtest."""
+    wire = Wire(connection)
+    order = wire.receive()
+    # The inherited streams were made for other files. Line by line, so that what a strategy has
+    # printed is there however it ends.
+    sys.stdout, sys.stderr = (
+        open(number, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+        for number in (1, 2)
+    )
+    Strategy(wire, order).run()

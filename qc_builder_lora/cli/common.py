@@ -1,0 +1,81 @@
+"""What the nouns share: the --json option, tables, and opening the store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from qc_builder_lora.config import Settings
+    from qc_builder_lora.store import Store
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+SHORT = 12
+"""Digits of a hash that a table shows."""
+
+
+def json_option(function: F) -> F:
+    """`--json`, as the argument `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+
+
+def opened() -> tuple[Settings, Store]:
+    """The settings in force and their store, upgraded if need be."""
+    from qc_builder_lora.config import load_settings
+    from qc_builder_lora.store import Store
+
+    settings = load_settings()
+    return settings, Store.open(settings.database_url)
+
+
+def say_json(value: object) -> None:
+    """One JSON value on standard output."""
+    click.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Columns as wide as their longest cell; numbers to the right."""
+    if not rows:
+        click.echo("nothing yet")
+        return
+    cells = [[_cell(value) for value in row] for row in rows]
+    widths = [
+        max(len(heading), *(len(row[index]) for row in cells))
+        for index, heading in enumerate(headings)
+    ]
+    numeric = [all(isinstance(row[i], int | float) for row in rows) for i in range(len(headings))]
+    for row in [list(headings), *cells]:
+        line = "  ".join(
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(row, widths, numeric, strict=True)
+        )
+        click.echo(line.rstrip())
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "unknown"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def facts(pairs: Sequence[tuple[str, object]]) -> None:
+    """Names and values, one pair a line."""
+    width = max(len(name) for name, _ in pairs)
+    for name, value in pairs:
+        click.echo(f"{name:<{width}}  {_cell(value)}")
+
+
+def resolve(found: Sequence[Any], what: str, name: str, command: str) -> Any:
+    """The one record whose id begins with `name`; NotFound, or InputError for several."""
+    from qc_builder_lora.errors import InputError, NotFound
+
+    matching = [record for record in found if record.id.startswith(name)]
+    if not matching:
+        raise NotFound(what, name, f"See them with: {command}")
+    if len(matching) > 1:
+        raise InputError(f"{len(matching)} {what}s begin with {name!r}: give more digits.")
+    return matching[0]

@@ -1,0 +1,102 @@
+"""qc-lora report: the page a person reads before switching."""
+
+from __future__ import annotations
+
+import webbrowser
+from pathlib import Path
+
+import click
+
+from qc_builder_lora.cli.common import facts, json_option, opened, resolve, say_json, table
+
+
+@click.group("report")
+def command() -> None:
+    """Build, list and open reports.
+
+    \b
+    Examples:
+      qc-lora report build
+      qc-lora report list
+      qc-lora report open
+    """
+
+
+@command.command()
+@click.argument("model", required=False)
+@click.option("--suite", help="The suite that was evaluated; default: the setting `suite`.")
+@json_option
+def build(model: str | None, suite: str | None, as_json: bool) -> None:
+    """Write the report about MODEL (default: the newest) from its last evaluation."""
+    from qc_builder_lora.stages import newest_model, report_on
+
+    settings, store = opened()
+    with store:
+        chosen = (
+            resolve(store.models.find(), "model", model, "qc-lora model list")
+            if model
+            else newest_model(store)
+        )
+        made = report_on(settings, store, chosen, suite=suite)
+    if as_json:
+        say_json(made)
+        return
+    click.echo(made["sentence"])
+    facts([("report", made["path"]), ("sha256", made["sha256"])])
+    click.echo(f"next: qc-lora model promote {chosen.id} --report {made['path']} --by NAME")
+
+
+@command.command("list")
+@json_option
+def list_reports(as_json: bool) -> None:
+    """All verdicts with their reports, newest first."""
+    _, store = opened()
+    with store:
+        found = store.verdicts.find()
+    if as_json:
+        say_json(
+            [
+                {
+                    "model": one.challenger,
+                    "against": one.champion,
+                    "verdict": one.kind.value,
+                    "path": one.report_path,
+                    "sha256": one.report_sha256,
+                    "created_at": one.created_at,
+                }
+                for one in found
+            ]
+        )
+        return
+    table(
+        ("made", "model", "against", "verdict", "report"),
+        [
+            (
+                f"{o.created_at:%Y-%m-%d %H:%M}",
+                o.challenger,
+                o.champion,
+                o.kind.value,
+                o.report_path,
+            )
+            for o in found
+        ],
+    )
+
+
+@command.command("open")
+@click.argument("path", required=False, type=click.Path(path_type=Path))
+def open_report(path: Path | None) -> None:
+    """Open a report (default: the newest) in the browser."""
+    from qc_builder_lora.errors import NotFound
+
+    if path is None:
+        _, store = opened()
+        with store:
+            found = [one for one in store.verdicts.find() if one.report_path]
+        if not found:
+            raise NotFound("report", "(newest)", "Build one with: qc-lora report build")
+        path = Path(str(found[0].report_path))
+    if not path.exists():
+        raise NotFound("report", str(path), "See which there are: qc-lora report list")
+    click.echo(path)
+    webbrowser.open(path.absolute().as_uri())

@@ -1,0 +1,125 @@
+"""qc-lora retrain: a LoRA on the newest snapshot, or what one would take."""
+
+from __future__ import annotations
+
+import click
+
+from qc_builder_lora.cli.common import facts, json_option, opened, resolve, say_json, table
+
+
+@click.group("retrain", invoke_without_command=True)
+@click.option("--recipe", help="A recipe's name, or a .yaml file; default: the setting `recipe`.")
+@click.option("--snapshot", help="The first digits of a snapshot's id; default: the newest.")
+@json_option
+@click.pass_context
+def command(
+    context: click.Context, recipe: str | None, snapshot: str | None, as_json: bool
+) -> None:
+    """Fine-tune a base model on a snapshot, as its recipe says.
+
+    Stop it with Ctrl-C and give the same command again: it goes on where it was.
+
+    \b
+    Examples:
+      qc-lora retrain --recipe gemma-3-270m
+      qc-lora retrain plan --recipe codellama-7b --device rtx-4090
+      qc-lora retrain recipes
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from qc_builder_lora.progress import show_progress
+    from qc_builder_lora.retrain.recipe import load_base, load_recipe
+    from qc_builder_lora.retrain.run import train
+
+    settings, store = opened()
+    chosen = load_recipe(recipe or settings.recipe)
+    terms = load_base(chosen.base).terms
+    if terms:
+        click.echo(terms, err=True)
+    with store, show_progress(f"Retrain {chosen.name}", 1) as progress:
+        found = _snapshot(store, snapshot)
+        run, adapter = train(store, settings.home, settings.cache_folder, chosen, found, progress)
+    metrics = {key: value for key, value in run.metrics.items() if key != "losses"}
+    if as_json:
+        say_json({"run": run.id, "adapter": adapter.id, "path": adapter.path, **metrics})
+        return
+    facts([("run", run.id), ("adapter", adapter.id), ("path", adapter.path), *metrics.items()])
+    click.echo(f"next: qc-lora release {adapter.id[:12]}")
+
+
+def _snapshot(store: object, name: str | None) -> str:
+    from qc_builder_lora.errors import EmptySnapshot
+
+    found = store.snapshots.find()  # type: ignore[attr-defined]
+    if name:
+        return str(resolve(found, "snapshot", name, "qc-lora snapshot list").id)
+    if not found:
+        raise EmptySnapshot("no snapshot has been built; run: qc-lora snapshot build")
+    return str(found[0].id)
+
+
+@command.command()
+@json_option
+def recipes(as_json: bool) -> None:
+    """List the recipes that can be used from here."""
+    from qc_builder_lora.retrain.recipe import load_recipe, recipe_names
+
+    rows = []
+    for name in recipe_names():
+        one = load_recipe(name)
+        rows.append(
+            {
+                "recipe": one.name,
+                "base": one.base,
+                "rank": one.lora.rank,
+                "alpha": one.lora.alpha,
+                "targets": len(one.lora.targets),
+                "learning_rate": one.learning_rate,
+                "batch": one.batch * one.accumulate,
+                "epochs": one.epochs,
+            }
+        )
+    if as_json:
+        say_json(rows)
+        return
+    table(tuple(rows[0]), [tuple(row.values()) for row in rows])
+
+
+@command.command()
+@click.option("--recipe", default="gemma-3-270m", show_default=True)
+@click.option(
+    "--device",
+    default="cpu",
+    show_default=True,
+    type=click.Choice(["cpu", "rtx-4090", "a100-40gb", "h200"]),
+    help="Where it would run.",
+)
+@click.option("--examples", default=264, show_default=True, help="Training examples.")
+@click.option("--tokens", default=340, show_default=True, help="Tokens an example.")
+@json_option
+def plan(recipe: str, device: str, examples: int, tokens: int, as_json: bool) -> None:
+    """Estimate parameters, memory and time; loads no weights, downloads nothing.
+
+    \b
+    Example:
+      qc-lora retrain plan --recipe mistral-7b-corrected --device a100-40gb --examples 2000
+    """
+    from qc_builder_lora.retrain.plan import plan as make_plan
+    from qc_builder_lora.retrain.recipe import load_base, load_recipe
+
+    chosen = load_recipe(recipe)
+    made = make_plan(
+        chosen,
+        load_base(chosen.base),
+        device=device,
+        examples=examples,
+        tokens_an_example=tokens,
+    ).plain()
+    if as_json:
+        say_json(made)
+        return
+    memory = made.pop("memory_gb")
+    facts(list(made.items()))
+    click.echo("memory, GB (1e9 bytes):")
+    for part, size in memory.items():
+        click.echo(f"  {part:<14} {size:>8.2f}")

@@ -1,0 +1,99 @@
+"""qc-lora status: models, the last turn, and what is waited for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from qc_builder_lora.cli.common import facts, json_option, opened, say_json
+
+
+@click.command("status")
+@json_option
+def command(as_json: bool) -> None:
+    """What answers now, what the last turn did, and what the next one waits for.
+
+    \b
+    Example:
+      qc-lora status --json
+    """
+    from qc_builder_lora.daemon import due, lease_holder, next_cron
+    from qc_builder_lora.harvest.survey import survey
+
+    settings, store = opened()
+    with store:
+        found = due(settings, store)
+        turns = store.turns.find(limit=1)
+        production = store.models.production()
+        plain: dict[str, Any] = {
+            "home": str(settings.home.absolute()),
+            "database": store.url,
+            "production": production.id if production else None,
+            "models": {one.id: one.stage.value for one in store.models.find()},
+            "last_turn": _turn(turns[0]) if turns else None,
+            "turn_under_way": lease_holder(store),
+            "new_strategies": found.new_strategies,
+            "needed": found.needed,
+            "waits_for": found.waits_for,
+            "next_cron": str(next_cron(settings.retrain_cron)) if settings.retrain_cron else None,
+            "spools": [spool.plain() for spool in survey(settings.home, store)],
+            "counts": store.counts(),
+        }
+    if as_json:
+        say_json(plain)
+        return
+    _show(plain)
+
+
+def _turn(turn: Any) -> dict[str, Any]:
+    return {
+        "id": turn.id,
+        "trigger": turn.trigger,
+        "status": turn.status.value,
+        "started_at": str(turn.started_at),
+        "finished_at": str(turn.finished_at) if turn.finished_at else None,
+        "stages_done": list(turn.stages),
+        "error": turn.error,
+        "report": turn.stages.get("report", {}).get("path"),
+    }
+
+
+def _show(plain: dict[str, Any]) -> None:
+    last = plain["last_turn"]
+    told = "none yet"
+    if last:
+        told = f"{last['status']} ({last['trigger']}), started {last['started_at'][:16]}"
+    facts(
+        [
+            ("home", plain["home"]),
+            ("database", plain["database"]),
+            ("in production", plain["production"] or "no model: hosted ones answer"),
+            ("last turn", told),
+            ("under way", plain["turn_under_way"] or "nothing"),
+            ("new strategies", f"{plain['new_strategies']} of {plain['needed']} that start a turn"),
+            ("waits for", plain["waits_for"]),
+            ("next cron", plain["next_cron"] or "not set"),
+        ]
+    )
+    if last and last["error"]:
+        click.echo(f"the last turn failed: {last['error']}")
+    if last and last["report"]:
+        click.echo(f"report: {last['report']}")
+    for model, stage in plain["models"].items():
+        click.echo(f"  {stage:<10} {model}")
+    for spool in plain["spools"]:
+        for line in _troubles(spool):
+            click.echo(f"harvest: spool {spool['id']}: {line}")
+
+
+def _troubles(spool: dict[str, Any]) -> list[str]:
+    waiting = spool["records"] - (spool["taken"] or 0)
+    found = []
+    if spool["lost"]:
+        found.append(f"{spool['lost']} records were lost when written (a full disk?)")
+    if spool["damaged"]:
+        found.append(f"{spool['damaged']} damaged records were passed over")
+    if waiting:
+        found.append(f"{waiting} records wait: qc-lora harvest ingest")
+    return found

@@ -1,0 +1,205 @@
+"""One frozen Settings, from `qc-lora.toml` and QC_LORA_* variables. Nobody else reads either.
+
+Order, the later wins: the defaults here, `qc-lora.toml` in the working folder (or the file that
+QC_LORA_CONFIG names), then the environment. The keys of hosted models keep their usual names
+(ANTHROPIC_API_KEY, OPENAI_API_KEY, GEMINI_API_KEY) and are never written anywhere.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+from qc_builder_lora.errors import SettingsError, UnknownKey
+
+PROVIDERS = ("local", "anthropic", "openai", "gemini")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything that can be set, checked when built."""
+
+    home: Path = Path(".qc-lora")
+    """Where everything the product writes is kept."""
+    cache: Path | None = None
+    """Converted base weights and figures of base models; default `home/cache`."""
+    database: str | None = None
+    """SQLAlchemy URL; default SQLite at `home/store.db`."""
+    data: Path | None = None
+    """A LEAN data folder; default the converted bokeh sample data under `home/data`."""
+    providers: tuple[str, ...] = PROVIDERS
+    """The fallback chain, in order."""
+    local_model: str = "production"
+    """`production`, a Model id, or a path to a GGUF file."""
+    local_url: str | None = None
+    """An OpenAI-compatible server to use in place of our own llama.cpp child."""
+    local_threads: int = 0
+    """Threads of llama.cpp; 0 takes what the CPU affinity and cgroup allow."""
+    local_context: int = 4096
+    """Context window of the local model, in tokens."""
+    local_memory_mb: int = 8192
+    """Address-space limit of the llama.cpp child, in MB; 0 for none."""
+    max_tokens: int = 1024
+    """Longest answer asked of any model, in tokens."""
+    eval_max_tokens: int = 512
+    """Longest answer to a prompt of an evaluation suite, in tokens."""
+    deadline_s: float = 300.0
+    """Time for one request through the whole chain, in seconds."""
+    budget_usd: Decimal = Decimal(5)
+    """Hosted spending allowed per Build: the host's own rule."""
+    anthropic_model: str = "claude-sonnet-5-5"
+    openai_model: str = "gpt-6.1-terra"
+    gemini_model: str = "gemini-3.5-flash-lite"
+    anthropic_url: str | None = None
+    openai_url: str | None = None
+    gemini_url: str | None = None
+    recipe: str = "gemma-3-270m"
+    suite: str = "smoke"
+    jobs: int = 0
+    """Backtests at a time; 0 takes the number of usable CPUs."""
+    retrain_min_new: int = 50
+    """New accepted strategies that start a turn of the loop."""
+    retrain_cron: str | None = None
+    """A cron expression that starts a turn, in UTC."""
+    poll_s: float = 30.0
+    """How often the daemon looks whether a turn is due, in seconds."""
+    lease_s: float = 60.0
+    """How long the lease of the loop outlives a dead holder, in seconds."""
+    log_format: str = "console"
+    """`console` or `json`."""
+    anthropic_key: str | None = field(default=None, repr=False)
+    openai_key: str | None = field(default=None, repr=False)
+    gemini_key: str | None = field(default=None, repr=False)
+    local_key: str | None = field(default=None, repr=False)
+    """Key of the server at `local_url`."""
+
+    def __post_init__(self) -> None:
+        for name in self.providers:
+            if name not in PROVIDERS:
+                raise SettingsError(f"providers names {name!r}; known are {', '.join(PROVIDERS)}.")
+        if self.log_format not in ("console", "json"):
+            raise SettingsError(f"log_format must be console or json, got {self.log_format!r}.")
+        self._check_positive("max_tokens", "deadline_s", "local_context", "poll_s", "lease_s")
+        self._check_positive("retrain_min_new", "eval_max_tokens")
+        if self.budget_usd < 0:
+            raise SettingsError(f"budget_usd must not be negative, got {self.budget_usd}.")
+
+    def _check_positive(self, *names: str) -> None:
+        for name in names:
+            if getattr(self, name) <= 0:
+                raise SettingsError(f"{name} must be above zero, got {getattr(self, name)}.")
+
+    @property
+    def database_url(self) -> str:
+        """The SQLAlchemy URL in force."""
+        return self.database or f"sqlite:///{(self.home / 'store.db').absolute()}"
+
+    @property
+    def cache_folder(self) -> Path:
+        """Where things that can be made again are kept."""
+        return self.cache or self.home / "cache"
+
+    @property
+    def data_folder(self) -> Path:
+        """The LEAN data folder in force."""
+        return self.data or self.home / "data"
+
+    @property
+    def usable_jobs(self) -> int:
+        """How many backtests run at a time."""
+        return self.jobs or len(os.sched_getaffinity(0))
+
+    def public(self) -> dict[str, Any]:
+        """All settings but the keys, as plain JSON values; saved with what they produced."""
+        return {
+            item.name: _plain(getattr(self, item.name))
+            for item in fields(self)
+            if not item.name.endswith("_key")
+        }
+
+
+_KEY_VARIABLES = {
+    "anthropic_key": ("ANTHROPIC_API_KEY",),
+    "openai_key": ("OPENAI_API_KEY",),
+    "gemini_key": ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+    "local_key": ("QC_LORA_LOCAL_KEY",),
+}
+
+
+def load_settings(
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    **overrides: Any,
+) -> Settings:
+    """Settings from the file, the environment and the overrides given; the last wins.
+
+    Raises UnknownKey for a key nobody reads, SettingsError for a value that cannot be used.
+    """
+    environment = os.environ if environment is None else environment
+    folder = folder or Path.cwd()
+    values = _from_file(environment, folder)
+    values.update(_from_environment(environment))
+    values.update({key: value for key, value in overrides.items() if value is not None})
+    return Settings(**values)
+
+
+def _from_file(environment: Mapping[str, str], folder: Path) -> dict[str, Any]:
+    path = Path(environment.get("QC_LORA_CONFIG") or folder / "qc-lora.toml")
+    if not path.exists():
+        if "QC_LORA_CONFIG" in environment:
+            raise SettingsError(f"QC_LORA_CONFIG names {path}, which does not exist.")
+        return {}
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: not valid TOML: {error}") from error
+    return _convert_all(path, table)
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    found = {
+        name.removeprefix("QC_LORA_").lower(): value
+        for name, value in environment.items()
+        if name.startswith("QC_LORA_")
+        and name not in ("QC_LORA_CONFIG", *_KEY_VARIABLES["local_key"])
+        and value
+    }
+    values = _convert_all("environment variable QC_LORA_…", found)
+    for key, variables in _KEY_VARIABLES.items():
+        values[key] = next((environment[v] for v in variables if environment.get(v)), None)
+    return values
+
+
+def _convert_all(where: str | Path, table: Mapping[str, Any]) -> dict[str, Any]:
+    hints = {k: v for k, v in get_type_hints(Settings).items() if not k.endswith("_key")}
+    values = {}
+    for key, value in table.items():
+        if key not in hints:
+            raise UnknownKey(where, key, hints)
+        values[key] = _convert(f"{where}: {key}", value, hints[key])
+    return values
+
+
+def _convert(where: str, value: Any, hint: Any) -> Any:
+    kinds = [kind for kind in get_args(hint) if kind is not type(None)]
+    kind = kinds[0] if kinds and get_origin(hint) is not tuple else hint
+    if get_origin(kind) is tuple:
+        parts = value.split(",") if isinstance(value, str) else value
+        return tuple(str(part).strip() for part in parts)
+    try:
+        if kind is Decimal:
+            return Decimal(str(value))
+        return kind(value)
+    except (TypeError, ValueError, InvalidOperation) as error:
+        raise SettingsError(f"{where} must be {kind.__name__}, got {value!r}.") from error
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path | Decimal):
+        return str(value)
+    return list(value) if isinstance(value, tuple) else value

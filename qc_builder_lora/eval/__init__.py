@@ -1,0 +1,1 @@
+"""Score, pair, decide, report."""

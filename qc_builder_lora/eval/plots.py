@@ -1,0 +1,119 @@
+"""The report's pictures, as SVG text that goes straight into the page.
+
+One palette for all: the champion in grey-blue, the challenger in orange, told apart by shape as
+well as by colour. Text takes the page's colour, so that a picture reads in light and dark.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from qc_builder_lora.errors import MissingExtra
+
+CHAMPION, CHALLENGER = "#5b7f9f", "#e07b39"
+_INK = "#7f7f7f"
+
+
+def _axes(width: float, height: float) -> tuple[Any, Any]:
+    try:
+        import matplotlib as mpl
+    except ImportError as error:
+        raise MissingExtra("report", "matplotlib") from error
+    mpl.use("svg")
+    # A fixed salt, so that the same figures give the same file and the same report hash.
+    mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "qc-lora", "font.size": 10})
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(width, height), layout="constrained")
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color(_INK)
+    axes.tick_params(colors=_INK)
+    axes.grid(axis="x", color=_INK, alpha=0.2, linewidth=0.6)
+    return figure, axes
+
+
+def _svg(figure: Any, label: str) -> str:
+    """The figure as an SVG element with a text for those who cannot see it."""
+    from matplotlib import pyplot
+
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    pyplot.close(figure)
+    text = buffer.getvalue()
+    svg = text[text.index("<svg") :]
+    # Text without a colour of its own takes the page's.
+    svg = re.sub(r'(<svg[^>]*?) width="[^"]*" height="[^"]*"', r"\1", svg, count=1)
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+
+
+def rates(rows: Sequence[tuple[str, Sequence[tuple[float, float, float]]]]) -> str:
+    """Rates with 95 % intervals: (name, [(rate, low, high) of champion, of challenger])."""
+    figure, axes = _axes(7.2, 0.62 * len(rows) + 0.8)
+    for index, (_, arms) in enumerate(rows):
+        for offset, colour, marker, (rate, low, high) in zip(
+            (0.14, -0.14), (CHAMPION, CHALLENGER), ("s", "o"), arms, strict=True
+        ):
+            at = len(rows) - 1 - index + offset
+            axes.plot([100 * low, 100 * high], [at, at], color=colour, linewidth=2.5, alpha=0.55)
+            axes.plot([100 * rate], [at], marker, color=colour, markersize=8)
+    axes.set_yticks(range(len(rows)), [name for name, _ in reversed(rows)])
+    axes.set_xlim(-2, 102)
+    axes.set_xlabel("percent of prompts, with 95 % Wilson intervals", color=_INK)
+    return _svg(figure, "Rates of both models with intervals")
+
+
+def families(table: Mapping[str, tuple[float, float]]) -> str:
+    """Share of the funnel's four steps reached, a family a row: (champion, challenger)."""
+    names = list(table)
+    figure, axes = _axes(7.2, 0.3 * len(names) + 0.9)
+    for index, name in enumerate(names):
+        at = len(names) - 1 - index
+        champion, challenger = (100 * share for share in table[name])
+        axes.barh(at + 0.19, champion, height=0.34, color=CHAMPION)
+        axes.barh(at - 0.19, challenger, height=0.34, color=CHALLENGER)
+    axes.set_yticks(range(len(names)), list(reversed(names)))
+    axes.set_xlim(0, 102)
+    axes.set_ylim(-0.6, len(names) - 0.4)
+    axes.set_xlabel("percent of the steps parses, compiles, runs, trades", color=_INK)
+    return _svg(figure, "How far each family came")
+
+
+Curve = Sequence[tuple[str, float]]
+
+
+def equity(champion: Curve, challenger: Curve) -> str:
+    """Both strategies' equity in US dollars; a curve without points is left out."""
+    figure, axes = _axes(5.0, 2.2)
+    for curve, colour, style in (
+        (champion, CHAMPION, "--"),
+        (challenger, CHALLENGER, "-"),
+    ):
+        if curve:
+            days, values = _thinned(curve)
+            axes.plot(days, values, style, color=colour, linewidth=1.3)
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value / 1000:,.0f}k")
+    axes.set_ylabel("equity, USD", color=_INK)
+    return _svg(figure, "Equity over time")
+
+
+def _thinned(curve: Curve, most: int = 400) -> tuple[list[date], list[float]]:
+    """At most so many points, the last one always among them: a page of curves stays small."""
+    step = max(1, -(-len(curve) // most))
+    kept = [*curve[:-1:step], curve[-1]]
+    return [date.fromisoformat(day) for day, _ in kept], [value for _, value in kept]
+
+
+def losses(points: Sequence[tuple[int, float]]) -> str:
+    """Training loss a step, in nats a token, on a logarithmic scale."""
+    figure, axes = _axes(5.0, 2.2)
+    axes.plot([step for step, _ in points], [loss for _, loss in points], color=CHALLENGER)
+    axes.set_yscale("log")
+    axes.set_xlabel("step", color=_INK)
+    axes.set_ylabel("loss, nats a token", color=_INK)
+    return _svg(figure, "Training loss")

@@ -1,0 +1,329 @@
+"""The report a person reads before switching: one self-contained HTML file.
+
+It carries the artefact's hash, and its own hash is what a promotion is bound to, so it is written
+once and never touched again.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from qc_builder_lora.errors import MissingExtra
+from qc_builder_lora.eval import plots
+from qc_builder_lora.eval.compare import Contest, Pair, regressions
+from qc_builder_lora.eval.score import RATES, Judged, Scores
+from qc_builder_lora.eval.statistics import wilson
+from qc_builder_lora.files import write_text
+from qc_builder_lora.ids import file_hash
+from qc_builder_lora.records import Model
+
+_CURVES, _PAIRS = 4, 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostedPrice:
+    """What a hosted model would take for the same tokens, in US dollars a million."""
+
+    name: str
+    input_usd: Decimal
+    output_usd: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """Everything the page shows."""
+
+    model: Model
+    champion: Scores
+    challenger: Scores
+    contest: Contest
+    suite_sha256: str
+    champion_sha256: str
+    engine: str
+    data_note: str
+    made: datetime
+    training: Mapping[str, Any] = field(default_factory=dict)
+    prices: Sequence[HostedPrice] = ()
+
+
+def write_report(material: Material, path: Path) -> str:
+    """Write the page atomically and return its SHA-256."""
+    try:
+        import jinja2
+    except ImportError as error:
+        raise MissingExtra("report", "jinja2") from error
+    source = Path(__file__).with_name("report.html.j2").read_text("utf-8")
+    # Instructions and code are a language model's: nothing of theirs may become markup.
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    write_text(path, environment.from_string(source).render(_page(material, path)))
+    return file_hash(path)
+
+
+def _page(material: Material, path: Path) -> dict[str, Any]:
+    contest, parity = material.contest, material.model.manifest["parity"]
+    return {
+        "model": material.model,
+        "champion_name": contest.champion,
+        "suite": {"name": material.challenger.suite},
+        "made": material.made.strftime("%Y-%m-%d %H:%M UTC"),
+        "report_name": path.name,
+        "verdict": {"kind": contest.kind.value, "sentence": contest.sentence},
+        "rates": _rates(material),
+        "rates_plot": plots.rates(_rate_points(material)),
+        "families_plot": plots.families(_family_shares(material)),
+        "curves": _curves(contest),
+        "data_note": material.data_note,
+        "groups": _groups(contest),
+        "costs": _costs(material),
+        "cost_note": _cost_note(material.prices),
+        "training": _training(material.training),
+        "attempts": parity["attempts"],
+        "parity": parity,
+        "provenance": _provenance(material),
+        "limits": _limits(material),
+        "highlight_css": _highlight_css(),
+    }
+
+
+def _rates(material: Material) -> list[dict[str, Any]]:
+    rows = []
+    for rate in RATES:
+        pairs = material.contest.outcome(rate)
+        row = {
+            "name": rate,
+            "wins": pairs["wins"],
+            "losses": pairs["losses"],
+            "p": f"{pairs['mcnemar_p']:.3g}",
+            "e": f"{pairs['e_value']:.3g}",
+        }
+        arms = {"champion": material.champion, "challenger": material.challenger}
+        for arm, scores in arms.items():
+            unknown = scores.unknown(rate)
+            low, high = wilson(scores.count(rate), len(scores.judged) - unknown)
+            note = f" (+{unknown} unknown)" if unknown else ""
+            row[arm] = f"{scores.count(rate)}/{len(scores.judged) - unknown}{note}"
+            row[f"{arm}_interval"] = f"{100 * low:.0f}-{100 * high:.0f} %"
+        rows.append(row)
+    return rows
+
+
+def _rate_points(material: Material) -> list[tuple[str, list[tuple[float, float, float]]]]:
+    rows = []
+    for rate in RATES:
+        arms = []
+        for scores in (material.champion, material.challenger):
+            known = len(scores.judged) - scores.unknown(rate)
+            share = scores.count(rate) / known if known else 0.0
+            arms.append((share, *wilson(scores.count(rate), known)))
+        rows.append((rate, arms))
+    return rows
+
+
+def _family_shares(material: Material) -> dict[str, tuple[float, float]]:
+    def share(pairs: Sequence[Judged]) -> float:
+        steps = [getattr(one, rate) is True for one in pairs for rate in RATES]
+        return sum(steps) / len(steps)
+
+    table: dict[str, list[Pair]] = {}
+    for pair in material.contest.pairs:
+        table.setdefault(pair.family, []).append(pair)
+    return {
+        family: (share([p.champion for p in pairs]), share([p.challenger for p in pairs]))
+        for family, pairs in sorted(table.items())
+    }
+
+
+def _curves(contest: Contest) -> list[dict[str, str]]:
+    """Pairs where both trade come first, then those where only the challenger does."""
+    traded = [pair for pair in contest.pairs if pair.challenger.trades]
+    traded.sort(key=lambda pair: not pair.champion.trades)
+    found = []
+    for pair in traded[:_CURVES]:
+        champion = pair.champion.equity if pair.champion.trades else ()
+        note = _statistics(pair.challenger.statistics)
+        if not champion:
+            note += f" ({contest.champion} has no strategy that trades here.)"
+        plot = plots.equity(champion, pair.challenger.equity)
+        found.append({"title": pair.prompt_id, "plot": plot, "note": note})
+    return found
+
+
+def _statistics(statistics: Mapping[str, str]) -> str:
+    wanted = ("Net Profit", "Drawdown", "Sharpe Ratio", "Total Orders")
+    return ", ".join(f"{key} {statistics[key]}" for key in wanted if key in statistics)
+
+
+def _groups(contest: Contest) -> list[dict[str, Any]]:
+    worse = list(regressions(contest))
+    others = [pair for pair in contest.pairs if pair not in worse]
+    won = [p for p in others if p.challenger.trades and not p.champion.trades]
+    both = [p for p in others if p not in won]
+    return [
+        {"title": title, "pairs": [_side_by_side(pair) for pair in pairs[:_PAIRS]]}
+        for title, pairs in (
+            (f"Worse than before: {len(worse)} prompts", worse),
+            (f"Now trades, did not before: {len(won)} prompts", won),
+            (f"No difference in trading: {len(both)} prompts", both),
+        )
+        if pairs
+    ]
+
+
+def _side_by_side(pair: Pair) -> dict[str, Any]:
+    return {
+        "prompt_id": pair.prompt_id,
+        "family": pair.family,
+        "instruction": pair.instruction,
+        "summary": f"{_reached(pair.champion)} against {_reached(pair.challenger)}",
+        "champion_note": _note(pair.champion),
+        "challenger_note": _note(pair.challenger),
+        "champion_code": _highlighted(pair.champion.answer.code),
+        "challenger_code": _highlighted(pair.challenger.answer.code),
+    }
+
+
+def _reached(one: Judged) -> str:
+    passed = [rate for rate in RATES if getattr(one, rate)]
+    return passed[-1] if passed else "does not parse"
+
+
+def _note(one: Judged) -> str:
+    return _reached(one) + (f": {one.reason}" if one.reason else "")
+
+
+def _highlighted(code: str) -> str:
+    if not code.strip():
+        return "<pre>(no code)</pre>"
+    try:
+        from pygments import highlight
+        from pygments.formatters import HtmlFormatter
+        from pygments.lexers import PythonLexer
+    except ImportError:
+        return f"<pre>{html.escape(code)}</pre>"
+    formatter: Any = HtmlFormatter(nowrap=True)
+    return f'<pre class="hl">{highlight(code, PythonLexer(), formatter)}</pre>'
+
+
+def _highlight_css() -> str:
+    try:
+        from pygments.formatters import HtmlFormatter
+    except ImportError:
+        return ""
+    light: Any = HtmlFormatter(style="friendly")
+    dark: Any = HtmlFormatter(style="one-dark")
+    rules = [
+        _only_colours(light.get_style_defs(".hl")),
+        "@media (prefers-color-scheme: dark) {",
+        _only_colours(dark.get_style_defs(".hl")),
+        "}",
+    ]
+    return "\n".join(rules)
+
+
+def _only_colours(css: str) -> str:
+    """Rules of tokens, without the style's own page background."""
+    return "\n".join(line for line in css.splitlines() if line.startswith(".hl ."))
+
+
+def _costs(material: Material) -> list[dict[str, str]]:
+    rows = [_local_row(scores) for scores in (material.champion, material.challenger)]
+    answers = [one.answer for one in material.challenger.judged]
+    read = [answer.prompt_tokens for answer in answers]
+    written = [answer.completion_tokens for answer in answers]
+    if None in read or None in written:
+        return rows
+    for price in material.prices:
+        total = (
+            price.input_usd * sum(filter(None, read))
+            + price.output_usd * sum(filter(None, written))
+        ) / 1_000_000
+        rows.append(
+            {
+                "name": f"{price.name}, same tokens",
+                "total": f"{total:.4f}",
+                "each": "unknown",
+                "latency": "unknown",
+                "speed": "unknown",
+            }
+        )
+    return rows
+
+
+def _local_row(scores: Scores) -> dict[str, str]:
+    plain = scores.plain()
+    return {
+        "name": f"{scores.model}, local",
+        "total": "0",
+        "each": "0" if scores.count("trades") else "none trades",
+        "latency": _or_unknown(plain["latency_p50_s"]),
+        "speed": _or_unknown(plain["tokens_per_s"]),
+    }
+
+
+def _or_unknown(value: object) -> str:
+    return "unknown" if value is None else str(value)
+
+
+def _cost_note(prices: Sequence[HostedPrice]) -> str:
+    note = "Local answers cost electricity, which is not counted."
+    if not prices:
+        return note
+    return (
+        f"{note} The hosted rows price the challenger's own token counts by the price table; a "
+        "hosted tokenizer counts somewhat differently, and no hosted model was asked."
+    )
+
+
+def _training(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
+    if not metrics:
+        return None
+    names = {
+        "examples": "examples",
+        "steps": "steps",
+        "tokens": "tokens",
+        "tokens_per_s": "tokens a second",
+        "minutes": "minutes",
+        "peak_rss_mb": "peak memory, MB",
+        "train_loss_first": "first training loss",
+        "train_loss_last": "last training loss",
+        "val_loss_first": "validation loss before",
+        "val_loss_last": "validation loss after",
+    }
+    rows = [(label, metrics[key]) for key, label in names.items() if metrics.get(key) is not None]
+    plot = plots.losses(metrics["losses"]) if metrics.get("losses") else ""
+    return {"rows": rows, "plot": plot}
+
+
+def _provenance(material: Material) -> list[tuple[str, str]]:
+    manifest = material.model.manifest
+    return [
+        ("model", f"{material.model.id} ({material.model.quantization})"),
+        ("artefact sha256", material.model.sha256),
+        ("adapter sha256", manifest["adapter"]["sha256"]),
+        ("base", f"{manifest['base']['name']} {manifest['base']['sha256']}"),
+        ("champion sha256", material.champion_sha256),
+        ("snapshot", manifest["snapshot"]),
+        ("recipe sha256", manifest["recipe"]["sha256"]),
+        ("suite sha256", material.suite_sha256),
+        ("engine", material.engine),
+        ("llama.cpp", manifest["llama_cpp"]),
+    ]
+
+
+def _limits(material: Material) -> list[str]:
+    count = len(material.challenger.judged)
+    low, high = wilson(round(0.8 * count), count)
+    return [
+        f"{count} prompts: a rate of 80 % measured on so few may be anything from "
+        f"{100 * low:.0f} to {100 * high:.0f} %.",
+        "Whether a strategy does what the prompt asked is not judged here: read the code.",
+        "The prompts are of the kinds the model was trained on, with other parameters; other kinds "
+        "of request are not covered.",
+        "No hosted model was asked: this is not a comparison with Claude or GPT-4.",
+    ]

@@ -1,0 +1,264 @@
+"""Score one model on one suite, as it is served: ask, check, compile, execute, count.
+
+The columns are a funnel, each means what it says: *parses* is one QCAlgorithm in valid Python;
+*compiles* is mypy with LEAN's stubs without an error and an `initialize` that returns; *runs* is a
+backtest to its end; *trades* is at least one filled order in it. What an engine cannot say is
+counted as unknown, beside the rate and never in it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from qc_builder_lora.backtest.check import CheckResult, compiles, parses, strategy_hash
+from qc_builder_lora.backtest.protocol import Backtester, BacktestResult, BacktestSettings
+from qc_builder_lora.errors import ProviderError
+from qc_builder_lora.eval.statistics import quantile, wilson
+from qc_builder_lora.eval.suite import Prompt, Suite
+from qc_builder_lora.models.writer import Writer, new_request
+from qc_builder_lora.progress import SILENT, Progress
+from qc_builder_lora.records import BacktestStatus, Outcome
+
+RATES = ("parses", "compiles", "runs", "trades")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a model wrote for one prompt."""
+
+    prompt_id: str
+    code: str
+    finish_reason: str | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    latency_s: float
+    error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """One answer on its way through the funnel; None where that cannot be said."""
+
+    answer: Answer
+    family: str
+    parses: bool | None = False
+    compiles: bool | None = False
+    runs: bool | None = False
+    trades: bool | None = False
+    reason: str | None = None
+    """Why it went no further."""
+    strategy_id: str | None = None
+    statistics: Mapping[str, str] = field(default_factory=dict)
+    equity: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass
+class Scores:
+    """All answers of one model to one suite, judged."""
+
+    model: str
+    suite: str
+    judged: list[Judged] = field(default_factory=list)
+
+    def count(self, rate: str) -> int:
+        """How many answers got that far for certain."""
+        return sum(1 for one in self.judged if getattr(one, rate) is True)
+
+    def unknown(self, rate: str) -> int:
+        """How many answers the engine could not judge."""
+        return sum(1 for one in self.judged if getattr(one, rate) is None)
+
+    def plain(self) -> dict[str, Any]:
+        """Counts, intervals, families and times, as JSON values."""
+        known = {rate: len(self.judged) - self.unknown(rate) for rate in RATES}
+        return {
+            "n": len(self.judged),
+            **{rate: self.count(rate) for rate in RATES},
+            "unknown": {rate: self.unknown(rate) for rate in RATES},
+            "wilson95": {
+                rate: [round(end, 4) for end in wilson(self.count(rate), known[rate])]
+                for rate in RATES
+            },
+            "families": self._families(),
+            **self._speed(),
+        }
+
+    def saved(self) -> dict[str, Any]:
+        """Everything, as JSON values that `restored` reads."""
+        return {**asdict(self), "judged": [asdict(one) for one in self.judged]}
+
+    @classmethod
+    def restored(cls, saved: Mapping[str, Any]) -> Scores:
+        """The scores that `saved` came from."""
+        judged = []
+        for one in saved["judged"]:
+            equity = tuple((day, value) for day, value in one["equity"])
+            judged.append(Judged(**{**one, "answer": Answer(**one["answer"]), "equity": equity}))
+        return cls(saved["model"], saved["suite"], judged)
+
+    def _families(self) -> dict[str, dict[str, int]]:
+        table: dict[str, dict[str, int]] = {}
+        for one in sorted(self.judged, key=lambda judged: judged.family):
+            row = table.setdefault(one.family, {"n": 0, **dict.fromkeys(RATES, 0)})
+            row["n"] += 1
+            for rate in RATES:
+                row[rate] += getattr(one, rate) is True
+        return table
+
+    def _speed(self) -> dict[str, Any]:
+        times = [one.answer.latency_s for one in self.judged if one.answer.error is None]
+        counts = [one.answer.completion_tokens for one in self.judged]
+        tokens = [count for count in counts if count is not None]
+        return {
+            "latency_p50_s": _rounded(quantile(times, 0.5)),
+            "latency_p95_s": _rounded(quantile(times, 0.95)),
+            "completion_tokens": sum(tokens) if tokens else None,
+            "tokens_per_s": _rounded(sum(tokens) / sum(times)) if tokens and sum(times) else None,
+        }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)
+
+
+def ask_all(
+    writer: Writer,
+    suite: Suite,
+    journal: Path,
+    *,
+    max_tokens: int,
+    deadline_s: float,
+    progress: Progress = SILENT,
+) -> list[Answer]:
+    """One answer a prompt, in the suite's order; those in the journal already are not asked again.
+
+    A model that fails on a prompt has given no code for it: that is its answer.
+    """
+    done = _read_journal(journal)
+    journal.parent.mkdir(parents=True, exist_ok=True)
+    written = 0.0
+    start = time.monotonic()
+    for number, prompt in enumerate(suite.prompts):
+        progress.update(number, f"{written / (time.monotonic() - start + 1e-9):.0f} tok/s")
+        if prompt.id in done:
+            continue
+        answer = _ask(writer, prompt, max_tokens, deadline_s)
+        done[prompt.id] = answer
+        written += answer.completion_tokens or 0
+        with journal.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(answer)) + "\n")
+    progress.update(len(suite.prompts))
+    return [done[prompt.id] for prompt in suite.prompts]
+
+
+def _ask(writer: Writer, prompt: Prompt, max_tokens: int, deadline_s: float) -> Answer:
+    start = time.monotonic()
+    try:
+        draft = writer.write(
+            new_request(prompt.instruction), max_tokens=max_tokens, deadline_s=deadline_s
+        )
+    except ProviderError as error:
+        return Answer(
+            prompt_id=prompt.id,
+            code="",
+            finish_reason=None,
+            prompt_tokens=None,
+            completion_tokens=None,
+            latency_s=time.monotonic() - start,
+            error=str(error),
+        )
+    return Answer(
+        prompt_id=prompt.id,
+        code=draft.code,
+        finish_reason=draft.finish_reason,
+        prompt_tokens=draft.prompt_tokens,
+        completion_tokens=draft.completion_tokens,
+        latency_s=draft.latency_s or time.monotonic() - start,
+    )
+
+
+def _read_journal(journal: Path) -> dict[str, Answer]:
+    answers = {}
+    if journal.exists():
+        for line in journal.read_text("utf-8").splitlines():
+            try:
+                answer = Answer(**json.loads(line))
+            except (ValueError, TypeError):
+                continue  # a torn last line: asked again
+            answers[answer.prompt_id] = answer
+    return answers
+
+
+def judge_all(
+    answers: Sequence[Answer],
+    suite: Suite,
+    engine: Backtester,
+    *,
+    model: str,
+    cache: Path,
+    jobs: int = 1,
+    progress: Progress = SILENT,
+    keep: Callable[[Judged, BacktestResult], None] | None = None,
+) -> Scores:
+    """Every answer through the funnel: one compile check for all, then one backtest each.
+
+    `keep` is given every backtest as it comes.
+    """
+    families = {prompt.id: prompt.family for prompt in suite.prompts}
+    judged = [_parsed(answer, families[answer.prompt_id]) for answer in answers]
+    alive = [index for index, one in enumerate(judged) if one.parses]
+    codes = [judged[index].answer.code for index in alive]
+    checks = compiles(codes, cache=cache) if codes else []
+    results = engine.run_many(codes, BacktestSettings(), jobs=jobs, progress=progress.update)
+    for index, check, result in zip(alive, checks, results, strict=True):
+        judged[index] = _executed(judged[index], check, result)
+        if keep is not None:
+            keep(judged[index], result)
+    return Scores(model, suite.name, judged)
+
+
+def _parsed(answer: Answer, family: str) -> Judged:
+    check = parses(answer.code)
+    if check.outcome is not Outcome.PASS:
+        reason = answer.error or (check.messages[0] if check.messages else "does not parse")
+        return Judged(answer=answer, family=family, reason=reason)
+    code_id = strategy_hash(answer.code)
+    return Judged(answer=answer, family=family, parses=True, strategy_id=code_id)
+
+
+def _executed(one: Judged, check: CheckResult, result: BacktestResult) -> Judged:
+    clean = {Outcome.PASS: True, Outcome.FAIL: False, Outcome.UNKNOWN: None}[check.outcome]
+    asked = result.status is not BacktestStatus.UNKNOWN
+    initialises = result.initialises if asked or result.initialises else None
+    runs = result.runs if asked else None
+    return replace(
+        one,
+        compiles=_both(clean, initialises),
+        runs=runs,
+        trades=result.trades_at_all if asked else None,
+        reason=_reason(check, result),
+        statistics=dict(result.statistics),
+        equity=result.equity,
+    )
+
+
+def _both(left: bool | None, right: bool | None) -> bool | None:
+    if left is False or right is False:
+        return False
+    return None if left is None or right is None else True
+
+
+def _reason(check: CheckResult, result: BacktestResult) -> str | None:
+    if check.outcome is not Outcome.PASS and check.messages:
+        return check.messages[0]
+    return result.reason or (None if result.trades_at_all else "no order was filled")
+
+
+def funnel(plain: Mapping[str, Any]) -> dict[str, int]:
+    """The counts alone: n, parses, compiles, runs, trades."""
+    return {key: plain[key] for key in ("n", *RATES)}

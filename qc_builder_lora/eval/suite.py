@@ -1,0 +1,88 @@
+"""A suite: a fixed list of prompts that no model is ever trained on.
+
+One JSON object a line: `id`, `instruction`, and where we wrote it ourselves `family` and
+`parameters`, by which training examples are kept clear of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from qc_builder_lora.errors import InputError, NotFound
+from qc_builder_lora.files import find_default, list_defaults
+from qc_builder_lora.ids import file_hash
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prompt:
+    """One question of a suite."""
+
+    id: str
+    instruction: str
+    family: str = "unknown"
+    parameters: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suite:
+    """The questions, with the hash of the file they came from."""
+
+    name: str
+    sha256: str
+    prompts: tuple[Prompt, ...]
+
+
+def load_suite(name: str) -> Suite:
+    """The suite of that name in `eval/suites/`, or the file of that path.
+
+    Raises NotFound with the known names, InputError with the number of a line that is broken.
+    """
+    path = _path(name)
+    prompts = []
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        if line.strip():
+            prompts.append(_prompt(line, path, number))
+    if not prompts:
+        raise InputError(f"{path}: holds no prompts. Write one JSON object a line.")
+    ids = [prompt.id for prompt in prompts]
+    if len(set(ids)) < len(ids):
+        twice = next(one for one in ids if ids.count(one) > 1)
+        raise InputError(f"{path}: the id {twice!r} stands twice; ids must be unique.")
+    return Suite(name=path.stem, sha256=file_hash(path), prompts=tuple(prompts))
+
+
+def suite_paths() -> list[Path]:
+    """All suites that can be seen from here: what training must keep clear of."""
+    return list_defaults("eval/suites", "*.jsonl")
+
+
+def _path(name: str) -> Path:
+    if name.endswith(".jsonl"):
+        path = Path(name)
+        if not path.exists():
+            raise NotFound("suite", name, "There is no such file.")
+        return path
+    known = [path.stem for path in suite_paths()]
+    if name not in known:
+        raise NotFound("suite", name, f"Known: {', '.join(known) or 'none'}.")
+    return find_default(f"eval/suites/{name}.jsonl")
+
+
+def _prompt(line: str, path: Path, number: int) -> Prompt:
+    try:
+        value = json.loads(line)
+        return Prompt(
+            id=str(value["id"]),
+            instruction=str(value["instruction"]),
+            family=str(value.get("family", "unknown")),
+            parameters=value.get("parameters"),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{path}, line {number}: not a prompt ({error!r}). A line is a JSON object with "
+            "id and instruction."
+        ) from error

@@ -1,0 +1,199 @@
+"""The OpenAI-compatible endpoint in front of the chain: any client of OpenAI's is a client of it.
+
+`qc-lora` is the whole chain; each provider's own model name is that provider alone. Every answer
+says in `x-qc-provider` and `x-qc-model` who gave it. Sampling options (`temperature`, `top_p`,
+`stop`, `seed`) are accepted and ignored: the chain asks every provider in the same way. There is no
+CORS on purpose: a web page has no business here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from qc_builder_lora.errors import QcLoraError
+from qc_builder_lora.gateway.answers import chunks_of, wire_error
+from qc_builder_lora.gateway.metrics import Metrics
+from qc_builder_lora.models.asgi import (
+    Handler,
+    guarded,
+    next_or_gone,
+    read_body,
+    refusal,
+    until_gone,
+)
+from qc_builder_lora.models.cancel import Cancel
+from qc_builder_lora.models.chain import Chain
+from qc_builder_lora.models.dialogue import new_dialogue
+from qc_builder_lora.models.openai_wire import (
+    AnswerWriter,
+    Ask,
+    Usage,
+    WireError,
+    model_list,
+    parse_ask,
+    sse,
+    unknown_model,
+)
+from qc_builder_lora.models.provider import StrategyProvider
+from qc_builder_lora.models.writer import Chunk, Draft
+
+WHOLE_CHAIN = "qc-lora"
+_THREADS = 64
+
+
+def build_app(provider: StrategyProvider, key: str) -> Starlette:
+    """The application. All but `/healthz` needs the key. Closing the provider is the caller's."""
+    gateway = _Gateway(provider)
+    routes: list[tuple[str, Handler, str]] = [
+        ("/v1/models", gateway.models, "GET"),
+        ("/v1/chat/completions", gateway.chat, "POST"),
+        ("/v1/completions", gateway.completions, "POST"),
+        ("/metrics", gateway.metrics_text, "GET"),
+    ]
+    return Starlette(
+        routes=[
+            Route("/healthz", gateway.health),
+            *(
+                Route(path, gateway.counted(guarded(handler, key)), methods=[method])
+                for path, handler, method in routes
+            ),
+        ]
+    )
+
+
+class _Gateway:
+    def __init__(self, provider: StrategyProvider) -> None:
+        self._provider = provider
+        self._metrics = Metrics()
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="gateway")
+        provider.chain.on_failure = self._metrics.failure
+
+    def counted(self, handler: Handler) -> Handler:
+        async def call(request: Request) -> Response:
+            response = await handler(request)
+            self._metrics.request(response.status_code)
+            return response
+
+        return call
+
+    async def health(self, _: Request) -> Response:
+        loading = self._loading()
+        return refusal(loading) if loading else JSONResponse({"status": "ok"})
+
+    async def models(self, _: Request) -> Response:
+        return JSONResponse(model_list(list(self._chains())))
+
+    async def metrics_text(self, _: Request) -> Response:
+        text = self._metrics.text(self._provider.chain.breakers)
+        return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
+
+    async def chat(self, request: Request) -> Response:
+        return await self._complete(request, chat=True)
+
+    async def completions(self, request: Request) -> Response:
+        return await self._complete(request, chat=False)
+
+    def _chains(self) -> dict[str, Chain]:
+        chain = self._provider.chain
+        alone = {writer.model: chain.only(writer.name) for writer in chain.writers}
+        return {WHOLE_CHAIN: chain, **alone}
+
+    def _loading(self) -> WireError | None:
+        """503 while the one provider there is still loads its model."""
+        server, writers = self._provider.local_server, self._provider.chain.writers
+        if server is None or len(writers) > 1 or not server.loading:
+            return None
+        return WireError(503, "loading", "The local model is still loading.", retry_after_s=2.0)
+
+    async def _complete(self, request: Request, *, chat: bool) -> Response:
+        default = self._provider.settings.max_tokens
+        ask = parse_ask(await read_body(request), chat=chat, default_max_tokens=default)
+        chains = self._chains()
+        name = ask.model or WHOLE_CHAIN
+        if name not in chains:
+            raise unknown_model(name, list(chains))
+        if loading := self._loading():
+            raise loading
+        cancel = Cancel()
+        build_id = request.headers.get("x-qc-build") or self._provider.build_id
+        chunks = chunks_of(lambda: _ask(chains[name], ask, build_id), self._pool, cancel)
+        return await self._answer(request, ask, chunks, cancel)
+
+    async def _answer(
+        self, request: Request, ask: Ask, chunks: AsyncGenerator[Chunk, None], cancel: Cancel
+    ) -> Response:
+        """Wait for the first words: until then every failure still has an HTTP status."""
+        gone = asyncio.create_task(until_gone(request))
+        try:
+            first = await next_or_gone(anext(chunks), gone)
+        except QcLoraError as error:
+            raise wire_error(error) from error
+        except BaseException:
+            cancel.cancel()
+            raise
+        finally:
+            gone.cancel()
+        answer = AnswerWriter(ask, first.model or "", fingerprint=first.provider)
+        if not ask.stream and first.draft:
+            await chunks.aclose()
+            return self._whole(answer, first.draft)
+        stream = self._stream(answer, first, chunks)
+        return StreamingResponse(stream, 200, _headers(first), "text/event-stream")
+
+    def _whole(self, answer: AnswerWriter, draft: Draft) -> Response:
+        self._metrics.answer(draft)
+        body = answer.whole(draft.text, draft.finish_reason or "stop", _usage(draft))
+        who = Chunk(provider=draft.provider, model=draft.model)
+        cost = {} if draft.cost_usd is None else {"x-qc-cost-usd": str(draft.cost_usd)}
+        return JSONResponse(body, 200, {**_headers(who), **cost})
+
+    async def _stream(
+        self, answer: AnswerWriter, first: Chunk, rest: AsyncGenerator[Chunk, None]
+    ) -> AsyncIterator[bytes]:
+        # Starlette cancels this generator when the client goes away; closing `rest` ends the work.
+        async with aclosing(rest):
+            yield answer.first()
+            for part in self._parts(answer, first):
+                yield part
+            try:
+                async for chunk in rest:
+                    for part in self._parts(answer, chunk):
+                        yield part
+            except QcLoraError as error:
+                # Its first words are out: no status can be taken back, and no `[DONE]` follows.
+                yield sse(wire_error(error).body)
+
+    def _parts(self, answer: AnswerWriter, chunk: Chunk) -> Iterator[bytes]:
+        if chunk.text:
+            yield answer.piece(chunk.text)
+        if chunk.draft:
+            self._metrics.answer(chunk.draft)
+            yield from answer.last(chunk.draft.finish_reason, _usage(chunk.draft))
+
+
+def _ask(chain: Chain, ask: Ask, build_id: str) -> Iterator[Chunk]:
+    messages = ask.messages if ask.chat else ({"role": "user", "content": str(ask.prompt)},)
+    request = new_dialogue(messages)
+    if ask.stream:
+        yield from chain.stream(request, max_tokens=ask.max_tokens, build_id=build_id)
+        return
+    draft = chain.write(request, max_tokens=ask.max_tokens, build_id=build_id)
+    yield Chunk(draft=draft, provider=draft.provider, model=draft.model)
+
+
+def _headers(chunk: Chunk) -> dict[str, str]:
+    return {"x-qc-provider": chunk.provider or "", "x-qc-model": chunk.model or ""}
+
+
+def _usage(draft: Draft) -> Usage | None:
+    if draft.prompt_tokens is None or draft.completion_tokens is None:
+        return None
+    return Usage(prompt=draft.prompt_tokens, completion=draft.completion_tokens)

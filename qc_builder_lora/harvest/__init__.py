@@ -1,0 +1,1 @@
+"""Take what the builder made, clean it, keep it; corpora; snapshots."""

@@ -1,0 +1,92 @@
+"""Bars for the starter corpus: the sample data, and seeded random walks under further tickers.
+
+The walks exist so that examples can name more than the four tickers of the sample data and still be
+executed. They say nothing about any market, and no figure of them is shown as one.
+"""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from qc_builder_lora.errors import InputError
+from qc_builder_lora.files import write_json
+from qc_builder_lora.ids import text_hash
+
+_DAILY = Path("equity/usa/daily")
+_MANIFEST = "corpus-bars.json"
+_CALENDAR = "ibm"
+
+
+def corpus_data(sample: Path, target: Path, tickers: Sequence[str]) -> Path:
+    """A LEAN data folder with the sample's bars and one random walk a ticker; made once.
+
+    `sample` is a LEAN data folder that holds IBM daily bars, whose trading days the walks take.
+    """
+    wanted = {"tickers": list(tickers), "version": 1}
+    manifest = target / _MANIFEST
+    if manifest.exists() and _same(manifest, wanted):
+        return target
+    temporary = target.with_name(target.name + ".tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    shutil.copytree(sample, temporary)
+    days = _trading_days(sample)
+    for ticker in tickers:
+        _write(temporary / _DAILY, ticker, days)
+    write_json(temporary / _MANIFEST, wanted)
+    shutil.rmtree(target, ignore_errors=True)
+    temporary.rename(target)
+    return target
+
+
+def _same(manifest: Path, wanted: object) -> bool:
+    import json
+
+    try:
+        return bool(json.loads(manifest.read_text("utf-8")) == wanted)
+    except ValueError:
+        return False
+
+
+def _trading_days(sample: Path) -> list[str]:
+    path = sample / _DAILY / f"{_CALENDAR}.zip"
+    try:
+        with zipfile.ZipFile(path) as archive:
+            text = archive.read(archive.namelist()[0]).decode("ascii")
+    except (OSError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: cannot be read: {error}. Run: qc-lora data convert") from error
+    return [line.split(",")[0] for line in text.splitlines() if line]
+
+
+def _write(folder: Path, ticker: str, days: Sequence[str]) -> None:
+    """A walk with drift, and volatility that comes in waves, so that signals of all kinds occur."""
+    source = np.random.default_rng(int(text_hash(ticker)[:12], 16))
+    count = len(days)
+    wave = np.sin(np.arange(count) / source.uniform(40, 200) + source.uniform(0, 6))
+    volatility = source.uniform(0.009, 0.018) * (1 + 0.5 * wave)
+    drift = source.uniform(0.0001, 0.0005) + 0.0008 * np.sin(
+        np.arange(count) / source.uniform(60, 160)
+    )
+    close = source.uniform(20, 120) * np.exp(
+        np.cumsum(drift + volatility * source.standard_normal(count))
+    )
+    open_ = close * np.exp(-volatility * source.normal(0, 0.5, count))
+    spread = np.abs(source.normal(0, 0.6, (2, count))) * volatility
+    high = np.maximum(open_, close) * (1 + spread[0])
+    low = np.minimum(open_, close) * (1 - spread[1])
+    volume = source.integers(1_000_000, 9_000_000, count)
+    rows = [
+        f"{day},{o:.0f},{h:.0f},{lo:.0f},{c:.0f},{v}"
+        for day, o, h, lo, c, v in zip(
+            days, open_ * 1e4, high * 1e4, low * 1e4, close * 1e4, volume, strict=True
+        )
+    ]
+    with zipfile.ZipFile(folder / f"{ticker.lower()}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        # A fixed time, so that the same bars give the same file and the same fingerprint.
+        member = zipfile.ZipInfo(f"{ticker.lower()}.csv", (2000, 1, 1, 0, 0, 0))
+        member.compress_type = zipfile.ZIP_DEFLATED
+        archive.writestr(member, "\n".join(rows) + "\n")

@@ -1,0 +1,60 @@
+"""Lines that many families share, so that a strategy differs from another only where it must."""
+
+from __future__ import annotations
+
+ONE_ASSET = 'self._symbol = self.add_equity("$ticker", Resolution.DAILY).symbol\n'
+
+SEVERAL_ASSETS = """\
+tickers = [$list]
+self._symbols = [self.add_equity(t, Resolution.DAILY).symbol for t in tickers]
+"""
+
+
+def one_asset(*lines: str, warm_up: str = "") -> str:
+    """`initialize` of a strategy on one ticker, with its indicators."""
+    return ONE_ASSET + _lines(lines) + _warm_up(warm_up)
+
+
+def several_assets(
+    *lines: str, warm_up: str = "", rule: str = "month_start", at: str = "30"
+) -> str:
+    """`initialize` of a strategy on several tickers that rebalances on a calendar."""
+    return (
+        SEVERAL_ASSETS + _lines(lines) + _warm_up(warm_up) + scheduled("self._symbols[0]", rule, at)
+    )
+
+
+def scheduled(symbol: str, rule: str = "month_start", at: str = "30") -> str:
+    """A call of `_rebalance`, `at` minutes after the open."""
+    return (
+        "self.schedule.on(\n"
+        f"    self.date_rules.{rule}({symbol}),\n"
+        f"    self.time_rules.after_market_open({symbol}, {at}),\n"
+        "    self._rebalance,\n"
+        ")\n"
+    )
+
+
+def long_or_flat(buy: str, sell: str, *before: str, weight: str = "1.0") -> str:
+    """`on_data` that holds the ticker from `buy` until `sell`, after the lines of `before`."""
+    return (
+        "def on_data(self, data):\n"
+        "    if self.is_warming_up:\n"
+        "        return\n"
+        + "".join(f"    {line}\n" for line in before)
+        + f"    if {buy} and not self.portfolio.invested:\n"
+        f"        self.set_holdings(self._symbol, {weight})\n"
+        f"    elif {sell} and self.portfolio.invested:\n"
+        "        self.liquidate()\n"
+    )
+
+
+PRICE = "price = self.securities[self._symbol].price"
+
+
+def _lines(lines: tuple[str, ...]) -> str:
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _warm_up(bars: str) -> str:
+    return f"self.set_warm_up({bars})\n" if bars else ""

@@ -1,0 +1,253 @@
+"""The starter corpus: draws from our own families, each executed before it counts.
+
+What is kept is decided by the engine and the checker, never by the family: a draw that does not
+parse, compile, run and trade on its bars is no Example.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from qc_builder_lora.backtest.check import CheckResult, strategy_hash
+from qc_builder_lora.backtest.protocol import Backtester, BacktestResult, BacktestSettings
+from qc_builder_lora.errors import InputError, UnknownKey
+from qc_builder_lora.files import find_default
+from qc_builder_lora.harvest.corpus.families import FAMILIES
+from qc_builder_lora.harvest.corpus.family import Draw, Family, draw_frame
+from qc_builder_lora.ids import json_hash, now, text_hash
+from qc_builder_lora.progress import SILENT, Progress
+from qc_builder_lora.records import Example, Outcome, Strategy
+from qc_builder_lora.store import Store
+
+SOURCE = "starter"
+# A family is asked this many times for one more distinct draw before it counts as exhausted.
+_PATIENCE = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """`harvest/corpus/starter.yaml`."""
+
+    name: str
+    licence: str
+    seed: int
+    examples_per_family: int
+    families: Any
+    tickers: Sequence[str]
+    synthetic_tickers: Sequence[str]
+    synthetic_share: float
+    first_year: int
+    last_year: int
+    cash: Sequence[int]
+    default_cash: int
+
+    def chosen_families(self) -> list[Family]:
+        """All families, or those named."""
+        names = list(FAMILIES) if self.families == "all" else list(self.families)
+        for name in names:
+            if name not in FAMILIES:
+                raise UnknownKey("families", name, FAMILIES)
+        return [FAMILIES[name] for name in names]
+
+
+def load_manifest(path: Path | None = None) -> Manifest:
+    """The user's manifest, or the built-in one; an unknown key is an error."""
+    path = path or find_default("harvest/corpus/starter.yaml")
+    table = yaml.safe_load(path.read_text("utf-8"))
+    known = {item.name for item in fields(Manifest)}
+    for key in table:
+        if key not in known:
+            raise UnknownKey(path, key, known)
+    missing = known - set(table)
+    if missing:
+        raise InputError(f"{path}: missing key {min(missing)!r}.")
+    return Manifest(**table)
+
+
+def held_out_keys(suites: Iterable[Path]) -> set[str]:
+    """Family-and-parameters keys of the prompts in evaluation suites."""
+    keys = set()
+    for suite in suites:
+        for line in suite.read_text("utf-8").splitlines():
+            prompt = json.loads(line)
+            if prompt.get("parameters") is not None:
+                keys.add(json.dumps([prompt["family"], prompt["parameters"]], sort_keys=True))
+    return keys
+
+
+def draw_key(draw: Draw) -> str:
+    """The same key as in `held_out_keys`."""
+    return json.dumps([draw.family.name, dict(draw.parameters)], sort_keys=True)
+
+
+def draws(
+    manifest: Manifest, excluded: set[str], *, synthetic: bool = True, offset: int = 0
+) -> Iterator[Draw]:
+    """`examples_per_family` distinct draws of every family, all phrasings taken in turn.
+
+    None has a key in `excluded` or the key of an earlier draw. `offset` gives other draws.
+    """
+    for family in manifest.chosen_families():
+        source = random.Random(f"{manifest.seed}/{offset}/{family.name}")
+        seen = set(excluded)
+        made = 0
+        for _ in range(_PATIENCE * manifest.examples_per_family):
+            if made == manifest.examples_per_family:
+                break
+            draw = _draw(family, source, manifest, made, synthetic)
+            if draw_key(draw) in seen:
+                continue
+            seen.add(draw_key(draw))
+            made += 1
+            yield draw
+
+
+def _draw(
+    family: Family, source: random.Random, manifest: Manifest, number: int, synthetic: bool
+) -> Draw:
+    tickers = list(manifest.tickers)
+    if synthetic and source.random() < manifest.synthetic_share:
+        tickers = list(manifest.synthetic_tickers)
+    years = (manifest.first_year, manifest.last_year)
+    return Draw(
+        family=family,
+        parameters=family.draw_parameters(source, tickers),
+        phrasing=number % len(family.phrasings),
+        frame=draw_frame(source, years, manifest.cash, manifest.default_cash),
+    )
+
+
+@dataclass
+class BuildReport:
+    """How many draws came in, stopped where, and were kept."""
+
+    drawn: int = 0
+    kept: int = 0
+    new: int = 0
+    stopped: Counter[str] = field(default_factory=Counter)
+    families: Counter[str] = field(default_factory=Counter)
+
+    def plain(self) -> dict[str, Any]:
+        return {
+            "drawn": self.drawn,
+            "kept": self.kept,
+            "new": self.new,
+            "stopped": dict(self.stopped),
+            "families": dict(sorted(self.families.items())),
+        }
+
+
+def build(
+    store: Store,
+    engine: Backtester,
+    checks: Sequence[CheckResult],
+    drawn: Sequence[Draw],
+    manifest: Manifest,
+    *,
+    jobs: int = 1,
+    progress: Progress = SILENT,
+) -> BuildReport:
+    """Execute every draw and keep as Examples those that compile, run and trade.
+
+    `checks` are the compile checks of the draws' code, in order. Safe to repeat: what is in the
+    store already is not added again.
+    """
+    report = BuildReport(drawn=len(drawn))
+    codes = [draw.code for draw in drawn]
+    settings = BacktestSettings()
+    results = engine.run_many(codes, settings, jobs=jobs, progress=progress.update)
+    for draw, check, result in zip(drawn, checks, results, strict=True):
+        reason = _refusal(check, result)
+        if reason is not None:
+            report.stopped[reason] += 1
+            continue
+        report.kept += 1
+        report.families[draw.family.name] += 1
+        report.new += _keep(store, draw, result, manifest, settings)
+    return report
+
+
+def _refusal(check: CheckResult, result: BacktestResult) -> str | None:
+    if check.outcome is not Outcome.PASS:
+        return f"compile: {check.outcome.value}"
+    if not result.runs:
+        return f"run: {result.status.value}"
+    return None if result.trades_at_all else "no trades"
+
+
+def _keep(
+    store: Store,
+    draw: Draw,
+    result: BacktestResult,
+    manifest: Manifest,
+    settings: BacktestSettings,
+) -> bool:
+    """Add Strategy, Backtest and Example together; False when the Example was there."""
+    code, moment = draw.code, now()
+    example_id = json_hash({"instruction": draw.instruction, "code": code})
+    if store.examples.has(example_id):
+        return False
+    strategy = Strategy(
+        id=strategy_hash(code),
+        code=code,
+        code_sha256=text_hash(code),
+        created_at=moment,
+        source=SOURCE,
+        family=draw.family.name,
+        licence=manifest.licence,
+    )
+    with store.transaction():
+        store.strategies.add(strategy)
+        backtest = store.backtests.add(result.to_record(strategy.id, settings))
+        store.examples.add(
+            Example(
+                id=example_id,
+                instruction=draw.instruction,
+                code=code,
+                family=draw.family.name,
+                source=SOURCE,
+                licence=manifest.licence,
+                created_at=moment,
+                parameters=dict(draw.parameters),
+                style=f"phrasing-{draw.phrasing}",
+                strategy_id=strategy.id,
+                backtest_id=backtest.id,
+            )
+        )
+    return True
+
+
+def held_out_prompts(
+    manifest: Manifest, engine: Backtester, count: int, offset: int, jobs: int = 1
+) -> list[dict[str, Any]]:
+    """Prompts for a suite, on real tickers, the first of every family before the second of any.
+
+    Only prompts that have an answer: our own code for it must run and trade.
+    """
+    several = replace(manifest, examples_per_family=2 + -(-count // len(FAMILIES)))
+    drawn = list(draws(several, set(), synthetic=False, offset=offset))
+    results = engine.run_many([draw.code for draw in drawn], BacktestSettings(), jobs=jobs)
+    trading = [draw for draw, result in zip(drawn, results, strict=True) if result.trades_at_all]
+    rank: Counter[str] = Counter()
+    ordered = []
+    for draw in trading:
+        # Hashed, so that no theme is always the one for which there is no room.
+        ordered.append((rank[draw.family.name], text_hash(draw.family.name), draw))
+        rank[draw.family.name] += 1
+    return [
+        {
+            "id": f"{draw.family.name}-{number:02d}",
+            "family": draw.family.name,
+            "parameters": dict(draw.parameters),
+            "instruction": draw.instruction,
+        }
+        for number, (_, _, draw) in enumerate(sorted(ordered, key=lambda o: o[:2])[:count], 1)
+    ]

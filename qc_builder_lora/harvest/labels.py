@@ -1,0 +1,74 @@
+"""What became of a Generation, in one word out of a closed list, and the rule that gives it.
+
+The label says what the engine and the parser saw. What the host claims does not enter, nor does
+the label say that a strategy is good enough to teach: that is for the gates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from qc_builder_lora.backtest.check.parsing import tree_of
+from qc_builder_lora.records import BacktestStatus
+
+
+class Label(StrEnum):
+    """Stored in `Generation.label`; a word may be added, none renamed."""
+
+    NO_CODE = "no_code"
+    """The coder was asked and left no code."""
+    SYNTAX_ERROR = "syntax_error"
+    COMPILE_ERROR = "compile_error"
+    RUNTIME_ERROR = "runtime_error"
+    """It compiled, and the engine ended it."""
+    NO_TRADES = "no_trades"
+    LOSING = "losing"
+    """It traded, and its net profit is below zero."""
+    TRADED = "traded"
+    UNKNOWN = "unknown"
+    """Nothing was read back from an engine that would say."""
+
+
+def label_of(
+    code: str,
+    *,
+    compiled: bool | None,
+    status: BacktestStatus | None,
+    statistics: Mapping[str, str],
+) -> Label:
+    """The label; `compiled` and `status` are None where the engine was not asked."""
+    if not code.strip():
+        return Label.NO_CODE
+    if status is BacktestStatus.COMPLETED:
+        return _of_statistics(statistics)
+    if status is BacktestStatus.FAILED:
+        return Label.RUNTIME_ERROR
+    # Before `compile_error`: the engine reports both as a failed compile.
+    if isinstance(tree_of(code), str):
+        return Label.SYNTAX_ERROR
+    return Label.COMPILE_ERROR if compiled is False else Label.UNKNOWN
+
+
+def _of_statistics(statistics: Mapping[str, str]) -> Label:
+    orders = number(statistics.get("Total Orders", statistics.get("Total Trades")))
+    if orders is None:
+        return Label.UNKNOWN
+    if orders == 0:
+        return Label.NO_TRADES
+    profit = number(statistics.get("Net Profit"))
+    if profit is None:
+        return Label.UNKNOWN
+    return Label.LOSING if profit < 0 else Label.TRADED
+
+
+def number(text: object) -> float | None:
+    """A figure as LEAN prints it (`-4.486%`, `$3.49`, `1,204`); None where it is not one."""
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        return float(text)
+    if not isinstance(text, str):
+        return None
+    try:
+        return float(text.strip().rstrip("%").replace("$", "").replace(",", ""))
+    except ValueError:
+        return None

@@ -1,0 +1,1 @@
+"""Sources of strategies behind one Writer protocol: hosted, local, and the fallback chain."""

@@ -1,0 +1,250 @@
+"""What the host asks for strategies: one object over the chain, and a drop-in function.
+
+    provider = StrategyProvider()
+    draft = provider.generate("Buy SPY when it crosses its 50-day mean")
+
+Which local model answers: the one in production, or the one that QC_LORA_LOCAL_MODEL names. Where
+nothing has been promoted yet and no hosted key is set, the newest candidate, with a warning.
+"""
+
+from __future__ import annotations
+
+import atexit
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from qc_builder_lora.config import Settings, load_settings
+from qc_builder_lora.errors import NoProvider, NotFound, StoreError
+from qc_builder_lora.ids import new_id
+from qc_builder_lora.log import get_logger
+from qc_builder_lora.models.artefact import describe
+from qc_builder_lora.models.budget import Budget, Ledger
+from qc_builder_lora.models.chain import Chain
+from qc_builder_lora.models.local import LocalWriter
+from qc_builder_lora.models.local_server import LocalServer
+from qc_builder_lora.models.prices import load_prices
+from qc_builder_lora.models.writer import Chunk, Draft, Writer, new_request
+from qc_builder_lora.records import Model, Request, Stage
+
+if TYPE_CHECKING:
+    from qc_builder_lora.store import Store
+
+HOSTED = ("anthropic", "openai", "gemini")
+_KEYS = "ANTHROPIC_API_KEY, OPENAI_API_KEY or GEMINI_API_KEY"
+
+log = get_logger(__name__)
+_said: set[str] = set()
+
+
+class StrategyProvider:
+    """Writes strategies with the first provider of the chain that can."""
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        store: Store | None = None,
+        *,
+        ledger: Ledger | None = None,
+        build_id: str | None = None,
+    ) -> None:
+        """`build_id` is the Build whose budget is used where a call names none; by default this
+        object is a Build of its own. Nothing is opened, started or spent before the first call.
+        """
+        self.settings = settings or load_settings()
+        self.build_id = build_id or new_id()
+        self._store, self._ledger = store, ledger
+        self._lock = threading.Lock()
+        self._chain: Chain | None = None
+        self.local_server: LocalServer | None = None
+        """Our own llama.cpp child, once the chain is made and if it has one."""
+
+    @property
+    def chain(self) -> Chain:
+        """The chain, made when first asked for; NoProvider when nothing can answer."""
+        with self._lock:
+            if self._chain is None:
+                self._chain = self._make()
+            return self._chain
+
+    def generate(self, prompt: str, context: str = "", *, build_id: str | None = None) -> Draft:
+        """One strategy. Raises NoProvider or BudgetExhausted when nobody answers."""
+        return self.write(new_request(prompt, context), build_id=build_id)
+
+    def stream(
+        self, prompt: str, context: str = "", *, build_id: str | None = None
+    ) -> Iterator[Chunk]:
+        """One strategy as it is written; the last Chunk carries the Draft."""
+        request = new_request(prompt, context)
+        return self.chain.stream(request, build_id=build_id or self.build_id)
+
+    def write(self, request: Request, *, build_id: str | None = None) -> Draft:
+        """The answer to a Request that was made before."""
+        return self.chain.write(request, build_id=build_id or self.build_id)
+
+    def close(self) -> None:
+        """End the child and close the connections; the next call would open them again."""
+        with self._lock:
+            chain, self._chain, self.local_server = self._chain, None, None
+        if chain is not None:
+            chain.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _make(self) -> Chain:
+        makers: dict[str, Callable[[], Writer | None]] = {
+            "local": self._local,
+            **{name: self._maker(name) for name in HOSTED},
+        }
+        writers = [
+            writer for name in self.settings.providers if (writer := makers[name]()) is not None
+        ]
+        if not writers:
+            raise NoProvider(
+                "No model can answer: none is in production, there is no candidate, and no key of "
+                "a hosted model is set. Make one with: make demo; or name a GGUF file in "
+                f"QC_LORA_LOCAL_MODEL, a server in QC_LORA_LOCAL_URL, or set {_KEYS}."
+            )
+        if not self._hosted:
+            _say("no hosted key is set", then="the local model answers alone", keys=_KEYS)
+        budget = Budget(load_prices(), self.settings.budget_usd, self._ledger)
+        return Chain(
+            writers,
+            budget=budget,
+            max_tokens=self.settings.max_tokens,
+            deadline_s=self.settings.deadline_s,
+        )
+
+    @property
+    def _hosted(self) -> list[str]:
+        return [name for name in self.settings.providers if self._key(name) and name in HOSTED]
+
+    def _key(self, name: str) -> str | None:
+        key: str | None = getattr(self.settings, f"{name}_key")
+        return key
+
+    def _maker(self, name: str) -> Callable[[], Writer | None]:
+        def make() -> Writer | None:
+            key = self._key(name)
+            if not key:
+                return None
+            writer: Callable[..., Writer] = _hosted_class(name)
+            model = getattr(self.settings, f"{name}_model")
+            return writer(key, model, url=getattr(self.settings, f"{name}_url"))
+
+        return make
+
+    def _local(self) -> Writer | None:
+        settings = self.settings
+        if settings.local_url:
+            named = settings.local_model if settings.local_model != "production" else None
+            return LocalWriter(url=settings.local_url, model=named, key=settings.local_key)
+        found = self._artefact()
+        if found is None:
+            return None
+        path, model_id = found
+        self.local_server = LocalServer(
+            describe(path, model_id),
+            context=settings.local_context,
+            threads=settings.local_threads,
+            memory_mb=settings.local_memory_mb,
+        )
+        return LocalWriter(server=self.local_server)
+
+    def _artefact(self) -> tuple[Path, str | None] | None:
+        """The model's file and id; None if there is none and a hosted model can answer."""
+        wanted = self.settings.local_model
+        if wanted.endswith(".gguf") or Path(wanted).is_file():
+            return Path(wanted), None
+        try:
+            model = self._from_store(wanted)
+        except StoreError as error:
+            if not self._hosted:
+                raise
+            _say("the store cannot be read", then="hosted models answer", why=str(error))
+            return None
+        return (Path(model.path), model.id) if model else None
+
+    def _from_store(self, wanted: str) -> Model | None:
+        if self._store is not None:
+            return self._choose(self._store, wanted)
+        from qc_builder_lora.store import Store
+
+        try:
+            # Asking for a strategy must not make or change a database.
+            opened = Store.open(self.settings.database_url, upgrade=False)
+        except NotFound:
+            if wanted != "production":
+                raise
+            return None
+        with opened:
+            return self._choose(opened, wanted)
+
+    def _choose(self, store: Store, wanted: str) -> Model | None:
+        if wanted != "production":
+            return store.models.get(wanted)
+        production = store.models.production()
+        if production is not None:
+            return production
+        if self._hosted:
+            _say("no local model is in production", then="hosted models answer")
+            return None
+        newest = store.models.find(stage=Stage.CANDIDATE, limit=1)
+        if newest:
+            _say(
+                "no local model is in production and no hosted key is set",
+                then=f"the newest candidate answers: {newest[0].id}",
+                promote_it=f"qc-lora model promote {newest[0].id} --report REPORT --by NAME",
+            )
+        return newest[0] if newest else None
+
+
+def _hosted_class(name: str) -> Any:
+    if name == "anthropic":
+        from qc_builder_lora.models.anthropic import AnthropicWriter
+
+        return AnthropicWriter
+    if name == "openai":
+        from qc_builder_lora.models.openai import OpenAIWriter
+
+        return OpenAIWriter
+    from qc_builder_lora.models.gemini import GeminiWriter
+
+    return GeminiWriter
+
+
+def _say(event: str, **keys: str) -> None:
+    """A warning, once in the life of a process."""
+    line = f"{event} {sorted(keys.items())}"
+    if line not in _said:
+        _said.add(line)
+        log.warning(event, **keys)
+
+
+_default_lock = threading.Lock()
+_default: StrategyProvider | None = None
+
+
+def generate_strategy(prompt: str) -> str:
+    """The code of one strategy: a drop-in for a builder's own function of that name.
+
+    The provider is made at the first call and kept until the process ends.
+    """
+    global _default  # noqa: PLW0603 - kept between calls, so that the model is loaded once
+    with _default_lock:
+        if _default is None:
+            _default = StrategyProvider()
+            atexit.register(_default.close)
+        provider = _default
+    return provider.generate(prompt).code

@@ -1,0 +1,1 @@
+"""Adapter to GGUF, quantise, parity gate, promote, roll back."""

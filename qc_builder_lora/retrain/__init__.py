@@ -1,0 +1,1 @@
+"""When to train, on what, and how: recipes, batches, loss, runs."""

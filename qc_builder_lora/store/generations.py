@@ -1,0 +1,98 @@
+"""Builds, and what was asked and answered in them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from qc_builder_lora.records import Build, Generation, Request, Role
+from qc_builder_lora.store.noun import Noun
+from qc_builder_lora.store.tables import BuildRow, GenerationRow, RequestRow
+
+
+class Builds(Noun[Build]):
+    """Runs of the host builder."""
+
+    record, row, word, moment = Build, BuildRow, "build", "started_at"
+    changeable = frozenset({"title", "spec", "finished_at", "status", "cost_usd"})
+
+    def find(
+        self,
+        *,
+        host: str | None = None,
+        status: str | None = None,
+        since: datetime | None = None,
+        limit: int | None = None,
+    ) -> list[Build]:
+        """Newest first."""
+        return self._select(*self._since(since), limit=limit, host=host, status=status)
+
+    def update(self, key: str, **changes: Any) -> Build:
+        """Set fields and return the new record. Raises NotFound, StoreError."""
+        return self._update(key, changes)
+
+
+class Requests(Noun[Request]):
+    """What was asked of a model."""
+
+    record, row, word = Request, RequestRow, "request"
+    identity = ("instruction", "context")
+
+    def find(self, *, since: datetime | None = None, limit: int | None = None) -> list[Request]:
+        """Newest first."""
+        return self._select(*self._since(since), limit=limit)
+
+
+class Generations(Noun[Generation]):
+    """What models answered."""
+
+    record, row, word = Generation, GenerationRow, "generation"
+    # Not the code, the Request or the role: an answer is what it was.
+    changeable = frozenset(
+        {
+            "build_id",
+            "completion_tokens",
+            "cost_usd",
+            "error",
+            "error_class",
+            "finish_reason",
+            "fitness",
+            "iteration",
+            "label",
+            "latency_s",
+            "model",
+            "prompt_tokens",
+            "strategy_id",
+            "version",
+        }
+    )
+
+    def find(
+        self,
+        *,
+        build_id: str | None = None,
+        request_id: str | None = None,
+        strategy_id: str | None = None,
+        role: Role | None = None,
+        model: str | None = None,
+        label: str | None = None,
+        since: datetime | None = None,
+        limit: int | None = None,
+        oldest_first: bool = False,
+    ) -> list[Generation]:
+        """Newest first, unless asked for the other way round (the iterations of a Build)."""
+        return self._select(
+            *self._since(since),
+            limit=limit,
+            oldest_first=oldest_first,
+            build_id=build_id,
+            request_id=request_id,
+            strategy_id=strategy_id,
+            role=role,
+            model=model,
+            label=label,
+        )
+
+    def update(self, key: str, **changes: Any) -> Generation:
+        """Set fields and return the new record. Raises NotFound, StoreError."""
+        return self._update(key, changes)

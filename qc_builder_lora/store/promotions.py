@@ -1,0 +1,209 @@
+"""Promotions: who let which Model answer, and why. Rows are only ever added.
+
+A promotion, the stages it changes and its row are one transaction. Of two at once one wins: the
+other finds that the history has moved on since it began, and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import EllipsisType
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, insert, select
+
+from qc_builder_lora.errors import PromotionRefused
+from qc_builder_lora.ids import new_id, now
+from qc_builder_lora.records import Promotion, PromotionAction
+from qc_builder_lora.store.comparisons import Verdicts
+from qc_builder_lora.store.database import Database
+from qc_builder_lora.store.models import Models, lock_stages
+from qc_builder_lora.store.rows import Rows
+from qc_builder_lora.store.tables import PromotionRow
+
+
+class Promotions(Rows[Promotion]):
+    """The history of production; there is no method that changes or deletes a row, and the
+    database refuses to."""
+
+    record, row, word = Promotion, PromotionRow, "promotion"
+
+    def __init__(self, database: Database, models: Models, verdicts: Verdicts) -> None:
+        super().__init__(database)
+        self._models = models
+        self._verdicts = verdicts
+
+    def promote(
+        self,
+        model_id: str,
+        model_sha256: str,
+        report_sha256: str,
+        by: str,
+        reason: str | None = None,
+        *,
+        replaces: str | EllipsisType | None = ...,
+    ) -> Promotion:
+        """Put a Model into production, archive the one before it, and write down who did it.
+
+        `replaces` is the id of the Model that the person saw in production (None for none); when
+        given, it must still be there. Raises NotFound for the Model, PromotionRefused when the
+        hashes are not those of the Model and of a Verdict about it, when the report compares with
+        a Model that is no longer in production, or when another promotion came between.
+        """
+        seen = self._head()  # Before the lock, on purpose: what comes between is noticed.
+        with self._database.writing() as connection:
+            lock_stages(connection)
+            self._refuse_latecomer(seen)
+            old = self._models.production()
+            old_id = old.id if old else None
+            if replaces is not ... and replaces != old_id:
+                raise PromotionRefused(
+                    f"{model_id!r} was to replace {replaces!r}, but {old_id!r} is in production "
+                    "now. Compare with that one and build a new report."
+                )
+            self._check(model_id, model_sha256, report_sha256, by, old_id)
+            self._models.switch_production(old_id, model_id)
+            return self._append(
+                Promotion(
+                    id=new_id(),
+                    action=PromotionAction.PROMOTE,
+                    model_id=model_id,
+                    model_sha256=model_sha256,
+                    decided_by=by,
+                    created_at=now(),
+                    report_sha256=report_sha256,
+                    previous_model_id=old_id,
+                    reason=reason,
+                )
+            )
+
+    def rollback(self, by: str, reason: str | None = None) -> Promotion:
+        """Take the last promotion back: the Model before it answers again.
+
+        A second rollback goes one further. Raises PromotionRefused when there is none before.
+        """
+        seen = self._head()
+        with self._database.writing() as connection:
+            lock_stages(connection)
+            self._refuse_latecomer(seen)
+            self._refuse_nameless(by)
+            standing = self._standing()
+            if len(standing) < 2:
+                raise PromotionRefused(
+                    "There is no earlier model to go back to: "
+                    + (f"{standing[0]!r} is the first" if standing else "none was ever")
+                    + " in production. Promote another with: qc-lora model promote"
+                )
+            old, target = standing[-1], self._models.get(standing[-2])
+            self._models.switch_production(old, target.id)
+            return self._append(
+                Promotion(
+                    id=new_id(),
+                    action=PromotionAction.ROLLBACK,
+                    model_id=target.id,
+                    model_sha256=target.sha256,
+                    decided_by=by,
+                    created_at=now(),
+                    previous_model_id=old,
+                    reason=reason,
+                )
+            )
+
+    def history(self) -> list[Promotion]:
+        """All of them, oldest first."""
+        return list(self.each())
+
+    def find(self, *, model_id: str | None = None, limit: int | None = None) -> list[Promotion]:
+        """Newest first."""
+        statement = select(*self._columns.values()).order_by(self.table.c.position.desc())
+        if model_id is not None:
+            statement = statement.where(self.table.c.model_id == model_id)
+        return self._run(statement if limit is None else statement.limit(limit))
+
+    def restore(self, records: Sequence[Promotion]) -> int:
+        """Append the history of another store; returns how many were new.
+
+        Stages are not touched: they come with the Models. Raises StoreError for another promotion
+        under the same id.
+        """
+        with self._database.writing() as connection:
+            lock_stages(connection)
+            kept = self._fetch(connection, [record.id for record in records])
+            for record in records:
+                if record.id in kept:
+                    self._same(kept[record.id], record)
+                else:
+                    self._append(record)
+            return len(records) - len(kept)
+
+    def _in_order(self) -> list[ColumnElement[Any]]:
+        return [self.table.c.position]
+
+    def _head(self) -> int:
+        with self._database.reading() as connection:
+            return connection.scalar(select(func.max(self.table.c.position))) or 0
+
+    def _append(self, record: Promotion) -> Promotion:
+        values = {**self._values(record), "position": self._head() + 1}
+        with self._database.writing() as connection:
+            connection.execute(insert(self.table).values(values))
+        return record
+
+    def _standing(self) -> list[str]:
+        """The promotions not taken back, as Model ids, oldest first."""
+        standing: list[str] = []
+        for promotion in self.each():
+            if promotion.action is PromotionAction.PROMOTE:
+                standing.append(promotion.model_id)
+            elif standing:
+                standing.pop()
+        return standing
+
+    def _refuse_latecomer(self, seen: int) -> None:
+        if self._head() != seen:
+            last = self.find(limit=1)[0]
+            raise PromotionRefused(
+                f"Another decision came first: {last.action} of {last.model_id!r} by "
+                f"{last.decided_by}. Nothing was changed. Look at it with: qc-lora model list"
+            )
+
+    def _refuse_nameless(self, by: str) -> None:
+        if not by.strip():
+            raise PromotionRefused("A decision needs the name of who made it. Give it with --by.")
+
+    def _check(
+        self, model_id: str, model_sha256: str, report_sha256: str, by: str, old_id: str | None
+    ) -> None:
+        self._refuse_nameless(by)
+        model = self._models.get(model_id)
+        if model.sha256 != model_sha256:
+            raise PromotionRefused(
+                f"The artefact has SHA-256 {model_sha256}, but model {model_id!r} was stored with "
+                f"{model.sha256}. Release it again, then evaluate what was released."
+            )
+        if old_id == model_id:
+            raise PromotionRefused(f"Model {model_id!r} is in production already.")
+        about = self._verdicts.find(challenger=model_id)
+        verdict = next((item for item in about if item.report_sha256 == report_sha256), None)
+        if verdict is None:
+            raise PromotionRefused(self._wrong_report(model_id, report_sha256))
+        if verdict.champion != old_id and self._models.has(verdict.champion):
+            raise PromotionRefused(
+                f"The report compares {model_id!r} with {verdict.champion!r}, but {old_id!r} is in "
+                "production now. Compare with that one and build a new report."
+            )
+
+    def _wrong_report(self, model_id: str, report_sha256: str) -> str:
+        others = self._verdicts.find(report_sha256=report_sha256)
+        if others:
+            fact = f"is about {others[0].challenger!r}"
+        else:
+            about = self._verdicts.find(challenger=model_id)
+            known = [item.report_sha256 for item in about if item.report_sha256]
+            fact = "is not in the store; reports about this model have " + (
+                ", ".join(known) or "none yet"
+            )
+        return (
+            f"The report with SHA-256 {report_sha256} does not belong to model {model_id!r}: it "
+            f"{fact}. Build one with: qc-lora report build"
+        )

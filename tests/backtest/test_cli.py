@@ -1,0 +1,109 @@
+"""qc-lora backtest and qc-lora data, as a user types them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+GOOD = """
+from AlgorithmImports import *
+
+class A(QCAlgorithm):
+    def initialize(self):
+        self.set_start_date(2010, 1, 4)
+        self.set_end_date(2010, 3, 1)
+        self.add_equity("IBM", Resolution.DAILY)
+
+    def on_data(self, data):
+        if not self.portfolio.invested:
+            self.set_holdings("IBM", 1)
+"""
+BAD = GOOD.replace("set_holdings", "set_holdingz")
+GAP = GOOD.replace("add_equity", "add_option")
+
+
+def qc_lora(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "qc_builder_lora.cli", *arguments],
+        cwd=folder, capture_output=True, text=True, check=False,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(folder), "QC_LORA_HOME": str(folder / "home")},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, code in (("good", GOOD), ("bad", BAD), ("gap", GAP)):
+        (tmp_path / f"{name}.py").write_text(code)
+    return tmp_path
+
+
+def test_json_carries_verdict_engine_and_figures(folder: Path) -> None:
+    done = qc_lora(folder, "backtest", "good.py", "--json")
+    found = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert (found["status"], found["reason"], found["phase"]) == ("completed", None, "done")
+    assert found["engine"]["name"] == "simulator"
+    assert len(found["engine"]["data"]) == 64
+    assert found["statistics"]["Total Orders"] == "1"
+    assert found["orders"][0]["symbol"] == "IBM"
+    assert found["equity"][0] == ["2010-01-04", 100000.0]
+    assert len(found["equity"]) == 39
+    # The default data folder was absent: the sample data were converted into it.
+    assert (folder / "home" / "data" / "manifest.json").exists()
+
+
+@pytest.mark.parametrize(("name", "code"), [("good", 0), ("bad", 1), ("gap", 3)])
+def test_the_exit_code_is_the_verdict(folder: Path, name: str, code: int) -> None:
+    done = qc_lora(folder, "backtest", f"{name}.py")
+    assert done.returncode == code
+    assert done.stdout.startswith(f"{name}.py: ")
+
+
+def test_a_table_shows_the_figures_a_person_looks_for(folder: Path) -> None:
+    done = qc_lora(folder, "backtest", "good.py", "--cash", "5000", "--end", "2010-02-01")
+    assert "Start Equity                           5000" in done.stdout
+    assert "Sharpe Ratio" in done.stdout
+
+
+def test_a_folder_runs_in_the_pool_in_order_and_the_worst_verdict_counts(folder: Path) -> None:
+    done = qc_lora(folder, "backtest", ".", "--jobs", "2", "--json")
+    found = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert [(Path(one["file"]).stem, one["status"]) for one in found] == [
+        ("bad", "failed"), ("gap", "unknown"), ("good", "completed"),
+    ]  # fmt: skip
+    assert "Did you mean: 'set_holdings'?" in found[0]["reason"]
+    assert found[1]["reason"] == "not modelled: QCAlgorithm.add_option"
+
+
+def test_an_empty_folder_is_told_apart_from_a_good_one(folder: Path) -> None:
+    (folder / "empty").mkdir()
+    done = qc_lora(folder, "backtest", "empty")
+    assert done.returncode == 2
+    assert "empty: no *.py files in this folder" in done.stderr
+
+
+def test_a_data_folder_that_is_none_is_named(folder: Path) -> None:
+    done = qc_lora(folder, "backtest", "good.py", "--data", "nowhere")
+    assert done.returncode == 2
+    assert "No data folder named 'nowhere'" in done.stderr
+
+
+def test_data_convert_and_show(folder: Path) -> None:
+    done = qc_lora(folder, "data", "convert", "--to", "bars")
+    assert done.returncode == 0
+    assert "AAPL    3,270 bars  20000301 to 20130301" in done.stdout
+    shown = json.loads(qc_lora(folder, "data", "show", "--data", "bars", "--json").stdout)
+    assert [row["ticker"] for row in shown["symbols"]] == ["AAPL", "GOOG", "IBM", "MSFT"]
+    assert shown["symbols"][1]["first"] == "2004-08-19"
+
+
+def test_a_file_that_is_no_utf8_fails_as_a_strategy(folder: Path) -> None:
+    (folder / "latin.py").write_bytes("# é\n".encode("latin-1") + GOOD.encode())
+    done = qc_lora(folder, "backtest", "latin.py")
+    assert done.returncode == 1
+    assert "UnicodeEncodeError" in done.stdout

@@ -1,0 +1,277 @@
+"""The wall around a strategy: what it cannot reach, and that nothing of it is left."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from qc_builder_lora.backtest.protocol import BacktestResult, Limits
+from qc_builder_lora.backtest.sandbox.launch import Zygote
+from qc_builder_lora.backtest.simulator import Simulator
+from qc_builder_lora.errors import BacktestError
+from qc_builder_lora.records import BacktestStatus
+
+Run = Callable[..., BacktestResult]
+NEEDS_NAMESPACES = "this machine does not allow user namespaces"
+
+
+@pytest.fixture(scope="module")
+def isolated(sample_folder: Path) -> bool:
+    zygote = Zygote("surface.strategy", [Path(sys.modules[Zygote.__module__].__file__).parents[1]])  # type: ignore[arg-type, type-var]
+    found = "net" in zygote.left
+    zygote.close()
+    return found
+
+
+def logged(result: BacktestResult) -> str:
+    assert result.status is BacktestStatus.COMPLETED, result.reason
+    return "\n".join(result.logs)
+
+
+def test_there_is_no_network(run: Run, isolated: bool) -> None:
+    if not isolated:
+        pytest.skip(NEEDS_NAMESPACES)
+    text = logged(
+        run(
+            """
+            import socket
+            try:
+                socket.create_connection(("127.0.0.1", 80), 1)
+            except OSError as error:
+                self.log(f"no network: {error}")
+            """
+        )
+    )
+    assert "no network: [Errno 101] Network is unreachable" in text
+
+
+def test_other_processes_cannot_be_seen_or_signalled(run: Run, isolated: bool) -> None:
+    if not isolated:
+        pytest.skip(NEEDS_NAMESPACES)
+    text = logged(
+        run(
+            f"""
+            import os
+            self.log(f"parent {{os.getppid()}}")
+            for pid in ({os.getpid()}, 1):
+                try:
+                    os.kill(pid, 9)
+                    self.log(f"killed {{pid}}")
+                except (OSError, OverflowError) as error:
+                    self.log(f"not killed: {{error}}")
+            """
+        )
+    )
+    # Process 1 of its own namespace is the zygote: the signal is sent, and has no effect.
+    assert "parent 1" in text
+    assert "not killed: [Errno 3] No such process" in text
+
+
+def test_the_environment_is_empty_and_the_folder_its_own(run: Run) -> None:
+    result = run("import os\nself.log(f'{dict(os.environ)} {os.getcwd()}')")
+    line = next(line for line in result.logs if line.startswith("{}"))
+    assert line.startswith(f"{{}} {tempfile.gettempdir()}/qc-lora-")
+    assert not Path(line.removeprefix("{} ")).exists()
+
+
+def test_files_larger_than_the_limit_cannot_be_written(run: Run) -> None:
+    result = run(
+        """
+        import signal
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        try:
+            with open("big", "wb") as file:
+                file.write(bytes(20_000_000))
+        except OSError as error:
+            self.log(f"refused: {error}")
+        """
+    )
+    assert "refused: [Errno 27] File too large" in logged(result)
+
+
+def test_descriptors_are_few(run: Run) -> None:
+    result = run("import os\nfor _ in range(100): os.dup(1)")
+    assert result.status is BacktestStatus.FAILED
+    assert result.reason is not None
+    assert result.reason.startswith("OSError: [Errno 24] Too many open files")
+
+
+def test_limits_cannot_be_raised_again(run: Run) -> None:
+    # As root too: capabilities of a user namespace do not reach the machine's limits.
+    result = run("import resource\nresource.setrlimit(resource.RLIMIT_CPU, (9999, 9999))")
+    assert result.status is BacktestStatus.FAILED
+    assert result.reason is not None
+    assert "not allowed to raise maximum limit" in result.reason
+
+
+FORK = """
+import os, time
+for _ in range(5):
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            time.sleep(300)
+        os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("after", ["", "os._exit(1)", "while True: pass", "self.add_option('X')"])
+def test_processes_that_a_strategy_leaves_behind_are_killed(
+    sample: Simulator, run: Run, isolated: bool, after: str
+) -> None:
+    if not isolated:
+        pytest.skip(NEEDS_NAMESPACES)
+    run(FORK + after, limits=Limits(wall_s=2))
+    zygote = sample._zygotes[False]
+    children = psutil.Process(zygote._process.pid).children(recursive=True)
+    # Only process 1 of the namespace is there; the next strategy is forked from it.
+    assert len(children) == 1
+
+
+def test_a_strategy_that_speaks_the_channel_itself_only_fails(run: Run) -> None:
+    for frame in (
+        b'["nonsense"]',
+        b'["submit",0]',
+        b'["submit",99,0,1,null,null,null,"","gtc"]',
+        b'["set","cash",1e999]',
+        b"[" * 5000,
+        b'{"done":1}',
+        b'["log","debug","' + b"x" * 30_000 + b'"]',
+    ):
+        result = run(
+            f"""
+            import os, struct
+            body = {frame!r}
+            os.write(3, struct.pack("<I", len(body)) + body)
+            """
+        )
+        assert result.status is BacktestStatus.FAILED, frame
+        assert result.reason is not None
+        assert result.reason.startswith("broke the simulator's protocol: "), result.reason
+
+
+def test_a_frame_without_end_is_refused_by_its_length(run: Run) -> None:
+    result = run("import os, struct\nos.write(3, struct.pack('<I', 1 << 31) + b'x' * 100)")
+    assert result.reason == "broke the simulator's protocol: a frame of 2147483648 bytes"
+
+
+def test_a_strategy_cannot_raise_its_own_equity(run: Run) -> None:
+    result = run(
+        on_data="""
+        self._desk.portfolio.cash = 1e9
+        self._desk.take_account([1e9, 0, 1e9])
+        self.portfolio[self.aapl].quantity = 1000
+        """
+    )
+    assert result.status is BacktestStatus.COMPLETED, result.reason
+    assert result.statistics["End Equity"] == "100000"
+    assert result.trades == ()
+
+
+def test_a_strategy_holds_no_bar_later_than_its_clock(run: Run) -> None:
+    result = run(
+        on_data="""
+        import gc
+        if self.time.date() == date(2010, 1, 8):
+            latest = max(bar.end_time for bar in gc.get_objects() if isinstance(bar, TradeBar))
+            self.log(f"latest {latest}")
+            frame = self.history(self.aapl, datetime(2010, 1, 4), datetime(2012, 1, 1))
+            self.log(f"asked {frame.index[-1][1]}")
+        """
+    )
+    text = logged(result)
+    assert "latest 2010-01-08 16:00:00" in text
+    assert "asked 2010-01-08 16:00:00" in text
+
+
+def test_the_next_strategy_sees_nothing_of_the_last(run: Run) -> None:
+    run("import builtins, sys\nbuiltins.leak = 1\nQCAlgorithm.leak = 2\nsys.modules['leak'] = 3")
+    result = run(
+        "import builtins, sys\n"
+        "self.log(f\"{hasattr(builtins, 'leak')} {'leak' in vars(QCAlgorithm)}\")\n"
+        "self.log('leak' in sys.modules)"
+    )
+    assert "False False" in logged(result)
+
+
+def test_a_killed_zygote_is_replaced(sample: Simulator, run: Run) -> None:
+    run()
+    sample._zygotes[False]._process.kill()
+    sample._zygotes[False]._process.wait()
+    assert run().status is BacktestStatus.COMPLETED
+
+
+def test_an_interpreter_that_cannot_start_is_our_failure_not_the_strategys(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(BacktestError, match="No module named 'no_such_module'"):
+        Zygote("no_such_module", [tmp_path])
+
+
+def test_letting_go_of_a_simulator_ends_its_processes(sample_folder: Path) -> None:
+    simulator = Simulator(sample_folder)
+    simulator.run("x = 1")
+    pid = simulator._zygotes[False]._process.pid
+    simulator.close()
+    assert not psutil.pid_exists(pid)
+
+
+def test_a_parent_that_dies_takes_its_strategies_along(sample_folder: Path) -> None:
+    code = (
+        "import sys, os\nfrom pathlib import Path\n"
+        "from qc_builder_lora.backtest.simulator import Simulator\n"
+        f"simulator = Simulator(Path({str(sample_folder)!r}))\n"
+        "simulator.run('x = 1')\nprint(simulator._zygotes[False]._process.pid, flush=True)\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    pid = int(done.stdout)
+    for _ in range(100):
+        if not psutil.pid_exists(pid):
+            return
+        time.sleep(0.05)
+    pytest.fail(f"process {pid} is still there")
+
+
+ORDINARY = """
+import sys
+from pathlib import Path
+from qc_builder_lora.backtest.simulator import Simulator
+simulator = Simulator(Path(sys.argv[1]))
+result = simulator.run(sys.stdin.read())
+print(simulator._zygotes[False].left, result.status, result.reason, result.logs)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_it_works_as_an_ordinary_user_too(sample_folder: Path) -> None:
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        pytest.skip("setpriv is not installed")
+    for path in (sample_folder, *sample_folder.parents):
+        if str(path).startswith(tempfile.gettempdir() + "/"):
+            path.chmod(path.stat().st_mode | 0o055)
+    # Reading is all that is left of root's powers: the interpreter may lie in root's own folder.
+    become = ["--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-sys_admin",
+              "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]  # fmt: skip
+    strategy = (
+        "from AlgorithmImports import *\nimport os\nclass A(QCAlgorithm):\n"
+        "    def initialize(self):\n        self.set_start_date(2010, 1, 4)\n"
+        "        self.set_end_date(2010, 1, 8)\n        self.log(f'user {os.getuid()}')\n"
+        "        self.add_equity('IBM', Resolution.DAILY)\n"
+    )
+    done = subprocess.run(
+        [setpriv, *become, sys.executable, "-c", ORDINARY, str(sample_folder)],
+        input=strategy, capture_output=True, text=True, check=False, cwd="/",
+    )  # fmt: skip
+    assert "completed None" in done.stdout, done.stdout + done.stderr
+    assert "user 65534" in done.stdout

