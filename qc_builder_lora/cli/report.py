@@ -12,13 +12,14 @@ from qc_builder_lora.cli.common import facts, json_option, opened, resolve, say_
 
 @click.group("report")
 def command() -> None:
-    """Build, list and open reports.
+    """Build, list, open and serve reports.
 
     \b
     Examples:
       qc-lora report build
       qc-lora report list
       qc-lora report open
+      qc-lora report serve --open
     """
 
 
@@ -100,3 +101,35 @@ def open_report(path: Path | None) -> None:
         raise NotFound("report", str(path), "See which there are: qc-lora report list")
     click.echo(path)
     webbrowser.open(path.absolute().as_uri())
+
+
+@command.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=0, show_default=True, help="Port; 0 takes a free one.")
+@click.option("--open", "browse", is_flag=True, help="Open the page in the browser.")
+def serve(host: str, port: int, browse: bool) -> None:
+    """A page to read the reports on and to decide: promote, or roll back.
+
+    It prints a link that holds a new token after every start; without it nothing is shown.
+    """
+    from qc_builder_lora.gateway.serving import listen
+    from qc_builder_lora.release.register import promote
+    from qc_builder_lora.web.serving import is_loopback, link, new_token
+    from qc_builder_lora.web.serving import serve as answer
+
+    token = new_token()
+    with listen(host, port) as listener:
+        _, store = opened()
+        with store:
+            url = link(host, listener, token)
+            click.echo(url)
+            click.echo("Whoever has this link can decide. Ctrl-C ends it.")
+            if not is_loopback(host):
+                click.echo(
+                    f"{host} is not loopback: the link crosses the network unencrypted. Use it "
+                    "behind TLS, or through: ssh -L PORT:127.0.0.1:PORT",
+                    err=True,
+                )
+            if browse:
+                webbrowser.open(url)
+            answer(store, promote, listener, host, token)

@@ -1,0 +1,134 @@
+"""The pages as HTML: what is in the store, escaped, in the look of the reports."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from qc_builder_lora.errors import NotFound, QcLoraError
+from qc_builder_lora.records import Promotion, Verdict
+from qc_builder_lora.store import Store
+from qc_builder_lora.web.decisions import read_report
+
+SHOWN, DECISIONS_SHOWN = 100, 10
+_RATES = ("parses", "compiles", "runs", "trades")
+_PAGES = Path(__file__).with_name("pages")
+
+
+@dataclass(frozen=True)
+class Typed:
+    """What a person had typed when they were refused."""
+
+    by: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One report of the list."""
+
+    verdict: Verdict
+    rates: list[str]
+    stage: str
+
+
+class Views:
+    """Renders the pages of one start; `token` goes into every link and form."""
+
+    def __init__(self, store: Store, token: str) -> None:
+        self._store = store
+        css = (_PAGES / "page.css").read_text("utf-8")
+        digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
+        self.style_source = f"'sha256-{digest}'"
+        """The one style sheet that these pages may have, as a content security policy says it."""
+        self._environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(_PAGES),
+            # Names, reasons and a model's words come from anywhere: none may become markup.
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+        )
+        # Ours, and its hash is of the text as it is.
+        self._environment.globals.update(css=Markup(css), token=token)
+
+    def listing(
+        self, *, made: Promotion | None = None, refusal: str = "", typed: Typed | None = None
+    ) -> str:
+        """All reports, the decisions, and the way back."""
+        verdicts = self._store.verdicts.find(limit=SHOWN + 1)
+        stages = {model.id: model.stage.value for model in self._store.models.find()}
+        return self._render(
+            "list",
+            rates=_RATES,
+            rows=[
+                Row(one, [_won_and_lost(one, rate) for rate in _RATES], _stage(stages, one))
+                for one in verdicts[:SHOWN]
+            ],
+            more=len(verdicts) > SHOWN,
+            made=made,
+            refusal=refusal,
+            typed=typed or Typed(),
+            **self._now(),
+        )
+
+    def report(self, verdict: Verdict, *, refusal: str = "", typed: Typed | None = None) -> str:
+        """One report with the form below it, or with what is wrong with its file."""
+        stages = {model.id: model.stage.value for model in self._store.models.find()}
+        return self._render(
+            "report",
+            verdict=verdict,
+            stage=_stage(stages, verdict),
+            sentence=verdict.evidence.get("sentence") or f"Verdict: {verdict.kind.value}.",
+            fault=_fault(verdict),
+            refusal=refusal,
+            typed=typed or Typed(),
+            **self._now(),
+        )
+
+    def notice(self, title: str, message: str) -> str:
+        """A page that only says why there is no other."""
+        return self._render("notice", title=title, message=message)
+
+    def _now(self) -> dict[str, Any]:
+        decisions = self._store.promotions.find(limit=DECISIONS_SHOWN)
+        return {
+            "production": self._store.models.production(),
+            "decisions": decisions,
+            "seen": decisions[0].id if decisions else "",
+        }
+
+    def _render(self, page: str, **given: Any) -> str:
+        return self._environment.get_template(f"{page}.html.j2").render(given)
+
+
+def verdict_of(store: Store, key: str) -> Verdict:
+    """The Verdict with that id; NotFound says where they are listed."""
+    if not store.verdicts.has(key):
+        raise NotFound("report", key, "See which there are: qc-lora report list")
+    return store.verdicts.get(key)
+
+
+def _stage(stages: dict[str, str], verdict: Verdict) -> str:
+    return stages.get(verdict.challenger, "not in the store")
+
+
+def _fault(verdict: Verdict) -> str:
+    try:
+        read_report(verdict)
+    except QcLoraError as error:
+        return str(error)
+    return ""
+
+
+def _won_and_lost(verdict: Verdict, rate: str) -> str:
+    found = verdict.evidence.get("rates", {}).get(rate)
+    if found is None:
+        return "unknown"
+    gap = "\N{NO-BREAK SPACE}"
+    return f"+{found['wins']}{gap}\N{MINUS SIGN}{found['losses']} of{gap}{found['pairs']}"
