@@ -1,6 +1,7 @@
 """The scheduler that calls `loop.turn`: on enough new strategies, on cron, or left-over work.
 
-APScheduler keeps its two jobs in the store's database. It does not know of other daemons, so it
+APScheduler keeps the cron job in the store's database, so that a time that passed while no daemon
+ran is made up for; the looks are each process's own. It does not know of other daemons, so it
 decides only *when* to look; whether anything is done is decided by the leases in the store, and
 two daemons on one database make one turn between them.
 """
@@ -25,8 +26,11 @@ from qc_builder_lora.records import RunStatus, Turn
 from qc_builder_lora.store import Store
 
 HARVEST_LEASE = "harvest"
+START_LEASE = "daemon start"
 RETRY_AFTER = timedelta(minutes=15)
 """A turn that failed is not tried again by itself before this has passed."""
+MISSED_CRON_S = 6 * 3600
+"""A cron time that passed while no daemon ran is made up for within this many seconds."""
 
 log = get_logger(__name__)
 
@@ -80,29 +84,44 @@ class Daemon:
         self.settings, self.store = settings, store
         self._stop = threading.Event()
         self._busy = threading.Lock()
-        self._scheduler = _scheduler(settings)
+        self._scheduler = _scheduler(store)
 
     def run(self) -> None:
         """Schedule, then wait for SIGINT or SIGTERM; a turn under way checkpoints and stops."""
         global _running  # noqa: PLW0603 - jobs in a database can only name module-level functions
         _running = self
-        self._schedule()
-        self._scheduler.start()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._asked_to_stop)
+        if not self._start():
+            return
         log.info("daemon started", pid=os.getpid(), every_s=self.settings.poll_s)
         try:
             while not self._stop.wait(0.5):
-                pass
+                _check_alive()
         finally:
             self._scheduler.shutdown(wait=False)
             log.info("daemon stopped")
+
+    def _start(self) -> bool:
+        """Start the scheduler, one daemon at a time: APScheduler makes its table as if it were
+        alone. False when told to stop meanwhile."""
+        while (lease := self.store.leases.acquire(START_LEASE, _holder(), 30)) is None:
+            if self._stop.wait(0.2):
+                return False
+        try:
+            self._scheduler.start(paused=True)
+            self._schedule()
+            self._scheduler.resume()
+        finally:
+            self.store.leases.release(lease)
+        return True
 
     def _asked_to_stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stop.set()
 
     def _schedule(self) -> None:
-        common = {"replace_existing": True, "max_instances": 1, "coalesce": True}
+        # One more than runs at a time: a look during a turn ends at once, without a warning.
+        common = {"max_instances": 2, "coalesce": True}
         self._scheduler.add_job(
             _poll_job,
             "interval",
@@ -110,15 +129,21 @@ class Daemon:
             id="poll",
             next_run_time=now(),
             misfire_grace_time=None,
+            jobstore="memory",
             **common,
         )
-        if self.settings.retrain_cron:
-            trigger = cron_trigger(self.settings.retrain_cron)
+        expression = self.settings.retrain_cron
+        known = self._scheduler.get_job("cron")
+        if expression and (known is None or known.args != (expression,)):
             self._scheduler.add_job(
-                _cron_job, trigger, id="cron", misfire_grace_time=3600, **common
+                _cron_job,
+                cron_trigger(expression),
+                args=[expression],
+                id="cron",
+                replace_existing=True,
+                misfire_grace_time=MISSED_CRON_S,
+                **common,
             )
-        elif self._scheduler.get_job("cron"):
-            self._scheduler.remove_job("cron")
 
     def poll(self) -> Turn | None:
         """Take in what the builder made, and make a turn if one is due."""
@@ -158,8 +183,7 @@ class Daemon:
         """Ingest and gates, by one process at a time; a store that is busy is tried next time."""
         from qc_builder_lora.stages import Stages
 
-        holder = f"{socket.gethostname()}:{os.getpid()}"
-        lease = self.store.leases.acquire(HARVEST_LEASE, holder, 600)
+        lease = self.store.leases.acquire(HARVEST_LEASE, _holder(), 600)
         if lease is None:
             return
         try:
@@ -179,21 +203,68 @@ def _poll_job() -> None:
         _running.poll()
 
 
-def _cron_job() -> None:
-    if _running is not None:
+def _cron_job(expression: str) -> None:
+    # The job outlives the daemon that made it; one that was started without it leaves it alone.
+    if _running is not None and _running.settings.retrain_cron == expression:
         _running.cron()
+
+
+def _check_alive() -> None:
+    """A scheduler whose thread has ended would look as if nothing were ever due."""
+    if not any(thread.name == "APScheduler" for thread in threading.enumerate()):
+        raise QcLoraError(
+            "The scheduler's thread ended; the error is above. Nothing is lost: start the daemon "
+            "again."
+        )
+
+
+def _holder() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def cron_trigger(expression: str) -> Any:
     """APScheduler's trigger of five cron fields, in UTC; SettingsError if they are none."""
     apscheduler_cron = _import("apscheduler.triggers.cron")
     try:
-        return apscheduler_cron.CronTrigger.from_crontab(expression, timezone="UTC")
+        # APScheduler numbers the days from Monday, cron from Sunday; names mean the same to both.
+        fields = expression.split()
+        fields[4:5] = [_days_by_name(days) for days in fields[4:5]]
+        return apscheduler_cron.CronTrigger.from_crontab(" ".join(fields), timezone="UTC")
     except ValueError as error:
         raise SettingsError(
             f"retrain_cron {expression!r} is not a cron expression ({error}). "
             "Example: '0 3 * * 6' is Saturdays at 03:00 UTC."
         ) from error
+
+
+_DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+
+
+def _days_by_name(days: str) -> str:
+    """Cron's fifth field (crontab(5): 0 and 7 are Sunday) as a list of days' names."""
+    if days == "*":
+        return days
+    named = []
+    for part in days.lower().split(","):
+        span, _, step = part.partition("/")
+        first, _, last = ("0-6" if span == "*" else span).partition("-")
+        low = _day(first)
+        high = _day(last or ("6" if step else first))
+        # A range may end on Sunday, by name or as 7: fri-sun.
+        high = high + 7 if high == 0 < low else high
+        if high < low:
+            raise ValueError(f"the range {span!r} ends before it begins")
+        named += [_DAYS[day % 7] for day in range(low, high + 1, int(step or 1))]
+    return ",".join(dict.fromkeys(named))
+
+
+def _day(text: str) -> int:
+    """A day as cron counts them: 0 to 7, or a name."""
+    if text in _DAYS:
+        return _DAYS.index(text)
+    if text.isdigit() and int(text) <= len(_DAYS):
+        return int(text)
+    raise ValueError(f"{text!r} is no day of the week: 0 to 7, or {', '.join(_DAYS)}")
 
 
 def next_cron(expression: str, moment: datetime | None = None) -> datetime | None:
@@ -202,11 +273,16 @@ def next_cron(expression: str, moment: datetime | None = None) -> datetime | Non
     return found
 
 
-def _scheduler(settings: Settings) -> Any:
+def _scheduler(store: Store) -> Any:
     background = _import("apscheduler.schedulers.background")
-    jobstores = _import("apscheduler.jobstores.sqlalchemy")
+    memory = _import("apscheduler.jobstores.memory")
+    database = _import("apscheduler.jobstores.sqlalchemy")
     return background.BackgroundScheduler(
-        jobstores={"default": jobstores.SQLAlchemyJobStore(url=settings.database_url)},
+        # The store's own engine: its driver, its waiting for locks, its way to begin.
+        jobstores={
+            "default": database.SQLAlchemyJobStore(engine=store.database.engine),
+            "memory": memory.MemoryJobStore(),
+        },
         timezone="UTC",
     )
 

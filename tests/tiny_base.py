@@ -96,7 +96,7 @@ def write_base(path: Path, seed: int = 11) -> Path:
     return path
 
 
-def write_project(folder: Path, *, steps: int = 30) -> Path:
+def write_project(folder: Path) -> Path:
     """A working folder whose own files make every stage small: base, recipe, corpus, suite."""
     gguf_folder = folder / "weights"
     gguf_folder.mkdir(parents=True)
@@ -108,10 +108,6 @@ def write_project(folder: Path, *, steps: int = 30) -> Path:
             f"  {{hidden: {HIDDEN}, layers: {LAYERS}, heads: {HEADS}, kv_heads: 1,\n"
             f"   head_dim: {HEAD_DIM}, feed_forward: {FEED_FORWARD}, vocabulary: 357,\n"
             "   tied: true}\n"
-        ),
-        "retrain/recipes/tiny.yaml": (
-            "name: tiny\nbase: tiny\ntemplate: gemma\nlora: {rank: 8, alpha: 32}\n"
-            f"learning_rate: 1.0e-2\nbatch: 2\nepochs: {steps / 4}\ncheckpoint_s: 1.0e-9\n"
         ),
         "harvest/corpus/starter.yaml": (
             "name: starter\nlicence: Apache-2.0\nseed: 1\nexamples_per_family: 5\n"
@@ -129,4 +125,15 @@ def write_project(folder: Path, *, steps: int = 30) -> Path:
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text)
+    set_steps(folder, 30)
     return folder
+
+
+def set_steps(folder: Path, steps: int) -> None:
+    """Let the project's recipe take about so many steps, with a checkpoint after each."""
+    path = folder / "retrain" / "recipes" / "tiny.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        "name: tiny\nbase: tiny\ntemplate: gemma\nlora: {rank: 8, alpha: 32}\n"
+        f"learning_rate: 1.0e-2\nbatch: 2\nepochs: {steps / 4}\ncheckpoint_s: 1.0e-9\n"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -37,18 +38,35 @@ def run_in(folder: Path, *arguments: str, **more: Any) -> subprocess.CompletedPr
 
 
 @pytest.fixture(scope="session")
-def turned(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project after `corpus build` and one whole turn; not to be changed."""
-    folder = write_project(tmp_path_factory.mktemp("turned"))
-    for command in (("corpus", "build"), ("turn",)):
-        done = run_in(folder, *command)
-        assert done.returncode == 0, done.stderr
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with its starter corpus in the store; not to be changed."""
+    folder = write_project(tmp_path_factory.mktemp("seeded") / "project")
+    done = run_in(folder, "corpus", "build")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def turned(seeded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project after one whole turn; not to be changed."""
+    folder = copy_of(seeded, tmp_path_factory.mktemp("turned"))
+    done = run_in(folder, "turn")
+    assert done.returncode == 0, done.stderr
     return folder
 
 
 @pytest.fixture
-def project(turned: Path, tmp_path: Path) -> Path:
-    """A copy of it that a test may change; paths in its store still name the original's files."""
-    import shutil
+def fresh(seeded: Path, tmp_path: Path) -> Path:
+    """A project that has examples and has not made a turn."""
+    return copy_of(seeded, tmp_path)
 
-    return Path(shutil.copytree(turned, tmp_path / "project"))
+
+@pytest.fixture
+def project(turned: Path, tmp_path: Path) -> Path:
+    """A copy of the one with a turn; paths in its store still name the original's files."""
+    return copy_of(turned, tmp_path)
+
+
+def copy_of(project: Path, folder: Path) -> Path:
+    """A project that a test may change. The base's GGUF stays where the first one has it."""
+    return Path(shutil.copytree(project, folder / "project"))

@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,15 +10,22 @@ from pathlib import Path
 import pytest
 
 from qc_builder_lora.config import load_settings
-from qc_builder_lora.daemon import RETRY_AFTER, cron_trigger, due, next_cron
-from qc_builder_lora.errors import SettingsError
+from qc_builder_lora.daemon import (
+    RETRY_AFTER,
+    Daemon,
+    _check_alive,
+    cron_trigger,
+    due,
+    next_cron,
+)
+from qc_builder_lora.errors import QcLoraError, SettingsError
 from qc_builder_lora.ids import new_id, now
 from qc_builder_lora.loop import LEASE
 from qc_builder_lora.records import Gate, Outcome, RunStatus, Strategy, Turn
 from qc_builder_lora.store import Store
 from tests.loop.conftest import environment, run_in
 from tests.loop.test_turn import _wait_for, store_of
-from tests.tiny_base import write_project
+from tests.tiny_base import set_steps
 
 
 @pytest.fixture
@@ -103,8 +111,61 @@ def test_a_failed_turn_rests_before_it_is_tried_again(store: Store, tmp_path: Pa
 def test_a_cron_expression_that_is_none_is_refused_with_an_example() -> None:
     with pytest.raises(SettingsError, match=r"'often' is not a cron expression .*Example"):
         cron_trigger("often")
-    at = next_cron("0 3 * * 6", datetime(2026, 11, 23, tzinfo=UTC))
-    assert at == datetime(2026, 11, 28, 3, 0, tzinfo=UTC)
+
+
+MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("days", "first"),
+    [("6", 28), ("sat", 28), ("0", 29), ("7", 29), ("2-4", 24), ("fri-sun", 27), ("*/3", 25)],
+)
+def test_days_of_the_week_are_counted_as_cron_counts_them(days: str, first: int) -> None:
+    assert next_cron(f"0 3 * * {days}", MONDAY) == datetime(2026, 11, first, 3, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("days", ["8", "5-2", "1/0", "someday"])
+def test_a_day_that_cron_does_not_have_is_refused(days: str) -> None:
+    with pytest.raises(SettingsError, match=f"{days}.* is not a cron expression"):
+        cron_trigger(f"0 3 * * {days}")
+
+
+def started(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Daemon:
+    """A daemon's scheduler, running, whose cron job only says that it was called."""
+    made = Daemon(load_settings({}, tmp_path, retrain_cron="0 3 * * *", poll_s=3600), store)
+    monkeypatch.setattr(made, "poll", lambda: None)
+    monkeypatch.setattr("qc_builder_lora.daemon._running", made)
+    assert made._start()
+    return made
+
+
+def test_a_cron_time_that_passed_while_no_daemon_ran_is_made_up_for(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = started(store, tmp_path, monkeypatch)
+    jobs = first._scheduler._lookup_jobstore("default")
+    first._scheduler.shutdown()
+    job = jobs.lookup_job("cron")
+    job._modify(next_run_time=now() - timedelta(hours=1))
+    jobs.update_job(job)
+    called = threading.Event()
+    monkeypatch.setattr(Daemon, "cron", lambda self: called.set())
+    second = started(store, tmp_path, monkeypatch)
+    try:
+        assert called.wait(20)
+        assert second._scheduler.get_job("cron").next_run_time > now()
+    finally:
+        second._scheduler.shutdown()
+
+
+def test_a_daemon_whose_scheduler_died_ends_and_says_so(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = started(store, tmp_path, monkeypatch)
+    _check_alive()
+    running._scheduler.shutdown()
+    with pytest.raises(QcLoraError, match="Nothing is lost: start the daemon again"):
+        _check_alive()
 
 
 def daemon(folder: Path) -> subprocess.Popen[str]:
@@ -118,10 +179,9 @@ def daemon(folder: Path) -> subprocess.Popen[str]:
 
 
 def test_of_two_daemons_one_makes_the_turn_and_when_it_is_killed_the_other_finishes_it(
-    tmp_path: Path,
+    fresh: Path,
 ) -> None:
-    folder = write_project(tmp_path / "p", steps=80)
-    assert run_in(folder, "corpus", "build").returncode == 0
+    folder = fresh
     assert run_in(folder, "turn", "--until", "snapshot").returncode == 0
     daemons = [daemon(folder), daemon(folder)]
     try:
@@ -154,10 +214,10 @@ def test_of_two_daemons_one_makes_the_turn_and_when_it_is_killed_the_other_finis
 
 
 def test_a_daemon_told_to_stop_while_training_checkpoints_and_leaves_the_turn_open(
-    tmp_path: Path,
+    fresh: Path,
 ) -> None:
-    folder = write_project(tmp_path / "p", steps=4000)
-    assert run_in(folder, "corpus", "build").returncode == 0
+    folder = fresh
+    set_steps(folder, 4000)
     assert run_in(folder, "turn", "--until", "snapshot").returncode == 0
     process = daemon(folder)
     try:

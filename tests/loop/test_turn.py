@@ -1,5 +1,4 @@
 import json
-import signal
 import subprocess
 import sys
 import time
@@ -82,12 +81,34 @@ def test_both_arms_answers_are_generations_with_a_comparison_each(turned: Path) 
             assert champion.model == "base:tiny"
 
 
-@pytest.mark.parametrize("stage", ["retrain", "release", "evaluate"])
-def test_a_turn_killed_in_a_stage_is_taken_up_there_and_nothing_is_made_twice(
-    turned: Path, tmp_path: Path, stage: str
-) -> None:
-    folder = write_project(tmp_path / "p", steps=60)
-    assert run_in(folder, "corpus", "build").returncode == 0
+def test_a_turn_killed_in_one_stage_after_the_other_makes_nothing_twice(fresh: Path) -> None:
+    traces = {
+        "retrain": "runs/*/step-*/state.json",
+        "release": "models/.*.work",
+        "evaluate": "cache/answers/*.jsonl",
+    }
+    results: dict[str, object] = {}
+    for stage, trace in traces.items():
+        _kill_once(fresh, trace)
+        with store_of(fresh) as store:
+            (left,) = store.turns.find()
+        assert left.status is RunStatus.RUNNING
+        assert next(name for name in STAGES if name not in left.stages) == stage
+        assert {name: left.stages[name] for name in results} == results
+        results = dict(left.stages)
+        _wait_for(lambda: _lease_is_free(fresh), 60)
+    again = run_in(fresh, "turn")
+    assert again.returncode == 0, again.stderr
+    with store_of(fresh) as store:
+        (finished,) = store.turns.find()
+        assert finished.id == left.id
+        assert finished.status is RunStatus.FINISHED
+        assert {name: finished.stages[name] for name in results} == results
+        assert store.runs.count() == store.adapters.count() == store.models.count() == 1
+
+
+def _kill_once(folder: Path, trace: str) -> None:
+    """Begin a turn, or take it up, and kill it when a file of that name is there."""
     process = subprocess.Popen(
         [sys.executable, "-m", "qc_builder_lora.cli", "turn"],
         cwd=folder,
@@ -95,33 +116,11 @@ def test_a_turn_killed_in_a_stage_is_taken_up_there_and_nothing_is_made_twice(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    before = STAGES[STAGES.index(stage) - 1]
-    _wait_for(lambda: before in _stages(folder))
-    if stage == "retrain":
-        _wait_for(lambda: list(folder.glob(".qc-lora/runs/*/step-*/state.json")))
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    with store_of(folder) as store:
-        (open_turn,) = store.turns.find()
-        assert open_turn.status is RunStatus.RUNNING
-        done_before = dict(open_turn.stages)
-    _wait_for(lambda: _lease_is_free(folder), 60)
-    again = run_in(folder, "turn")
-    assert again.returncode == 0, again.stderr
-    with store_of(folder) as store:
-        (finished,) = store.turns.find()
-        assert finished.id == open_turn.id
-        assert finished.status is RunStatus.FINISHED
-        assert {name: finished.stages[name] for name in done_before} == done_before
-        assert store.runs.count() == store.adapters.count() == store.models.count() == 1
-
-
-def _stages(folder: Path) -> list[str]:
-    if not (folder / ".qc-lora/store.db").exists():
-        return []
-    with store_of(folder) as store:
-        found = store.turns.find()
-        return list(found[0].stages) if found else []
+    try:
+        _wait_for(lambda: list(folder.glob(f".qc-lora/{trace}")))
+    finally:
+        process.kill()
+        process.wait()
 
 
 def _lease_is_free(folder: Path) -> bool:
