@@ -16,7 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from qc_builder_lora.errors import EmptySnapshot, SettingsError
+from qc_builder_lora.errors import EmptySnapshot, InputError, SettingsError
 from qc_builder_lora.ids import json_hash, now, text_hash
 from qc_builder_lora.records import Example, Snapshot, Split
 from qc_builder_lora.store import Store
@@ -86,7 +86,8 @@ def build_snapshot(
         report.families[example.family] += 1
         report.sources[example.source] += 1
     if not report.splits[Split.TRAIN]:
-        raise EmptySnapshot(f"{store.examples.count()} in the store, left out: {report.left_out}")
+        reasons = "".join(f", {count} {why}" for why, count in sorted(report.left_out.items()))
+        raise EmptySnapshot(f"{store.examples.count()} in the store{reasons}")
     settings = {
         "validation_share": choice.validation_share,
         "family_quota": choice.family_quota,
@@ -123,11 +124,23 @@ def _fraction(example: Example) -> float:
 
 
 def suite_prompts(suites: Iterable[Path]) -> Iterable[Mapping[str, Any]]:
-    """The prompts of evaluation suites, one mapping each."""
+    """The prompts of evaluation suites, one mapping each; InputError names a line that is none."""
     for suite in suites:
-        for line in suite.read_text("utf-8").splitlines():
+        for number, line in enumerate(suite.read_text("utf-8").splitlines(), 1):
             if line.strip():
-                yield json.loads(line)
+                yield _prompt(line, suite, number)
+
+
+def _prompt(line: str, suite: Path, number: int) -> Mapping[str, Any]:
+    try:
+        prompt: dict[str, Any] = json.loads(line)
+        # What a suite holds out must be known for certain: a guess could let it into training.
+        return {**prompt, "instruction": str(prompt["instruction"])}
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{suite}, line {number}: not a prompt ({error!r}). A line is a JSON object with id "
+            "and instruction."
+        ) from error
 
 
 def _clean(
