@@ -44,14 +44,12 @@ def in_child(
     with its own words; any other end is ChildDied.
     """
     command = [sys.executable, "-m", "qc_builder_lora.isolate", work]
-    environment = {**os.environ, "OMP_WAIT_POLICY": "passive"}
     child = subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=environment,
     )
     try:
         return _talk(child, work, arguments, progress)

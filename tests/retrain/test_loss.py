@@ -58,11 +58,12 @@ def test_a_hidden_state_with_outliers_like_gemmas_keeps_the_error_under_1e_4() -
     assert ((gradient - expected).norm() / expected.norm()).item() < 1e-4
 
 
-def test_the_screen_drops_most_columns_once_the_model_is_sure() -> None:
+def test_the_screen_leaves_most_words_to_bytes_once_the_model_is_sure() -> None:
     hidden, weight, targets = case(5, peaked=12.0)
     loss = CompletionLoss(weight, screen=True)
     loss.value_and_gradient(hidden, targets)
-    assert len(loss._hot) < weight.shape[0] / 4
+    assert loss.screen is not None
+    assert len(loss.screen.words) < weight.shape[0] / 4
 
 
 def test_logits_that_overflow_the_search_are_computed_exactly_instead() -> None:
@@ -74,6 +75,21 @@ def test_logits_that_overflow_the_search_are_computed_exactly_instead() -> None:
     expected_loss, _ = stock(hidden, weight, targets)
     value, _ = loss.value_and_gradient(hidden, targets)
     assert value == pytest.approx(expected_loss, rel=1e-4)
+
+
+def test_words_that_rise_from_nothing_between_chunks_are_made_exact_there() -> None:
+    hidden, weight, targets = case(9, peaked=12.0)
+    loss = CompletionLoss(weight, screen=True)
+    loss.value_and_gradient(hidden, targets)
+    assert loss.screen is not None
+    other, other_weight, other_targets = case(10, peaked=12.0)
+    unknown = set(other_targets.tolist()) - set(loss.screen.words.tolist())
+    assert unknown, "the second chunk must bring words that the first one did not"
+    other = other - other_weight[other_targets] * 12 / 8 + weight[other_targets] * 12 / 8
+    expected_loss, expected = stock(other, weight, other_targets)
+    value, gradient = loss.value_and_gradient(other, other_targets)
+    assert value == pytest.approx(expected_loss, rel=1e-4, abs=1e-3)
+    assert ((gradient - expected).norm() / expected.norm()).item() < 1e-4
 
 
 def test_backward_scales_with_what_comes_after_the_loss() -> None:
