@@ -225,15 +225,22 @@ def _keep(
     return True
 
 
+def _rephrased(draw: Draw) -> Draw:
+    number = int(text_hash(draw_key(draw))[:8], 16) % len(draw.family.phrasings)
+    return replace(draw, phrasing=number)
+
+
 def held_out_prompts(
     manifest: Manifest, engine: Backtester, count: int, offset: int, jobs: int = 1
 ) -> list[dict[str, Any]]:
     """Prompts for a suite, on real tickers, the first of every family before the second of any.
 
-    Only prompts that have an answer: our own code for it must run and trade.
+    Only prompts that have an answer: our own code for it must run and trade. The phrasing is
+    picked by hash, so that a suite asks in all of them.
     """
-    several = replace(manifest, examples_per_family=2 + -(-count // len(FAMILIES)))
-    drawn = list(draws(several, set(), synthetic=False, offset=offset))
+    each = 2 + -(-count // len(manifest.chosen_families()))
+    several = replace(manifest, examples_per_family=each)
+    drawn = [_rephrased(draw) for draw in draws(several, set(), synthetic=False, offset=offset)]
     results = engine.run_many([draw.code for draw in drawn], BacktestSettings(), jobs=jobs)
     trading = [draw for draw, result in zip(drawn, results, strict=True) if result.trades_at_all]
     rank: Counter[str] = Counter()
