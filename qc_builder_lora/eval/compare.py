@@ -145,13 +145,15 @@ def pair_up(
 
 def regressions(contest: Contest) -> Sequence[Pair]:
     """Pairs the champion gets further with than the challenger, the worst first."""
-    gaps = [(_depth(p.champion) - _depth(p.challenger), p) for p in contest.pairs]
+    gaps = [(_gap(pair), pair) for pair in contest.pairs]
     worse = [(gap, pair) for gap, pair in gaps if gap > 0]
     return [pair for _, pair in sorted(worse, key=lambda item: -item[0])]
 
 
-def _depth(one: Judged) -> int:
-    return sum(1 for rate in RATES if getattr(one, rate))
+def _gap(pair: Pair) -> int:
+    """Steps the champion is ahead by; a step unknown on either side speaks for nobody."""
+    steps = [(getattr(pair.champion, rate), getattr(pair.challenger, rate)) for rate in RATES]
+    return sum(left - right for left, right in steps if left is not None and right is not None)
 
 
 def _short(value: float) -> str:

@@ -52,7 +52,11 @@ def _svg(figure: Any, label: str) -> str:
     return svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
 
 
-def rates(rows: Sequence[tuple[str, Sequence[tuple[float, float, float]]]]) -> str:
+Share = float | None
+"""A fraction; None where nothing could be judged, which is drawn as a word and never as a zero."""
+
+
+def rates(rows: Sequence[tuple[str, Sequence[tuple[Share, float, float]]]]) -> str:
     """Rates with 95 % intervals: (name, [(rate, low, high) of champion, of challenger])."""
     figure, axes = _axes(7.2, 0.62 * len(rows) + 0.8)
     for index, (_, arms) in enumerate(rows):
@@ -60,28 +64,42 @@ def rates(rows: Sequence[tuple[str, Sequence[tuple[float, float, float]]]]) -> s
             (0.14, -0.14), (CHAMPION, CHALLENGER), ("s", "o"), arms, strict=True
         ):
             at = len(rows) - 1 - index + offset
+            if rate is None:
+                _unknown(axes, at, colour)
+                continue
             axes.plot([100 * low, 100 * high], [at, at], color=colour, linewidth=2.5, alpha=0.55)
             axes.plot([100 * rate], [at], marker, color=colour, markersize=8)
     axes.set_yticks(range(len(rows)), [name for name, _ in reversed(rows)])
+    axes.set_ylim(-0.5, len(rows) - 0.5)
     axes.set_xlim(-2, 102)
     axes.set_xlabel("percent of prompts, with 95 % Wilson intervals", color=_INK)
     return _svg(figure, "Rates of both models with intervals")
 
 
-def families(table: Mapping[str, tuple[float, float]]) -> str:
+def families(table: Mapping[str, tuple[Share, Share]]) -> str:
     """Share of the funnel's four steps reached, a family a row: (champion, challenger)."""
     names = list(table)
     figure, axes = _axes(7.2, 0.3 * len(names) + 0.9)
     for index, name in enumerate(names):
-        at = len(names) - 1 - index
-        champion, challenger = (100 * share for share in table[name])
-        axes.barh(at + 0.19, champion, height=0.34, color=CHAMPION)
-        axes.barh(at - 0.19, challenger, height=0.34, color=CHALLENGER)
-    axes.set_yticks(range(len(names)), list(reversed(names)))
+        middle = len(names) - 1 - index
+        for offset, colour, share in zip(
+            (0.19, -0.19), (CHAMPION, CHALLENGER), table[name], strict=True
+        ):
+            if share is None:
+                _unknown(axes, middle + offset, colour)
+            else:
+                axes.barh(middle + offset, 100 * share, height=0.34, color=colour)
+    # A name is a suite's own text, in which matplotlib would read formulas between two dollars.
+    labels = [name.replace("$", r"\$") for name in reversed(names)]
+    axes.set_yticks(range(len(names)), labels)
     axes.set_xlim(0, 102)
     axes.set_ylim(-0.6, len(names) - 0.4)
     axes.set_xlabel("percent of the steps parses, compiles, runs, trades", color=_INK)
     return _svg(figure, "How far each family came")
+
+
+def _unknown(axes: Any, at: float, colour: str) -> None:
+    axes.text(1, at, "unknown", color=colour, va="center", fontsize=8)
 
 
 Curve = Sequence[tuple[str, float]]

@@ -104,31 +104,41 @@ def _rates(material: Material) -> list[dict[str, Any]]:
         }
         arms = {"champion": material.champion, "challenger": material.challenger}
         for arm, scores in arms.items():
-            unknown = scores.unknown(rate)
-            low, high = wilson(scores.count(rate), len(scores.judged) - unknown)
-            note = f" (+{unknown} unknown)" if unknown else ""
-            row[arm] = f"{scores.count(rate)}/{len(scores.judged) - unknown}{note}"
-            row[f"{arm}_interval"] = f"{100 * low:.0f}-{100 * high:.0f} %"
+            row[arm], row[f"{arm}_interval"] = _rate(scores, rate)
         rows.append(row)
     return rows
 
 
-def _rate_points(material: Material) -> list[tuple[str, list[tuple[float, float, float]]]]:
+def _rate(scores: Scores, rate: str) -> tuple[str, str]:
+    """Of those that could be judged, how many; and Wilson's interval."""
+    unknown = scores.unknown(rate)
+    known = len(scores.judged) - unknown
+    if not known:
+        return f"unknown ({unknown})", "unknown"
+    low, high = wilson(scores.count(rate), known)
+    note = f" (+{unknown} unknown)" if unknown else ""
+    return f"{scores.count(rate)}/{known}{note}", f"{100 * low:.0f}-{100 * high:.0f} %"
+
+
+def _rate_points(
+    material: Material,
+) -> list[tuple[str, list[tuple[float | None, float, float]]]]:
     rows = []
     for rate in RATES:
-        arms = []
+        arms: list[tuple[float | None, float, float]] = []
         for scores in (material.champion, material.challenger):
             known = len(scores.judged) - scores.unknown(rate)
-            share = scores.count(rate) / known if known else 0.0
+            share = scores.count(rate) / known if known else None
             arms.append((share, *wilson(scores.count(rate), known)))
         rows.append((rate, arms))
     return rows
 
 
-def _family_shares(material: Material) -> dict[str, tuple[float, float]]:
-    def share(pairs: Sequence[Judged]) -> float:
-        steps = [getattr(one, rate) is True for one in pairs for rate in RATES]
-        return sum(steps) / len(steps)
+def _family_shares(material: Material) -> dict[str, tuple[float | None, float | None]]:
+    def share(pairs: Sequence[Judged]) -> float | None:
+        steps = [getattr(one, rate) for one in pairs for rate in RATES]
+        known = [step for step in steps if step is not None]
+        return sum(known) / len(known) if known else None
 
     table: dict[str, list[Pair]] = {}
     for pair in material.contest.pairs:
@@ -148,7 +158,8 @@ def _curves(contest: Contest) -> list[dict[str, str]]:
         champion = pair.champion.equity if pair.champion.trades else ()
         note = _statistics(pair.challenger.statistics)
         if not champion:
-            note += f" ({contest.champion} has no strategy that trades here.)"
+            known = "has no strategy that trades" if pair.champion.trades is False else "is unknown"
+            note += f" ({contest.champion} {known} here.)"
         plot = plots.equity(champion, pair.challenger.equity)
         found.append({"title": pair.prompt_id, "plot": plot, "note": note})
     return found
@@ -162,13 +173,15 @@ def _statistics(statistics: Mapping[str, str]) -> str:
 def _groups(contest: Contest) -> list[dict[str, Any]]:
     worse = list(regressions(contest))
     others = [pair for pair in contest.pairs if pair not in worse]
-    won = [p for p in others if p.challenger.trades and not p.champion.trades]
-    both = [p for p in others if p not in won]
+    won = [p for p in others if p.challenger.trades and p.champion.trades is False]
+    open_ = [p for p in others if None in (p.champion.trades, p.challenger.trades)]
+    both = [p for p in others if p not in won and p not in open_]
     return [
         {"title": title, "pairs": [_side_by_side(pair) for pair in pairs[:_PAIRS]]}
         for title, pairs in (
             (f"Worse than before: {len(worse)} prompts", worse),
             (f"Now trades, did not before: {len(won)} prompts", won),
+            (f"Cannot be told: {len(open_)} prompts", open_),
             (f"No difference in trading: {len(both)} prompts", both),
         )
         if pairs
@@ -190,7 +203,9 @@ def _side_by_side(pair: Pair) -> dict[str, Any]:
 
 def _reached(one: Judged) -> str:
     passed = [rate for rate in RATES if getattr(one, rate)]
-    return passed[-1] if passed else "does not parse"
+    unknown = [rate for rate in RATES if getattr(one, rate) is None]
+    reached = passed[-1] if passed else "does not parse"
+    return f"{reached} ({', '.join(unknown)} unknown)" if unknown else reached
 
 
 def _note(one: Judged) -> str:

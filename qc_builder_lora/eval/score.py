@@ -20,11 +20,24 @@ from qc_builder_lora.backtest.protocol import Backtester, BacktestResult, Backte
 from qc_builder_lora.errors import ProviderError
 from qc_builder_lora.eval.statistics import quantile, wilson
 from qc_builder_lora.eval.suite import Prompt, Suite
+from qc_builder_lora.models.faults import Kind
 from qc_builder_lora.models.writer import Writer, new_request
 from qc_builder_lora.progress import SILENT, Progress
 from qc_builder_lora.records import BacktestStatus, Outcome
 
 RATES = ("parses", "compiles", "runs", "trades")
+_OF_THE_SERVER = frozenset(
+    {
+        Kind.REFUSED,
+        Kind.CONNECTION,
+        Kind.SERVER,
+        Kind.OVERLOADED,
+        Kind.RATE_LIMIT,
+        Kind.AUTH,
+        Kind.NOT_FOUND,
+    }
+)
+"""Failures after which nobody knows what the model would have written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +51,13 @@ class Answer:
     completion_tokens: int | None
     latency_s: float
     error: str | None = None
+    failure: str | None = None
+    """The kind of the error, see `qc_builder_lora.models.faults`."""
+
+    @property
+    def is_the_models(self) -> bool:
+        """Whether it says something about the model, rather than about who was to serve it."""
+        return self.failure not in _OF_THE_SERVER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +157,8 @@ def ask_all(
 ) -> list[Answer]:
     """One answer a prompt, in the suite's order; those in the journal already are not asked again.
 
-    A model that fails on a prompt has given no code for it: that is its answer.
+    A model that fails on a prompt has given no code for it: that is its answer. Where the server
+    failed instead, the answer is unknown, and the next call asks again.
     """
     done = _read_journal(journal)
     journal.parent.mkdir(parents=True, exist_ok=True)
@@ -150,6 +171,8 @@ def ask_all(
         answer = _ask(writer, prompt, max_tokens, deadline_s)
         done[prompt.id] = answer
         written += answer.completion_tokens or 0
+        if not answer.is_the_models:
+            continue
         with journal.open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(answer)) + "\n")
     progress.update(len(suite.prompts))
@@ -171,6 +194,7 @@ def _ask(writer: Writer, prompt: Prompt, max_tokens: int, deadline_s: float) -> 
             completion_tokens=None,
             latency_s=time.monotonic() - start,
             error=str(error),
+            failure=error.kind,
         )
     return Answer(
         prompt_id=prompt.id,
@@ -185,7 +209,12 @@ def _ask(writer: Writer, prompt: Prompt, max_tokens: int, deadline_s: float) -> 
 def _read_journal(journal: Path) -> dict[str, Answer]:
     answers = {}
     if journal.exists():
-        for line in journal.read_text("utf-8").splitlines():
+        text = journal.read_text("utf-8", "replace")
+        if not text.endswith("\n"):
+            # Or the next answer would be written behind a torn line, and be lost with it.
+            with journal.open("a", encoding="utf-8") as file:
+                file.write("\n")
+        for line in text.splitlines():
             try:
                 answer = Answer(**json.loads(line))
             except (ValueError, TypeError):
@@ -223,6 +252,16 @@ def judge_all(
 
 
 def _parsed(answer: Answer, family: str) -> Judged:
+    if not answer.is_the_models:
+        return Judged(
+            answer=answer,
+            family=family,
+            parses=None,
+            compiles=None,
+            runs=None,
+            trades=None,
+            reason=answer.error,
+        )
     check = parses(answer.code)
     if check.outcome is not Outcome.PASS:
         reason = answer.error or (check.messages[0] if check.messages else "does not parse")

@@ -1,0 +1,94 @@
+from pathlib import Path
+
+import pytest
+
+from qc_builder_lora.errors import InputError, SettingsError, UnknownKey
+from qc_builder_lora.eval.compare import Rule, load_rule, regressions
+from qc_builder_lora.eval.score import Scores
+from qc_builder_lora.records import VerdictKind
+from tests.eval.stand_ins import contest, judged, scores, unknown
+
+
+def many(count: int, good: int, model: str = "m") -> Scores:
+    """The first `good` of so many prompts trade, the others do not parse."""
+    return scores(
+        *(judged(f"{n}", "trades" if n < good else None) for n in range(count)), model=model
+    )
+
+
+def test_a_clear_winner_is_better_and_the_other_way_round_worse() -> None:
+    assert contest(many(24, 2), many(24, 22)).kind is VerdictKind.BETTER
+    assert contest(many(24, 22), many(24, 2)).kind is VerdictKind.WORSE
+
+
+def test_two_equal_models_are_undecided_however_many_prompts() -> None:
+    assert contest(many(400, 200), many(400, 200)).kind is VerdictKind.UNDECIDED
+
+
+def test_too_few_pairs_decide_nothing_even_when_all_are_won() -> None:
+    assert contest(many(19, 0), many(19, 19)).kind is VerdictKind.UNDECIDED
+    assert contest(many(20, 0), many(20, 20)).kind is VerdictKind.BETTER
+
+
+def test_unknown_pairs_do_not_count_towards_the_pairs_needed() -> None:
+    champion = scores(*many(19, 0).judged, unknown("x"))
+    challenger = scores(*many(19, 19).judged, judged("x"))
+    found = contest(champion, challenger)
+    assert found.outcome("trades")["unknown"] == 1
+    assert found.outcome("trades")["wins"] == 19
+    assert found.kind is VerdictKind.UNDECIDED
+
+
+def test_an_arm_that_could_not_be_judged_does_not_lose() -> None:
+    champion = scores(*(unknown(f"{n}") for n in range(24)))
+    found = contest(champion, many(24, 24))
+    assert found.kind is VerdictKind.UNDECIDED
+    assert "of 0 judged pairs" in found.sentence
+
+
+def test_the_verdict_comes_with_the_numbers_it_rests_on() -> None:
+    sentence = contest(many(24, 2, "old"), many(24, 22, "new")).sentence
+    assert sentence.startswith("new is better than old: 20 prompts won, 0 lost by 'trades' of 24")
+    open_ = contest(many(24, 2, "old"), many(24, 4, "new")).sentence
+    assert open_.startswith("Undecided: the evidence does not tell new from old")
+    assert "20 needed, and at least 20 pairs" in open_
+
+
+def test_models_asked_different_prompts_are_not_compared() -> None:
+    with pytest.raises(InputError, match=r"did not answer the same prompts: a, b\."):
+        contest(scores(judged("a")), scores(judged("b")))
+
+
+def test_the_worst_regression_comes_first_and_unknown_is_none() -> None:
+    champion = scores(judged("a"), judged("b"), judged("c"), judged("d", None))
+    challenger = scores(judged("a", "compiles"), judged("b", None), unknown("c"), judged("d"))
+    assert [one.prompt_id for one in regressions(contest(champion, challenger))] == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"metric": "profit"}, "metric must be one of parses, compiles, runs, trades, got 'profit"),
+        ({"alpha": 0}, r"alpha must be in \(0, 1\), got 0"),
+        ({"alpha": 1.5}, "got 1.5"),
+    ],
+)
+def test_a_rule_that_decides_nothing_is_refused(values: dict[str, object], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        Rule(**values)  # type: ignore[arg-type]
+
+
+def test_the_users_rule_wins_and_an_unknown_key_of_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "eval").mkdir()
+    path = tmp_path / "eval/promotion.toml"
+    path.write_text('metric = "runs"\n')
+    monkeypatch.chdir(tmp_path)
+    assert load_rule() == Rule(metric="runs")
+    path.write_text("minimum_pair = 3\n")
+    with pytest.raises(UnknownKey, match=r"'minimum_pair'\. Did you mean 'minimum_pairs'"):
+        load_rule()
+    path.write_text("metric = \n")
+    with pytest.raises(InputError, match=r"promotion\.toml: not valid TOML"):
+        load_rule()

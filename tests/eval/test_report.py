@@ -1,0 +1,159 @@
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from qc_builder_lora.eval.report import HostedPrice, Material, write_report
+from qc_builder_lora.ids import file_hash
+from tests.eval.stand_ins import CODE, answer, judged, material, model, scores, unknown
+
+EVIL = "<script>alert(1)</script><img src=http://evil.example/x onerror=alert(1)>\"'&{{ 7*7 }}"
+
+
+class Page(HTMLParser):
+    """Tags with their attributes, and the visible text in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self._quiet = 0
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._quiet += tag == "style"
+
+    def handle_endtag(self, tag: str) -> None:
+        self._quiet -= tag == "style"
+
+    def handle_data(self, data: str) -> None:
+        if not self._quiet:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+def page(given: Material, folder: Path) -> tuple[str, Page]:
+    path = folder / "report.html"
+    assert write_report(given, path) == file_hash(path)
+    text = path.read_text("utf-8")
+    return text, Page(text)
+
+
+def usual() -> Material:
+    curve = tuple((f"2010-01-{day:02d}", 100000.0 + day) for day in range(4, 29))
+    good = judged("a", equity=curve, statistics={"Net Profit": "3%", "Total Orders": "1"})
+    return material(scores(judged("a", None), judged("b")), scores(good, judged("b", "runs")))
+
+
+def test_the_page_loads_nothing_from_anywhere(tmp_path: Path) -> None:
+    text, found = page(usual(), tmp_path)
+    assert not {tag for tag, _ in found.tags} & {
+        "script",
+        "link",
+        "img",
+        "iframe",
+        "object",
+        "base",
+    }
+    loading = ("src", "href", "xlink:href", "action", "background", "data", "srcset")
+    values = [
+        str(value) for _, attrs in found.tags for key, value in attrs.items() if key in loading
+    ]
+    assert all(value.startswith("#") for value in values)
+    assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)\)", text))
+    assert "@import" not in text
+
+
+def test_nothing_that_a_model_or_a_suite_wrote_becomes_markup(tmp_path: Path) -> None:
+    evil = judged("a", "parses", code=f"# {EVIL}\n" + CODE, reason=EVIL, family=EVIL)
+    given = material(scores(evil), scores(evil))
+    given.contest.pairs[0].__dict__["instruction"] = EVIL
+    text, found = page(given, tmp_path)
+    assert not {tag for tag, _ in found.tags} & {"script", "img"}
+    assert not [key for _, attrs in found.tags for key in attrs if key.startswith("on")]
+    assert "alert(1)" in found.text
+    assert "{{ 7*7 }}" in found.text
+    assert "<script" not in text
+
+
+def test_the_verdict_is_the_first_thing_read(tmp_path: Path) -> None:
+    _, found = page(usual(), tmp_path)
+    order = ["Undecided:", "How often", "Family by family", "Side by side", "Provenance"]
+    places = [found.text.index(one) for one in order]
+    assert places == sorted(places)
+    assert "a person decides" in found.text[: places[1]]
+
+
+def test_provenance_has_the_hash_of_everything(tmp_path: Path) -> None:
+    _, found = page(usual(), tmp_path)
+    provenance = found.text[found.text.index("Provenance") :]
+    for letter in "abcdef5":
+        assert letter * 64 in provenance
+    head = {a.get("name"): a.get("content") for tag, a in found.tags if tag == "meta"}
+    assert head["qc-lora-model-sha256"] == model().sha256
+
+
+def test_what_is_unknown_is_called_unknown_and_never_zero(tmp_path: Path) -> None:
+    given = material(scores(unknown("a"), unknown("b")), scores(judged("a"), judged("b", "runs")))
+    _, found = page(given, tmp_path)
+    assert "trades unknown (2) unknown 1/2 " in found.text
+    assert "0/0" not in found.text
+    assert "Cannot be told: 2 prompts" in found.text
+    assert "parses (compiles, runs, trades unknown)" in found.text
+    assert "No difference in trading" not in found.text
+
+
+def test_a_rate_leaves_its_unknown_answers_out_and_counts_them_beside(tmp_path: Path) -> None:
+    ones = [judged("a"), judged("b", None), unknown("c")]
+    _, found = page(material(scores(*ones), scores(*ones)), tmp_path)
+    assert "trades 1/2 (+1 unknown)" in found.text
+
+
+def test_a_family_that_could_not_be_judged_has_a_word_in_place_of_a_bar(tmp_path: Path) -> None:
+    nothing = {"parses": None, "compiles": None, "runs": None, "trades": None}
+    text, _ = page(material(scores(judged("a", **nothing)), scores(judged("a"))), tmp_path)
+    families = text[text.index("Family by family") : text.index("Side by side")]
+    assert families.count(">unknown</text>") == 1
+
+
+def test_costs_that_nobody_knows_are_unknown(tmp_path: Path) -> None:
+    price = HostedPrice(name="big-model", input_usd=3, output_usd=15)  # type: ignore[arg-type]
+    _, known = page(material(scores(judged("a")), scores(judged("a")), prices=[price]), tmp_path)
+    # 20 tokens in at 3 and 100 out at 15 US dollars a million.
+    assert "big-model, same tokens 0.0016 unknown unknown unknown" in known.text
+    uncounted = judged("a", answer=answer("a", completion_tokens=None))
+    _, found = page(material(scores(uncounted), scores(uncounted), prices=[price]), tmp_path)
+    assert "big-model" not in found.text
+    assert re.search(r"base:tiny, local 0 0 2\.0 unknown", found.text)
+
+
+def test_refused_quantisations_are_shown_with_their_reason(tmp_path: Path) -> None:
+    _, found = page(usual(), tmp_path)
+    assert "refused: 91 % of the way back to the base" in found.text
+
+
+def test_the_same_material_gives_the_same_bytes(tmp_path: Path) -> None:
+    (tmp_path / "two").mkdir()
+    assert page(usual(), tmp_path)[0] == page(usual(), tmp_path / "two")[0]
+
+
+def test_a_family_named_like_a_formula_is_drawn_as_it_stands(tmp_path: Path) -> None:
+    one = judged("a", family="$x_1$ under $5")
+    text, _ = page(material(scores(one), scores(one)), tmp_path)
+    assert "$x_1$ under $5" in text[text.index("Family by family") : text.index("Side by side")]
+
+
+@pytest.mark.parametrize("better", [True, False])
+def test_the_box_is_coloured_by_the_verdict(tmp_path: Path, better: bool) -> None:
+    good = scores(*(judged(f"{n}") for n in range(24)))
+    bad = scores(*(judged(f"{n}", None) for n in range(24)))
+    given = material(bad, good) if better else material(good, bad)
+    text, found = page(given, tmp_path)
+    word = "better" if better else "worse"
+    assert f'class="verdict {word}"' in text
+    assert f"{model().id} is {word} than" in found.text
