@@ -6,7 +6,7 @@ import re
 
 from qc_builder_lora.harvest.gates import Rules
 from qc_builder_lora.ids import json_hash, now
-from qc_builder_lora.records import Example, Generation
+from qc_builder_lora.records import Example, Generation, Role
 from qc_builder_lora.store import Store
 
 SOURCE = "builder"
@@ -22,9 +22,8 @@ def make_examples(store: Store, rules: Rules) -> int:
     """
     added = 0
     for strategy in store.strategies.accepted(rules.line):
-        if strategy.source == "starter":
-            continue
-        for generation in store.generations.find(strategy_id=strategy.id):
+        # Not what a model answered to a suite, or beside the one that served.
+        for generation in store.generations.find(strategy_id=strategy.id, role=Role.SERVED):
             added += _add(store, generation)
     return added
 

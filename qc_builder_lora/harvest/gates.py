@@ -20,7 +20,7 @@ from qc_builder_lora.errors import InputError, SettingsError, UnknownKey
 from qc_builder_lora.files import find_default
 from qc_builder_lora.ids import new_id, now, text_hash
 from qc_builder_lora.progress import SILENT, Progress
-from qc_builder_lora.records import BacktestStatus, Gate, Json, Outcome, Strategy
+from qc_builder_lora.records import BacktestStatus, Gate, Json, Outcome, Role, Strategy
 from qc_builder_lora.store import Store
 
 NAMES = (
@@ -109,6 +109,7 @@ class GateReport:
 
 
 Answer = tuple[Outcome, dict[str, Any]]
+Figures = tuple[str, ...]
 
 
 def run_gates(
@@ -125,7 +126,8 @@ def run_gates(
     Nothing is asked twice unless the answer was UNKNOWN; uniqueness is asked of all, for it depends
     on the others.
     """
-    pending = [one for one in store.strategies.find() if _is_pending(store, one, rules)]
+    strategies = harvested(store)
+    pending = [one for one in strategies if _is_pending(store, one, rules)]
     codes = [one.code for one in pending]
     report = GateReport(asked=len(pending))
     checks = compiles(codes, cache=cache) if codes else []
@@ -133,14 +135,19 @@ def run_gates(
     results = engine.run_many(codes, settings, jobs=jobs, progress=progress.update)
     for strategy, check, result in zip(pending, checks, results, strict=True):
         _keep(store, strategy, _answers(strategy, check, result, rules), result, settings)
-    _ask_uniqueness(store, rules)
+    _ask_uniqueness(store, strategies, rules)
     _count(store, rules, pending, report)
     return report
 
 
+def harvested(store: Store) -> list[Strategy]:
+    """Strategies that a builder was given. Our corpus came another way; what a model wrote in an
+    evaluation or beside another must not become what the next one is taught."""
+    served = {one.strategy_id for one in store.generations.find(role=Role.SERVED)}
+    return [one for one in store.strategies.find() if one.id in served]
+
+
 def _is_pending(store: Store, strategy: Strategy, rules: Rules) -> bool:
-    if strategy.source == "starter":
-        return False
     latest = store.gates.latest(strategy.id)
     own = [name for name in rules.line if name != "G6 uniqueness"]
     return any(name not in latest or latest[name].outcome is Outcome.UNKNOWN for name in own)
@@ -241,30 +248,37 @@ def _gate(
     )
 
 
-def _ask_uniqueness(store: Store, rules: Rules) -> None:
+def _ask_uniqueness(store: Store, strategies: Sequence[Strategy], rules: Rules) -> None:
     """Different code, different builds, the very same figures from the builder's engine: nobody
     knows what it really executed (a new project's boilerplate, as it happened)."""
     if "G6 uniqueness" not in rules.line:
         return
-    told: dict[str, tuple[str, ...]] = {}
-    builds: dict[tuple[str, ...], set[str]] = {}
-    harvested = [one for one in store.strategies.find() if one.source != "starter"]
-    for strategy in harvested:
-        for figures, build_id in _figures(store, strategy):
-            told[strategy.id] = figures
-            builds.setdefault(figures, set()).add(build_id)
-    for strategy in harvested:
-        found = told.get(strategy.id)
-        same = sorted(builds[found]) if found else []
-        suspect = len(same) > rules.identical_figures
-        outcome = Outcome.FAIL if suspect else Outcome.PASS
-        latest = store.gates.latest(strategy.id).get("G6 uniqueness")
-        if latest is None or latest.outcome is not outcome:
-            evidence = {"figures": list(found or ()), "builds": same}
-            store.gates.add(_gate(strategy, "G6 uniqueness", outcome, evidence))
+    told = {one.id: _figures(store, one) for one in strategies}
+    seen: dict[Figures, dict[str, set[str]]] = {}
+    for strategy_id, found in told.items():
+        for figures, build_id in found:
+            seen.setdefault(figures, {}).setdefault(strategy_id, set()).add(build_id)
+    for strategy in strategies:
+        suspect: Figures = ()
+        builds: set[str] = set()
+        for figures, _ in told[strategy.id]:
+            codes = seen[figures]
+            found_in = set().union(*codes.values())
+            # One code that gives one result in two builds is as it should be.
+            if len(codes) > 1 and len(found_in) > rules.identical_figures:
+                suspect, builds = figures, found_in
+        _keep_uniqueness(store, strategy, suspect, builds)
 
 
-def _figures(store: Store, strategy: Strategy) -> list[tuple[tuple[str, ...], str]]:
+def _keep_uniqueness(store: Store, strategy: Strategy, suspect: Figures, builds: set[str]) -> None:
+    outcome = Outcome.FAIL if suspect else Outcome.PASS
+    latest = store.gates.latest(strategy.id).get("G6 uniqueness")
+    if latest is None or latest.outcome is not outcome:
+        evidence = {"figures": list(suspect), "builds": sorted(builds)}
+        store.gates.add(_gate(strategy, "G6 uniqueness", outcome, evidence))
+
+
+def _figures(store: Store, strategy: Strategy) -> list[tuple[Figures, str]]:
     """What the builder's engine reported, newest first; runs without trades are all alike."""
     return [
         (tuple(backtest.statistics.get(key, "?") for key in _SAME_FIGURES), backtest.build_id)

@@ -1,8 +1,9 @@
 """Snapshots: a frozen, content-addressed choice of Examples, split so that nothing leaks.
 
-Which side an Example falls on depends on the group it belongs to (family and parameters, or the
-Strategy) and on nothing else, so it never changes sides as the store grows. Prompts of evaluation
-suites, and near-copies of them, are left out.
+Which side an Example falls on depends on the group it belongs to (family and parameters, a
+builder's specification, or the Strategy) and, but in a very small store, on nothing else, so it
+does not change sides as the store grows. Prompts of evaluation suites, and near-copies of them,
+are left out.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from qc_builder_lora.errors import EmptySnapshot, InputError, SettingsError
+from qc_builder_lora.harvest.accept import SOURCE as BUILDER
 from qc_builder_lora.ids import json_hash, now, text_hash
 from qc_builder_lora.records import Example, Snapshot, Split
 from qc_builder_lora.store import Store
@@ -79,8 +81,7 @@ def build_snapshot(
     clean = _clean(store.examples.each(), prompts, choice, report)
     chosen = list(_within_quota(clean, choice, report))
     share = _share(chosen, choice)
-    for example in chosen:
-        split = split_of(example, share)
+    for example, split in _split(chosen, share, report):
         members[example.id] = split
         report.splits[split] += 1
         report.families[example.family] += 1
@@ -101,11 +102,31 @@ def build_snapshot(
 
 
 def _share(chosen: Sequence[Example], choice: Choice) -> float:
-    """The share asked for; in a small store enough for one group, or nothing could be checked."""
+    """The share asked for; in a small store such that each side has a group at least."""
     fractions = sorted({_fraction(example) for example in chosen})
-    if len(fractions) < 2 or fractions[0] < choice.validation_share:
-        return choice.validation_share
-    return fractions[1]
+    if len(fractions) < 2:
+        return 0.0
+    return min(max(choice.validation_share, fractions[1]), fractions[-1])
+
+
+def _split(
+    chosen: Sequence[Example], share: float, report: SnapshotReport
+) -> Iterable[tuple[Example, Split]]:
+    """Each with its side; nothing is learnt whose code or question is asked for afterwards."""
+    sides = [(example, split_of(example, share)) for example in chosen]
+    held_out = {
+        key for example, side in sides if side is Split.VALIDATION for key in _content(example)
+    }
+    for example, side in sides:
+        if side is Split.TRAIN and held_out & _content(example):
+            report.left_out["its code or question is held out"] += 1
+        else:
+            yield example, side
+
+
+def _content(example: Example) -> set[str]:
+    code = example.strategy_id or text_hash(example.code)
+    return {f"code {code}", f"question {_normalised(example.instruction)}"}
 
 
 def split_of(example: Example, validation_share: float) -> Split:
@@ -120,6 +141,9 @@ def _fraction(example: Example) -> float:
     group = example.strategy_id or text_hash(example.code)
     if example.parameters:
         group = json_hash([example.family, dict(example.parameters)])
+    elif example.source == BUILDER:
+        # A builder's iterations answer one specification, which is their family.
+        group = example.family
     return int(text_hash(f"split/{group}")[:8], 16) / 2**32
 
 

@@ -22,6 +22,7 @@ from qc_builder_lora.errors import InputError, UnknownKey
 from qc_builder_lora.files import find_default
 from qc_builder_lora.harvest.corpus.families import FAMILIES
 from qc_builder_lora.harvest.corpus.family import Draw, Family, draw_frame
+from qc_builder_lora.harvest.snapshot import suite_prompts
 from qc_builder_lora.ids import json_hash, now, text_hash
 from qc_builder_lora.progress import SILENT, Progress
 from qc_builder_lora.records import Example, Outcome, Strategy
@@ -74,13 +75,11 @@ def load_manifest(path: Path | None = None) -> Manifest:
 
 def held_out_keys(suites: Iterable[Path]) -> set[str]:
     """Family-and-parameters keys of the prompts in evaluation suites."""
-    keys = set()
-    for suite in suites:
-        for line in suite.read_text("utf-8").splitlines():
-            prompt = json.loads(line)
-            if prompt.get("parameters") is not None:
-                keys.add(json.dumps([prompt["family"], prompt["parameters"]], sort_keys=True))
-    return keys
+    return {
+        json.dumps([prompt.get("family"), prompt["parameters"]], sort_keys=True)
+        for prompt in suite_prompts(suites)
+        if prompt.get("parameters") is not None
+    }
 
 
 def draw_key(draw: Draw) -> str:

@@ -1,0 +1,183 @@
+"""A store in a file, and records for it that a test changes where it matters."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qc_builder_lora.backtest.check import strategy_hash
+from qc_builder_lora.backtest.protocol import BacktestResult, BacktestSettings
+from qc_builder_lora.ids import new_id, text_hash
+from qc_builder_lora.records import (
+    Backtest,
+    BacktestStatus,
+    Build,
+    Example,
+    Generation,
+    Role,
+    Strategy,
+)
+from qc_builder_lora.requests import new_request
+from qc_builder_lora.store import Store
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+DEFAULTS = BacktestSettings()
+GOOD = """from AlgorithmImports import *
+
+
+class Trend(QCAlgorithm):
+    def initialize(self):
+        self.set_start_date(2010, 1, 4)
+        self.set_end_date(2010, 6, 30)
+        self.aapl = self.add_equity("AAPL", Resolution.DAILY).symbol
+
+    def on_data(self, data):
+        if self.time.day > {day}:
+            self.set_holdings(self.aapl, 1)
+        else:
+            self.liquidate()
+"""
+
+
+def code(day: int = 15) -> str:
+    """A strategy that compiles and trades; another for each day."""
+    return GOOD.replace("{day}", str(day))
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(f"sqlite:///{tmp_path}/store.db") as opened:
+        yield opened
+
+
+class Told:
+    """What a builder did, put into a store as the harvest would."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._ticks = itertools.count()
+
+    def build(self, title: str = "Trend of AAPL") -> str:
+        build = Build(id=new_id(), title=title, host="host.py", started_at=self._later())
+        return self.store.builds.add(build).id
+
+    def served(
+        self,
+        text: str,
+        asked: str = "Follow the trend of AAPL.",
+        *,
+        build_id: str | None = None,
+        context: str = "",
+        role: Role = Role.SERVED,
+        source: str = "builder",
+        iteration: int = 1,
+    ) -> Strategy:
+        """A Generation with its Strategy."""
+        request = self.store.requests.add(new_request(asked, context))
+        key = strategy_hash(text)
+        if not self.store.strategies.has(key):
+            strategy = Strategy(
+                id=key,
+                code=text,
+                code_sha256=text_hash(text),
+                created_at=self._later(),
+                source=source,
+            )
+            self.store.strategies.add(strategy)
+        self.store.generations.add(
+            Generation(
+                id=new_id(),
+                request_id=request.id,
+                code=text,
+                role=role,
+                created_at=self._later(),
+                build_id=build_id or self.build(),
+                iteration=iteration,
+                strategy_id=key,
+            )
+        )
+        return self.store.strategies.get(key)
+
+    def reported(self, strategy: Strategy, build_id: str, **figures: str) -> None:
+        """What the builder's own engine said."""
+        self.store.backtests.add(
+            Backtest(
+                id=new_id(),
+                strategy_id=strategy.id,
+                status=BacktestStatus.COMPLETED,
+                engine="quantconnect-mcp",
+                engine_version=None,
+                data_fingerprint=None,
+                created_at=self._later(),
+                code_sha256=strategy.code_sha256,
+                statistics={"Net Profit": "4%", **figures},
+                total_orders=12,
+                build_id=build_id,
+            )
+        )
+
+    def example(self, number: int = 0, **changed: Any) -> Example:
+        """A corpus-like Example; each number is another family member."""
+        given = {
+            "id": new_id(),
+            "instruction": f"Buy AAPL after {number} days of gains in a row.",
+            "code": f"class A{number}: pass",
+            "family": "trend",
+            "source": "starter",
+            "licence": "Apache-2.0",
+            "created_at": self._later(),
+            "parameters": {"days": number},
+        }
+        return self.store.examples.add(Example(**{**given, **changed}))
+
+    def _later(self) -> datetime:
+        return NOON + timedelta(seconds=next(self._ticks))
+
+
+@pytest.fixture
+def told(kept: Store) -> Told:
+    return Told(kept)
+
+
+class Engine:
+    """A Backtester that says of each code what the table says, else that it ran and traded."""
+
+    name, version, data_fingerprint = "table", "1", "0"
+
+    def __init__(self, table: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+        self.table, self.asked = dict(table or {}), 0
+
+    def run(self, code: str, settings: BacktestSettings = DEFAULTS) -> BacktestResult:
+        self.asked += 1
+        ran = {
+            "status": BacktestStatus.COMPLETED,
+            "engine": self.name,
+            "engine_version": self.version,
+            "data_fingerprint": self.data_fingerprint,
+            "code_sha256": text_hash(code),
+            "phase": "done",
+            "closed_trades": 3,
+            "orders": tuple({"id": number, "fills": [1]} for number in range(6)),
+        }
+        return BacktestResult(**{**ran, **self.table.get(code, {})})
+
+    def run_many(
+        self,
+        codes: Sequence[str],
+        settings: BacktestSettings = DEFAULTS,
+        *,
+        jobs: int = 1,
+        progress: Callable[[int], None] | None = None,
+    ) -> Iterator[BacktestResult]:
+        yield from (self.run(code, settings) for code in codes)
+
+
+@pytest.fixture(scope="session")
+def check_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """mypy's cache, warm after the first test."""
+    return tmp_path_factory.mktemp("check")
