@@ -8,23 +8,27 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from qc_builder_lora.config import Settings
 from qc_builder_lora.corpus_job import build_starter, sample_bars
-from qc_builder_lora.errors import QcLoraError
+from qc_builder_lora.errors import InputError, QcLoraError
 from qc_builder_lora.files import find_default, write_json
 from qc_builder_lora.loop import Show, turn
 from qc_builder_lora.records import Role, RunStatus
+from qc_builder_lora.stages import simulator
 from qc_builder_lora.store import Store
 
-SPECIFICATIONS = 12
+SPECIFICATIONS = 13
+HOST = Path("examples/autonomous_build.py")
 
 
 class Demo:
@@ -41,6 +45,8 @@ class Demo:
         started = time.monotonic()
         try:
             self._step("data", self._data)
+            # Not at the first strategy: the builder would record our refusal as its results.
+            self._check_sandbox()
             self._step("host", self._host)
             self._step("corpus", self._corpus)
             self._step("turn", self._turn)
@@ -55,6 +61,13 @@ class Demo:
         self.state[name] = work()
         self._write_state()
 
+    def _check_sandbox(self) -> None:
+        engine = simulator(self.settings)
+        try:
+            engine.check_sandbox()
+        finally:
+            engine.close()
+
     def _data(self) -> str:
         with self._show("Market data", 1) as progress:
             folder = sample_bars(self.settings)
@@ -63,7 +76,7 @@ class Demo:
 
     def _host(self) -> dict[str, Any]:
         """The example builder, unchanged, under `qc-lora run`, against the loopback server."""
-        script = find_default("examples/autonomous_build.py")
+        script = find_default(str(HOST))
         with self._server() as port, self._show("Builder", SPECIFICATIONS) as progress:
             environment = {
                 **os.environ,
@@ -145,6 +158,26 @@ class Demo:
 
     def _write_state(self) -> None:
         write_json(self._state_file, self.state)
+
+
+def remove_home(settings: Settings) -> None:
+    """Remove a home in which nothing but the demo has worked; refuses any other.
+
+    Raises InputError when its store holds builds of another builder, or a Model that a person has
+    promoted.
+    """
+    home = settings.home
+    if (home / "store.db").exists():
+        with Store.open(settings.database_url) as store:
+            others = sum(1 for build in store.builds.each() if Path(build.host).name != HOST.name)
+            production = store.models.production()
+        if others or production is not None:
+            what = f"{others} builds that are not the demo's" if others else "a promoted model"
+            raise InputError(
+                f"{home} holds {what}; nothing was removed. Run the demo in another home: "
+                "QC_LORA_HOME=/tmp/try qc-lora demo, or remove the folder yourself."
+            )
+    shutil.rmtree(home, ignore_errors=True)
 
 
 def harvested(store: Store) -> dict[str, int]:

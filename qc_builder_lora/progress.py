@@ -61,7 +61,7 @@ def show_progress(title: str, total: float, out: TextIO | None = None) -> Iterat
     from rich.console import Console
     from rich.progress import (
         BarColumn,
-        MofNCompleteColumn,
+        TaskProgressColumn,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
@@ -71,7 +71,7 @@ def show_progress(title: str, total: float, out: TextIO | None = None) -> Iterat
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        TaskProgressColumn(),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),

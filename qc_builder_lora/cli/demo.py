@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import Any
 
 import click
@@ -11,7 +10,9 @@ from qc_builder_lora.cli.common import say_json, table
 
 
 @click.command("demo")
-@click.option("--fresh", is_flag=True, help="Remove the home first: store, models, reports, all.")
+@click.option(
+    "--fresh", is_flag=True, help="Start over: remove a home that holds nothing but the demo."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def command(fresh: bool, as_json: bool) -> None:
     """Run a builder, harvest it, train, release, evaluate and report, on this machine.
@@ -24,13 +25,13 @@ def command(fresh: bool, as_json: bool) -> None:
       QC_LORA_HOME=/tmp/try qc-lora demo --fresh
     """
     from qc_builder_lora.config import load_settings
-    from qc_builder_lora.demo import Demo
+    from qc_builder_lora.demo import Demo, remove_home
     from qc_builder_lora.progress import show_progress
     from qc_builder_lora.retrain.recipe import load_base, load_recipe
 
     settings = load_settings()
     if fresh:
-        shutil.rmtree(settings.home, ignore_errors=True)
+        remove_home(settings)
     terms = load_base(load_recipe(settings.recipe).base).terms
     if terms:
         click.echo(terms, err=True)

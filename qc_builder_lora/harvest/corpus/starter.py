@@ -50,13 +50,15 @@ class Manifest:
     cash: Sequence[int]
     default_cash: int
 
-    def chosen_families(self) -> list[Family]:
-        """All families, or those named."""
-        names = list(FAMILIES) if self.families == "all" else list(self.families)
+    def chosen_families(self) -> dict[str, int]:
+        """Families, and how many examples of each: `families` is `all`, names, or names: counts."""
+        names = FAMILIES if self.families == "all" else self.families
         for name in names:
             if name not in FAMILIES:
                 raise UnknownKey("families", name, FAMILIES)
-        return [FAMILIES[name] for name in names]
+        if isinstance(self.families, dict):
+            return {name: int(count) for name, count in self.families.items()}
+        return dict.fromkeys(names, self.examples_per_family)
 
 
 def load_manifest(path: Path | None = None) -> Manifest:
@@ -90,16 +92,17 @@ def draw_key(draw: Draw) -> str:
 def draws(
     manifest: Manifest, excluded: set[str], *, synthetic: bool = True, offset: int = 0
 ) -> Iterator[Draw]:
-    """`examples_per_family` distinct draws of every family, all phrasings taken in turn.
+    """Distinct draws, as many of every family as the manifest says, all phrasings taken in turn.
 
     None has a key in `excluded` or the key of an earlier draw. `offset` gives other draws.
     """
-    for family in manifest.chosen_families():
+    for name, count in manifest.chosen_families().items():
+        family = FAMILIES[name]
         source = random.Random(f"{manifest.seed}/{offset}/{family.name}")
         seen = set(excluded)
         made = 0
-        for _ in range(_PATIENCE * manifest.examples_per_family):
-            if made == manifest.examples_per_family:
+        for _ in range(_PATIENCE * count):
+            if made == count:
                 break
             draw = _draw(family, source, manifest, made, synthetic)
             if draw_key(draw) in seen:
@@ -238,7 +241,7 @@ def held_out_prompts(
     picked by hash, so that a suite asks in all of them.
     """
     each = 2 + -(-count // len(manifest.chosen_families()))
-    several = replace(manifest, examples_per_family=each)
+    several = replace(manifest, families=dict.fromkeys(manifest.chosen_families(), each))
     drawn = [_rephrased(draw) for draw in draws(several, set(), synthetic=False, offset=offset)]
     results = engine.run_many([draw.code for draw in drawn], BacktestSettings(), jobs=jobs)
     trading = [draw for draw, result in zip(drawn, results, strict=True) if result.trades_at_all]

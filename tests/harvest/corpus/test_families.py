@@ -3,10 +3,12 @@ import dataclasses
 import json
 import random
 from collections import Counter
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
+from qc_builder_lora.errors import UnknownKey
 from qc_builder_lora.eval.suite import suite_paths
 from qc_builder_lora.harvest.corpus.families import FAMILIES
 from qc_builder_lora.harvest.corpus.family import Family, Frame, draw_frame
@@ -66,15 +68,34 @@ def test_the_starter_corpus_draws_at_least_240_and_all_phrasings_of_every_family
     assert len(drawn) >= 240
     assert len({draw_key(draw) for draw in drawn}) == len(drawn)
     phrasings = Counter((draw.family.name, draw.phrasing) for draw in drawn)
-    for family in load_manifest().chosen_families():
-        used = [number for name, number in phrasings if name == family.name]
+    for family, wanted in load_manifest().chosen_families().items():
+        used = [number for name, number in phrasings if name == family]
         assert len(used) >= 4
+        assert sum(n for (name, _), n in phrasings.items() if name == family) == wanted
 
 
 def test_no_draw_shares_family_and_parameters_with_a_held_out_prompt() -> None:
     keys = held_out_keys(suite_paths())
     assert len(keys) >= 24
     assert not keys & {draw_key(draw) for draw in draws(load_manifest(), keys)}
+
+
+def test_families_may_be_all_or_names_or_names_with_counts() -> None:
+    manifest = load_manifest()
+    everything = replace(manifest, families="all").chosen_families()
+    assert everything == dict.fromkeys(FAMILIES, manifest.examples_per_family)
+    named = replace(manifest, families=["sma_cross"]).chosen_families()
+    assert named == {"sma_cross": manifest.examples_per_family}
+    counted = replace(manifest, families={"sma_cross": 3, "pairs_ratio": 2})
+    assert Counter(draw.family.name for draw in draws(counted, set())) == {
+        "sma_cross": 3,
+        "pairs_ratio": 2,
+    }
+
+
+def test_an_unknown_family_is_named_with_the_one_that_was_meant() -> None:
+    with pytest.raises(UnknownKey, match="sma_cros.*Did you mean 'sma_cross'"):
+        replace(load_manifest(), families={"sma_cros": 3}).chosen_families()
 
 
 def test_the_same_manifest_draws_the_same_corpus() -> None:
