@@ -33,6 +33,7 @@ from qc_builder_lora.backtest.simulator import Simulator
 from qc_builder_lora.backtest.surface.alias import snake
 from qc_builder_lora.backtest.surface.known import members
 from qc_builder_lora.config import load_settings
+from qc_builder_lora.errors import SandboxUnavailable
 from qc_builder_lora.records import BacktestStatus
 
 Json = dict[str, Any]
@@ -355,7 +356,9 @@ def check(code: str) -> list[str]:
 
 def make_cloud(data: Path | None, fail_compile_every: int) -> Cloud:
     """A Cloud on our simulator, its market data from `data` or the settings."""
-    engine = Simulator(ensure_data(load_settings(data=data)))
+    settings = load_settings(data=data)
+    engine = Simulator(ensure_data(settings), allow_open_sandbox=settings.allow_open_sandbox)
+    engine.check_sandbox()
     return Cloud(engine, check, fail_compile_every)
 
 
@@ -366,7 +369,11 @@ def main() -> int:
     parser.add_argument("--fail-compile-every", type=int, default=0, metavar="N")
     parser.add_argument("--stub", action="store_true", help="answer as without credentials")
     options = parser.parse_args()
-    cloud = None if options.stub else make_cloud(options.data, options.fail_compile_every)
+    try:
+        cloud = None if options.stub else make_cloud(options.data, options.fail_compile_every)
+    except SandboxUnavailable as error:
+        print(error, file=sys.stderr)
+        return 2
     try:
         server = Server(cloud, options.port)
     except OSError as error:

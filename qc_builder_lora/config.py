@@ -18,6 +18,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from qc_builder_lora.errors import SettingsError, UnknownKey
 
 PROVIDERS = ("local", "anthropic", "openai", "gemini")
+_ON, _OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +63,8 @@ class Settings:
     suite: str = "smoke"
     jobs: int = 0
     """Backtests at a time; 0 takes the number of usable CPUs."""
+    allow_open_sandbox: bool = False
+    """Run strategies even where the kernel refuses a wall around them; their results say so."""
     retrain_min_new: int = 50
     """New accepted strategies that start a turn of the loop."""
     retrain_cron: str | None = None
@@ -191,12 +194,22 @@ def _convert(where: str, value: Any, hint: Any) -> Any:
     if get_origin(kind) is tuple:
         parts = value.split(",") if isinstance(value, str) else value
         return tuple(str(part).strip() for part in parts)
+    if kind is bool:
+        return _switch(where, value)
     try:
         if kind is Decimal:
             return Decimal(str(value))
         return kind(value)
     except (TypeError, ValueError, InvalidOperation) as error:
         raise SettingsError(f"{where} must be {kind.__name__}, got {value!r}.") from error
+
+
+def _switch(where: str, value: Any) -> bool:
+    # Not bool(value): that of the text "false" is True.
+    word = str(value).strip().lower()
+    if word not in (*_ON, *_OFF):
+        raise SettingsError(f"{where} must be true or false, got {value!r}.")
+    return word in _ON
 
 
 def _plain(value: Any) -> Any:

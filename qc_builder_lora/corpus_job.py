@@ -39,7 +39,7 @@ def build_starter(
     with show("Backtest", len(drawn)) as progress:
         report = build(
             store,
-            Simulator(data),
+            Simulator(data, allow_open_sandbox=settings.allow_open_sandbox),
             checks,
             drawn,
             manifest,

@@ -43,9 +43,7 @@ class Stages:
     @cached_property
     def engine(self) -> Any:
         """The simulator on the data in force, one for the whole turn."""
-        from qc_builder_lora.backtest.simulator import Simulator
-
-        return Simulator(market_data(self.settings))
+        return simulator(self.settings)
 
     def harvest(self) -> None:
         """Ingest and gates outside a turn: what the daemon does whenever it looks."""
@@ -158,14 +156,13 @@ def evaluate_model(
     engine: Any = None,
 ) -> dict[str, Any]:
     """A Model and the champion on a suite, both as served; what `report_on` will show."""
-    from qc_builder_lora.backtest.simulator import Simulator
     from qc_builder_lora.eval.contest import Scoring, evaluate_contest
     from qc_builder_lora.eval.suite import load_suite
     from qc_builder_lora.models.cpu import usable_threads
 
     scoring = Scoring(
         suite=load_suite(suite or settings.suite),
-        engine=engine or Simulator(market_data(settings)),
+        engine=engine or simulator(settings),
         cache=settings.cache_folder,
         max_tokens=settings.eval_max_tokens,
         deadline_s=settings.deadline_s,
@@ -203,6 +200,13 @@ def report_on(
         training=metrics,
         prices=hosted_prices(settings),
     )
+
+
+def simulator(settings: Settings) -> Any:
+    """The offline engine on the data in force."""
+    from qc_builder_lora.backtest.simulator import Simulator
+
+    return Simulator(market_data(settings), allow_open_sandbox=settings.allow_open_sandbox)
 
 
 def market_data(settings: Settings) -> Path:

@@ -119,7 +119,8 @@ def write_project(folder: Path) -> Path:
             '{"id": "a", "instruction": "Buy and hold IBM."}\n'
             '{"id": "b", "instruction": "Hold AAPL over month ends."}\n'
         ),
-        "qc-lora.toml": 'recipe = "tiny"\nsuite = "few"\neval_max_tokens = 24\nlease_s = 3\n',
+        "qc-lora.toml": 'recipe = "tiny"\nsuite = "few"\neval_max_tokens = 24\nlease_s = 3\n'
+        "allow_open_sandbox = true\n",
     }
     for name, text in files.items():
         target = folder / name

@@ -81,6 +81,8 @@ class BacktestResult:
     logs: tuple[str, ...] = ()
     truncated: bool = False
     """Whether output was cut at its limit."""
+    missing_walls: tuple[str, ...] = ()
+    """What of the sandbox was not there, because the owner runs strategies without it."""
     wall_s: float = 0.0
 
     @property
@@ -133,7 +135,11 @@ class Backtester(Protocol):
     """
 
     name: str
-    version: str
+
+    @property
+    def version(self) -> str:
+        """Changes with everything of the engine that may change a result."""
+        ...
 
     @property
     def data_fingerprint(self) -> str | None:

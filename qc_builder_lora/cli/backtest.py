@@ -40,7 +40,8 @@ def command(
 ) -> int:  # fmt: skip
     """Backtest strategy files, or all *.py of folders.
 
-    Exit code: 0 completed, 1 failed, 3 unknown (the engine cannot say); of many, the worst.
+    Exit code: 0 completed, 1 failed, 3 unknown (the engine cannot say); of many, the worst. 2 is
+    ours: nothing was run.
 
     \b
     Examples:
@@ -54,7 +55,7 @@ def command(
 
     settings = load_settings(data=data)
     files = _files(paths)
-    simulator = Simulator(ensure_data(settings))
+    simulator = Simulator(ensure_data(settings), allow_open_sandbox=settings.allow_open_sandbox)
     chosen = BacktestSettings(
         start=start.date() if start else None, end=end.date() if end else None, cash=cash
     )
@@ -126,12 +127,15 @@ def _plain(path: Path, result: BacktestResult) -> dict[str, Any]:
         "equity": [list(point) for point in result.equity],
         "logs": list(result.logs),
         "truncated": result.truncated,
+        "missing_walls": list(result.missing_walls),
         "wall_s": round(result.wall_s, 3),
     }
 
 
 def _print(path: Path, result: BacktestResult, *, brief: bool) -> None:
     head = f"{path}: {result.status}"
+    if result.missing_walls:
+        head += f" (sandbox open: no {', '.join(result.missing_walls)})"
     if result.reason:
         head += f" in {result.phase}: {result.reason}"
     if brief:

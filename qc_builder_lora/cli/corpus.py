@@ -92,7 +92,7 @@ def hold_out(count: int, offset: int, out: Path) -> None:
     from qc_builder_lora.harvest.corpus.starter import held_out_prompts, load_manifest
 
     settings = load_settings()
-    engine = Simulator(sample_bars(settings))
+    engine = Simulator(sample_bars(settings), allow_open_sandbox=settings.allow_open_sandbox)
     prompts: list[dict[str, Any]] = held_out_prompts(
         load_manifest(), engine, count, offset, settings.usable_jobs
     )

@@ -1,4 +1,8 @@
-"""What the backtest tests share: a simulator on LEAN's data, one on the sample data."""
+"""What the backtest tests share: a simulator on LEAN's data, one on the sample data.
+
+Both run without a wall where none can be had: their strategies are ours. What becomes of the wall
+is the business of test_sandbox.py and test_open_sandbox.py.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,7 @@ def lean_data() -> Path:
 
 @pytest.fixture(scope="session")
 def lean(lean_data: Path) -> Iterator[Simulator]:
-    simulator = Simulator(lean_data)
+    simulator = Simulator(lean_data, allow_open_sandbox=True)
     yield simulator
     simulator.close()
 
@@ -38,7 +42,7 @@ def sample_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def sample(sample_folder: Path) -> Iterator[Simulator]:
-    simulator = Simulator(sample_folder)
+    simulator = Simulator(sample_folder, allow_open_sandbox=True)
     yield simulator
     simulator.close()
 

@@ -30,7 +30,12 @@ def qc_lora(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "qc_builder_lora.cli", *arguments],
         cwd=folder, capture_output=True, text=True, check=False,
-        env={"PATH": "/usr/bin:/bin", "HOME": str(folder), "QC_LORA_HOME": str(folder / "home")},
+        env={
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(folder),
+            "QC_LORA_HOME": str(folder / "home"),
+            "QC_LORA_ALLOW_OPEN_SANDBOX": "1",
+        },
     )  # fmt: skip
 
 

@@ -98,7 +98,7 @@ def test_the_default_folder_is_made_and_a_named_one_is_not(tmp_path: Path) -> No
 
 def test_a_folder_without_daily_bars_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="needs LEAN's layout with equity/usa/daily"):
-        Simulator(tmp_path)
+        Simulator(tmp_path, allow_open_sandbox=True)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_a_bad_row_is_unknown_and_names_file_and_line(
     path = rewrite(folder, "ibm", change)
     with pytest.raises(CorruptFile, match=f"ibm.zip: {fact}"):
         Folder(folder).daily("IBM")
-    result = Simulator(folder).run(STRATEGY)
+    result = Simulator(folder, allow_open_sandbox=True).run(STRATEGY)
     assert result.status is BacktestStatus.UNKNOWN
     assert result.reason is not None
     assert result.reason.startswith(f"{path}: {fact}")
@@ -131,7 +131,7 @@ def test_a_bad_row_is_unknown_and_names_file_and_line(
 def test_a_corrupt_zip_is_unknown_and_names_the_file(folder: Path) -> None:
     path = folder / "equity" / "usa" / "daily" / "ibm.zip"
     path.write_bytes(path.read_bytes()[:1000])
-    result = Simulator(folder).run(STRATEGY)
+    result = Simulator(folder, allow_open_sandbox=True).run(STRATEGY)
     assert result.status is BacktestStatus.UNKNOWN
     assert result.reason is not None
     assert result.reason.startswith(f"{path}: not a readable zip archive")
@@ -139,7 +139,7 @@ def test_a_corrupt_zip_is_unknown_and_names_the_file(folder: Path) -> None:
 
 def test_a_hole_of_weeks_is_unknown_and_days_are_filled_forward(folder: Path) -> None:
     rewrite(folder, "ibm", lambda lines: [x for x in lines if not x.startswith("20100112")])
-    simulator = Simulator(folder)
+    simulator = Simulator(folder, allow_open_sandbox=True)
     code = STRATEGY.replace(
         "    def on_data(self, data):\n",
         "    def on_data(self, data):\n        bar = data.bars['IBM']\n"
@@ -159,7 +159,7 @@ def test_a_hole_of_weeks_is_unknown_and_days_are_filled_forward(folder: Path) ->
 
 
 def test_the_fingerprint_follows_the_files(folder: Path) -> None:
-    simulator = Simulator(folder)
+    simulator = Simulator(folder, allow_open_sandbox=True)
     before, first = simulator.data_fingerprint, simulator.run(STRATEGY)
     rewrite(folder, "ibm", lambda lines: [line.replace(",", ",1", 1) for line in lines])
     assert simulator.data_fingerprint != before

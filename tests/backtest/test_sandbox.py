@@ -26,9 +26,9 @@ NEEDS_NAMESPACES = "this machine does not allow user namespaces"
 
 @pytest.fixture(scope="module")
 def isolated(sample_folder: Path) -> bool:
-    zygote = Zygote("surface.strategy", [Path(sys.modules[Zygote.__module__].__file__).parents[1]])  # type: ignore[arg-type, type-var]
-    found = "net" in zygote.left
-    zygote.close()
+    simulator = Simulator(sample_folder, allow_open_sandbox=True)
+    found = not simulator.run("x = 1").missing_walls
+    simulator.close()
     return found
 
 
@@ -218,7 +218,7 @@ def test_an_interpreter_that_cannot_start_is_our_failure_not_the_strategys(
 
 
 def test_letting_go_of_a_simulator_ends_its_processes(sample_folder: Path) -> None:
-    simulator = Simulator(sample_folder)
+    simulator = Simulator(sample_folder, allow_open_sandbox=True)
     simulator.run("x = 1")
     pid = simulator._zygotes[False]._process.pid
     simulator.close()
@@ -229,7 +229,7 @@ def test_a_parent_that_dies_takes_its_strategies_along(sample_folder: Path) -> N
     code = (
         "import sys, os\nfrom pathlib import Path\n"
         "from qc_builder_lora.backtest.simulator import Simulator\n"
-        f"simulator = Simulator(Path({str(sample_folder)!r}))\n"
+        f"simulator = Simulator(Path({str(sample_folder)!r}), allow_open_sandbox=True)\n"
         "simulator.run('x = 1')\nprint(simulator._zygotes[False]._process.pid, flush=True)\n"
         "os.kill(os.getpid(), 9)\n"
     )
@@ -246,9 +246,9 @@ ORDINARY = """
 import sys
 from pathlib import Path
 from qc_builder_lora.backtest.simulator import Simulator
-simulator = Simulator(Path(sys.argv[1]))
+simulator = Simulator(Path(sys.argv[1]), allow_open_sandbox=True)
 result = simulator.run(sys.stdin.read())
-print(simulator._zygotes[False].left, result.status, result.reason, result.logs)
+print(result.missing_walls, result.status, result.reason, result.logs)
 """
 
 

@@ -47,7 +47,9 @@ def test_nothing_is_left_when_a_caller_stops_half_way(sample: Simulator) -> None
 def test_a_worker_that_dies_is_an_error_of_ours(sample_folder: Path) -> None:
     endless = strategy(on_data="while True: pass")
     settings = BacktestSettings(limits=Limits(wall_s=30, cpu_s=30))
-    results = Simulator(sample_folder).run_many(["x = 1", endless, endless], settings, jobs=2)
+    results = Simulator(sample_folder, allow_open_sandbox=True).run_many(
+        ["x = 1", endless, endless], settings, jobs=2
+    )
     next(results)
     for child in psutil.Process().children():
         if "workers" in " ".join(child.cmdline()):

@@ -1,7 +1,7 @@
 """The kernel's calls that wall a process in; standard library only, for it runs inside the jail.
 
-Each is tried where it is allowed: a machine that forbids user namespaces still gets limits, an
-empty environment and a kill of the whole group.
+Nothing here is let pass quietly: a limit that cannot be set is an error, and a namespace that
+cannot be left is told to the caller.
 """
 
 from __future__ import annotations
@@ -22,9 +22,14 @@ _PR_SET_DUMPABLE = 4
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 
+WALLS = ("user", "net", "ipc", "uts", "pid")
+"""The namespaces of the machine that a strategy is outside of."""
+
 
 def _prctl(option: int, value: int) -> None:
-    _LIBC.prctl(option, value, 0, 0, 0)
+    if _LIBC.prctl(option, value, 0, 0, 0) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"prctl({option}): {os.strerror(code)}")
 
 
 def die_with_parent() -> None:
@@ -42,23 +47,24 @@ def undumpable() -> None:
     _prctl(_PR_SET_DUMPABLE, 0)
 
 
-def unshare() -> tuple[str, ...]:
-    """Leave the machine's namespaces; which ones could be left.
+def unshare() -> tuple[tuple[str, ...], str]:
+    """Leave the machine's namespaces; which of WALLS stand now, and why the others do not.
 
-    User and network together, or neither: without a user namespace an ordinary user may make no
-    other. Process ids come with them where they can; the next fork is then process 1.
+    The next fork is process 1 of its own where `pid` stands. Without a user namespace an ordinary
+    user may make no other.
     """
     uid, gid = os.getuid(), os.getgid()
     wanted = (
-        (("user", "net", "ipc", "uts", "pid"),
-         CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWPID),
+        (WALLS, CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWPID),
         (("user", "net"), CLONE_NEWUSER | CLONE_NEWNET),
-    )  # fmt: skip
+    )
+    why = ""
     for names, flags in wanted:
         if _LIBC.unshare(flags) == 0:
             _map_ids(uid, gid)
-            return names
-    return ()
+            return names, why
+        why = why or f"unshare({', '.join(names)}): {os.strerror(ctypes.get_errno())}"
+    return (), why
 
 
 def _map_ids(uid: int, gid: int) -> None:

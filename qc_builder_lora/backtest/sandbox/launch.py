@@ -2,6 +2,9 @@
 
 `Zygote` keeps a process with the surface imported and forks from it: a warm start takes a
 millisecond. One Zygote runs one strategy at a time.
+
+The wall is a precondition: where the kernel refuses a part of it there is no Zygote, and so no
+strategy's code runs, unless the owner has waived it.
 """
 
 from __future__ import annotations
@@ -23,7 +26,8 @@ from pathlib import Path
 from typing import Any
 
 from qc_builder_lora.backtest.protocol import Limits
-from qc_builder_lora.errors import BacktestError
+from qc_builder_lora.backtest.sandbox.kernel import WALLS
+from qc_builder_lora.errors import BacktestError, SandboxUnavailable
 
 _LENGTH = struct.Struct("<I")
 _START_S = 20.0
@@ -74,11 +78,12 @@ class Zygote:
         *,
         libraries: Sequence[str] = (),
         folders: Sequence[str] = (),
-        namespaces: bool = True,
+        allow_open: bool = False,
     ) -> None:
         """`module.main(connection)` is what a child runs, found on `paths`.
 
         `libraries` of `folders` are imported beforehand, so that children need not wait for them.
+        Raises SandboxUnavailable where a wall is missing, unless `allow_open` waives it.
         """
         self._module = module
         ours, theirs = socket.socketpair()
@@ -88,7 +93,6 @@ class Zygote:
                 "module": module,
                 "libraries": list(libraries),
                 "folders": list(folders),
-                "namespaces": namespaces,
             }
         )
         script = Path(__file__).with_name("zygote.py")
@@ -107,8 +111,12 @@ class Zygote:
         self._control = ours
         self._control.settimeout(_START_S)
         self._finalizer = weakref.finalize(self, _close, ours, self._process)
-        self.left: tuple[str, ...] = tuple(self._read()["left"])
-        """Namespaces of the machine that its children are outside of."""
+        told = self._read()
+        self.missing_walls: tuple[str, ...] = tuple(w for w in WALLS if w not in told["walls"])
+        """Walls its children lack; none but where that was allowed."""
+        if self.missing_walls and not allow_open:
+            self.close()
+            raise SandboxUnavailable(self.missing_walls, told["why"])
 
     @property
     def alive(self) -> bool:

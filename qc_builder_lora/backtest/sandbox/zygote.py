@@ -1,8 +1,9 @@
 """The process that holds the surface ready and forks one jailed child a backtest.
 
 Started as `python -I -S zygote.py FD JSON`, so that nothing of the user's environment is on its
-path. Where process namespaces are allowed it runs as process 1 of one of its own: what a strategy
-leaves running is killed with `kill(-1)`, and nothing inside can signal anything outside.
+path. It runs as process 1 of a process namespace of its own: what a strategy leaves running is
+killed with `kill(-1)`, and nothing inside can signal anything outside. It says which walls stand;
+`launch` is the judge, and sends it no strategy where one is missing that was not waived.
 """
 
 from __future__ import annotations
@@ -151,8 +152,8 @@ def main() -> None:
     sys.path[:] = [*setup["paths"], *(item for item in sys.path if item != HERE)]
     importlib.import_module(setup["module"])
     _preload(setup["libraries"], setup["folders"])
-    left = kernel.unshare() if setup["namespaces"] else ()
-    own_ids = "pid" in left
+    walls, why = kernel.unshare()
+    own_ids = "pid" in walls
     if own_ids:
         inner = os.fork()
         if inner:
@@ -163,7 +164,7 @@ def main() -> None:
             os._exit(0)
         kernel.die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _send(control, {"left": list(left)})
+    _send(control, {"walls": list(walls), "why": why})
     serve(control, own_ids)
     os._exit(0)
 

@@ -22,27 +22,48 @@ from qc_builder_lora.backtest.simulator.shelf import Shelf
 from qc_builder_lora.backtest.simulator.version import engine_version
 from qc_builder_lora.errors import BacktestError
 from qc_builder_lora.ids import text_hash
+from qc_builder_lora.log import get_logger
 from qc_builder_lora.records import BacktestStatus
 
 _SURFACE = Path(__file__).parents[1]
 _SOURCE_LIMIT = 10_000_000
 """Characters of strategy code; LEAN's cloud allows 256,000."""
 
+log = get_logger(__name__)
+
 
 class Simulator:
     """Backtests strategies on a LEAN data folder, each in a walled-in process of its own.
 
-    Keeps a warm process or two; let go of the Simulator, or call `close`, and it is gone.
+    Keeps a warm process or two; let go of the Simulator, or call `close`, and it is gone. Where
+    the wall cannot be had, every backtest raises SandboxUnavailable, unless `allow_open_sandbox`.
     """
 
     name = "simulator"
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, *, allow_open_sandbox: bool = False) -> None:
         self.data = data
-        self.version = engine_version()
+        self._allow_open = allow_open_sandbox
         self._shelf = Shelf(data)
         self._zygotes: dict[bool, Zygote] = {}
         """Warm processes, without pandas and with."""
+
+    @property
+    def version(self) -> str:
+        """The engine's version; it ends in `.open` where strategies run without the wall.
+
+        So wherever a result is kept, or looked up again, what it was made without is kept too.
+        """
+        return engine_version() + (".open" if self._missing_walls else "")
+
+    @property
+    def _missing_walls(self) -> tuple[str, ...]:
+        # Without the waiver a warm process that lacks one cannot be had, so none need be started.
+        return self._zygote(frames=False).missing_walls if self._allow_open else ()
+
+    def check_sandbox(self) -> None:
+        """Raise SandboxUnavailable now, and not at the first strategy."""
+        self._zygote(frames=False)
 
     @property
     def data_fingerprint(self) -> str | None:
@@ -64,7 +85,7 @@ class Simulator:
                 f"the source has {len(code)} characters, more than {_SOURCE_LIMIT}", 0.0,
             )  # fmt: skip
         began = time.monotonic()
-        child = self._fork(code, settings)
+        child = self._zygote(frames=wants_frames(code)).fork(settings.limits)
         return _Backtest(self, child, code, settings, began).run()
 
     def run_many(
@@ -80,25 +101,35 @@ class Simulator:
 
         settings = settings or BacktestSettings()
         if jobs > 1 and len(codes) > 1:
-            yield from run_in_workers(self.data, codes, settings, jobs, progress)
+            yield from run_in_workers(
+                self.data, codes, settings, jobs, progress, allow_open_sandbox=self._allow_open
+            )
             return
         for done, code in enumerate(codes, 1):
             yield self.run(code, settings)
             if progress is not None:
                 progress(done)
 
-    def _fork(self, code: str, settings: BacktestSettings) -> Child:
-        frames = wants_frames(code)
+    def _zygote(self, *, frames: bool) -> Zygote:
+        """A warm process, with pandas or without."""
         zygote = self._zygotes.get(frames)
-        if zygote is None or not zygote.alive:
-            zygote = Zygote(
-                "surface.strategy",
-                [_SURFACE],
-                libraries=("numpy", "pandas") if frames else (),
-                folders=library_folders(),
+        if zygote is not None and zygote.alive:
+            return zygote
+        zygote = Zygote(
+            "surface.strategy",
+            [_SURFACE],
+            libraries=("numpy", "pandas") if frames else (),
+            folders=library_folders(),
+            allow_open=self._allow_open,
+        )
+        if zygote.missing_walls and not self._zygotes:
+            log.warning(
+                "strategies run without a wall around them",
+                missing=", ".join(zygote.missing_walls),
+                allowed_by="QC_LORA_ALLOW_OPEN_SANDBOX",
             )
-            self._zygotes[frames] = zygote
-        return zygote.fork(settings.limits)
+        self._zygotes[frames] = zygote
+        return zygote
 
     def _result(
         self, code: str, status: BacktestStatus, phase: str, reason: str | None, wall_s: float,
@@ -113,6 +144,7 @@ class Simulator:
             phase=phase,
             reason=reason,
             wall_s=wall_s,
+            missing_walls=self._missing_walls,
             **more,
         )
 

@@ -17,7 +17,7 @@ from queue import SimpleQueue
 from typing import IO, Any
 
 from qc_builder_lora.backtest.protocol import BacktestResult, BacktestSettings, Limits
-from qc_builder_lora.errors import BacktestError
+from qc_builder_lora.errors import BacktestError, SandboxUnavailable
 from qc_builder_lora.records import BacktestStatus
 
 _START = "from qc_builder_lora.backtest.simulator.workers import main; main()"
@@ -30,13 +30,20 @@ def run_in_workers(
     settings: BacktestSettings,
     jobs: int,
     progress: Callable[[int], None] | None,
+    *,
+    allow_open_sandbox: bool,
 ) -> Iterator[BacktestResult]:
     """Results in the order of `codes`; BacktestError when a worker dies."""
     work: SimpleQueue[int | None] = SimpleQueue()
     done: SimpleQueue[tuple[int, dict[str, Any] | BaseException]] = SimpleQueue()
     for number in range(len(codes)):
         work.put(number)
-    workers = [_Worker(data, settings) for _ in range(min(jobs, len(codes)))]
+    setup = {
+        "data": str(data.absolute()),
+        "settings": _settings_out(settings),
+        "allow_open_sandbox": allow_open_sandbox,
+    }
+    workers = [_Worker(setup) for _ in range(min(jobs, len(codes)))]
     for _ in workers:
         work.put(None)
     threads = [
@@ -61,6 +68,8 @@ def _in_order(
     following = 0
     for finished in range(1, count + 1):
         number, found = done.get()
+        if isinstance(found, SandboxUnavailable):
+            raise found
         if isinstance(found, BaseException):
             raise BacktestError(f"A backtest worker ended: {found}") from found
         waiting[number] = _result(found)
@@ -74,7 +83,7 @@ def _in_order(
 class _Worker:
     """One child process; talks JSON lines over its pipes."""
 
-    def __init__(self, data: Path, settings: BacktestSettings) -> None:
+    def __init__(self, setup: dict[str, Any]) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(_ROOT)!r}); {_START}"],
             stdin=subprocess.PIPE,
@@ -83,7 +92,7 @@ class _Worker:
             encoding="utf-8",
             errors="surrogateescape",
         )
-        self._send({"data": str(data.absolute()), "settings": _settings_out(settings)})
+        self._send(setup)
 
     def serve(
         self,
@@ -113,6 +122,8 @@ class _Worker:
         if not line:
             raise BacktestError(f"exit code {self._process.wait()}")
         found: dict[str, Any] = json.loads(line)
+        if "no_sandbox" in found:
+            raise SandboxUnavailable(*found["no_sandbox"])
         if "error" in found:
             raise BacktestError(found["error"])
         return found
@@ -152,7 +163,7 @@ def _settings_in(plain: dict[str, Any]) -> BacktestSettings:
 
 def _result(plain: dict[str, Any]) -> BacktestResult:
     plain["status"] = BacktestStatus(plain["status"])
-    for name in ("orders", "trades", "logs"):
+    for name in ("orders", "trades", "logs", "missing_walls"):
         plain[name] = tuple(plain[name])
     plain["equity"] = tuple((day, value) for day, value in plain["equity"])
     return BacktestResult(**plain)
@@ -175,11 +186,13 @@ def main() -> None:
     os.dup2(2, 1)
     setup = json.loads(lines.readline())
     settings = _settings_in(setup["settings"])
-    simulator = Simulator(Path(setup["data"]))
+    simulator = Simulator(Path(setup["data"]), allow_open_sandbox=setup["allow_open_sandbox"])
     for line in lines:
         try:
             result = simulator.run(json.loads(line)["code"], settings)
             found = {item.name: getattr(result, item.name) for item in fields(BacktestResult)}
+        except SandboxUnavailable as error:
+            found = {"no_sandbox": [error.missing, error.why]}
         except BacktestError as error:
             found = {"error": str(error)}
         out.write(json.dumps(found) + "\n")
