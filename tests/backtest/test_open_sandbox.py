@@ -131,6 +131,15 @@ def test_the_stand_in_for_quantconnect_does_not_start_without_a_wall(sample_fold
     assert done.stderr.startswith("The sandbox has no wall here")
 
 
+def test_the_demo_stops_before_its_builder_records_anything(tmp_path: Path) -> None:
+    home = str(tmp_path / "home")
+    done = in_the_open("-m", "qc_builder_lora.cli", "demo", QC_LORA_HOME=home)
+    assert done.returncode == 2
+    assert "The sandbox has no wall here" in done.stderr
+    assert not (tmp_path / "home" / "demo" / "builder.log").exists()
+    assert not (tmp_path / "home" / "spool").exists()
+
+
 @pytest.mark.parametrize(("text", "meant"), [("false", False), ("0", False), ("Yes", True)])
 def test_the_waiver_is_read_as_a_word(tmp_path: Path, text: str, meant: bool) -> None:
     settings = load_settings({"QC_LORA_ALLOW_OPEN_SANDBOX": text}, tmp_path)
