@@ -29,8 +29,6 @@ class State:
     recipe_sha256: str
     examples_sha256: str
     step: int = 0
-    planned_steps: int | None = None
-    """Decided once, from the rate of the first steps, and kept over a resume."""
     tokens: int = 0
     seconds: float = 0.0
     losses: list[tuple[int, float]] = field(default_factory=list)
@@ -40,9 +38,16 @@ class State:
 
 
 def save(
-    folder: Path, state: State, parameters: Mapping[str, Tensor], optimiser: Any, random: Tensor
+    folder: Path,
+    state: State,
+    parameters: Mapping[str, Tensor],
+    optimiser: Any,
+    others: Mapping[str, Tensor],
 ) -> Path:
-    """Write one checkpoint; DiskFull when it does not fit, with the former one untouched."""
+    """Write one checkpoint; DiskFull when it does not fit, with the former one untouched.
+
+    `others` is whatever else the next step depends on, such as the random state.
+    """
     from safetensors.torch import save_file
 
     target = folder / f"step-{state.step:06d}"
@@ -51,7 +56,8 @@ def save(
     try:
         temporary.mkdir(parents=True)
         tensors = {f"parameter/{name}": value for name, value in parameters.items()}
-        tensors |= _optimiser_tensors(optimiser) | {"random": random}
+        tensors |= _optimiser_tensors(optimiser)
+        tensors |= {f"other/{name}": value for name, value in others.items()}
         _save_tensors(save_file, tensors, temporary / "tensors.safetensors")
         size = (temporary / "tensors.safetensors").stat().st_size
         write_json(temporary / _STATE, {**asdict(state), "size": size})
@@ -114,8 +120,8 @@ def read_state(path: Path) -> State:
     return State(**values)
 
 
-def restore(path: Path, parameters: Mapping[str, Tensor], optimiser: Any) -> Tensor:
-    """Put parameters and optimiser back as they were; returns the random state to set."""
+def restore(path: Path, parameters: Mapping[str, Tensor], optimiser: Any) -> dict[str, Tensor]:
+    """Put parameters and optimiser back as they were; returns the `others` that were saved."""
     import torch
     from safetensors.torch import load_file
 
@@ -130,4 +136,5 @@ def restore(path: Path, parameters: Mapping[str, Tensor], optimiser: Any) -> Ten
             states.setdefault(int(index), {})[name] = value
     groups = optimiser.state_dict()["param_groups"]
     optimiser.load_state_dict({"state": states, "param_groups": groups})
-    return tensors["random"]
+    prefix = "other/"
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

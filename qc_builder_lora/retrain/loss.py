@@ -19,6 +19,7 @@ in training too, when both are small. `tests/retrain/test_loss.py` holds it unde
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -62,6 +63,18 @@ class CompletionLoss:
             total += loss
         return total, gradient
 
+    def state(self) -> dict[str, Tensor]:
+        """What the next chunk depends on besides the weight, for a checkpoint."""
+        wanted = {} if self._wanted is None else {"screened": torch.tensor(self._wanted)}
+        return wanted | (self.screen.state() if self.screen is not None else {})
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Go on where `state` was taken."""
+        if "screened" in state:
+            self._wanted = bool(state["screened"])
+        if "importance" in state:
+            self.screen = Screen.restored(self.weight, state)
+
     def _chunk(self, hidden: Tensor, targets: Tensor) -> tuple[float, Tensor]:
         if self._wanted is None:
             on_cpu = hidden.device.type == "cpu"
@@ -73,7 +86,7 @@ class CompletionLoss:
             if found is not None:
                 return found
         # The first chunk, and any the screen could not follow, shows which words matter.
-        self.screen = self.screen or Screen(hidden, self.weight)
+        self.screen = self.screen or Screen.fitted(hidden, self.weight)
         return self._dense(hidden, targets)
 
     def _dense(self, hidden: Tensor, targets: Tensor) -> tuple[float, Tensor]:

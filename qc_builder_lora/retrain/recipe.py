@@ -108,7 +108,7 @@ class Recipe:
     max_tokens: int = 1024
     """Longer examples are left out, never cut: a cut one has no end to learn."""
     time_budget_min: float | None = None
-    """Minutes of training; the number of steps is planned from the rate of the first ones."""
+    """Most minutes of training steps; the learning rate has fallen to its end by then."""
     cpu_precision: str = "fp32"
     gpu_precision: str = "bf16"
     gradient_checkpointing: bool = False

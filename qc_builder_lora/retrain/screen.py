@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,13 +56,41 @@ class _Read:
 class Screen:
     """The words that matter for a frozen weight [V, H], learned chunk by chunk."""
 
-    def __init__(self, hidden: Tensor, weight: Tensor) -> None:
+    def __init__(self, weight: Tensor, balance: Tensor) -> None:
         self.weight = weight
-        self._bytes = _weight_in_bytes(hidden, weight)
+        self._bytes = _Bytes(*to_bytes(weight * balance), balance)
         self._importance = torch.zeros(weight.shape[0])
         self._cut = 0.0
         self._chunks = 0
         self._choose(torch.arange(0))
+
+    @classmethod
+    def fitted(cls, hidden: Tensor, weight: Tensor) -> Screen:
+        """A Screen for hidden states like these."""
+        # Hidden states have a few outlier dimensions (Gemma 3: 150 against a median of 14); sharing
+        # them evenly between both factors halves the error of the 8-bit product.
+        large, small = hidden.abs().amax(0).clamp_min(1e-6), weight.abs().amax(0).clamp_min(1e-6)
+        return cls(weight, (large / small).sqrt())
+
+    @classmethod
+    def restored(cls, weight: Tensor, state: Mapping[str, Tensor]) -> Screen:
+        """The Screen that `state` was taken of."""
+        made = cls(weight, state["balance"])
+        made._importance = state["importance"]
+        made._cut = float(state["cut"])
+        made._chunks = int(state["chunks"])
+        made._choose(state["words"])
+        return made
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything but the weight, for a checkpoint."""
+        return {
+            "balance": self._bytes.balance,
+            "importance": self._importance,
+            "cut": torch.tensor(self._cut, dtype=torch.float64),
+            "chunks": torch.tensor(self._chunks),
+            "words": self._words,
+        }
 
     @property
     def words(self) -> Tensor:
@@ -160,14 +189,6 @@ def to_bytes(matrix: Tensor) -> tuple[Tensor, Tensor]:
     """8-bit integers and a scale per row; rounding, not truncation."""
     scales = matrix.abs().amax(dim=1, keepdim=True).clamp_min(1e-12) / 127
     return (matrix / scales).round_().clamp_(-127, 127).to(torch.int8), scales.squeeze(1)
-
-
-def _weight_in_bytes(hidden: Tensor, weight: Tensor) -> _Bytes:
-    # Hidden states have a few outlier dimensions (Gemma 3: 150 against a median of 14); sharing
-    # them evenly between both factors halves the error of the 8-bit product.
-    balance = (hidden.abs().amax(0).clamp_min(1e-6) / weight.abs().amax(0).clamp_min(1e-6)).sqrt()
-    values, scales = to_bytes(weight * balance)
-    return _Bytes(values, scales, balance)
 
 
 def bytes_are_faster(hidden: Tensor, weight: Tensor) -> bool:

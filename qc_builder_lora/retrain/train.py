@@ -1,8 +1,8 @@
 """One training Run: a LoRA on a frozen base, with completion-only loss, resumable at any point.
 
-The order of the data, the learning rate and the adapter's first values depend on the recipe, the
-snapshot and the step alone, so a run that was stopped and taken up again ends where an unbroken
-one would have ended.
+The order of the data and the adapter's first values depend on the recipe and the snapshot alone, so
+a run that was stopped and taken up again ends where an unbroken one would have ended. Where the
+recipe gives a time, the learning rate falls with the time spent, so that its end is always reached.
 """
 
 from __future__ import annotations
@@ -27,8 +27,7 @@ from qc_builder_lora.template import get_template
 if TYPE_CHECKING:
     from torch import Tensor
 
-# The first step pays for warm-up of caches and threads, so the rate is taken from those after it.
-_MEASURED = (1, 4)
+# However short the time: fewer would not be a training.
 _LEAST_STEPS = 8
 
 
@@ -122,7 +121,9 @@ class Training:
             raise TrainingError(
                 f"{path} belongs to another recipe or snapshot. Remove {self.folder} to start over."
             )
-        torch.set_rng_state(checkpoint.restore(path, self.parameters, self._optimiser))
+        others = checkpoint.restore(path, self.parameters, self._optimiser)
+        torch.set_rng_state(others.pop("random"))
+        self._loss.load_state(others)
         self.state = state
 
     @property
@@ -132,12 +133,17 @@ class Training:
         return max(1, round(each * self.recipe.epochs))
 
     @property
-    def total_steps(self) -> int:
-        """The steps this run will make, as far as that is decided."""
-        return self.state.planned_steps or self.epoch_steps
+    def share(self) -> float:
+        """How much of the run is done, 0 to 1: of its steps, or of its time if that is shorter."""
+        state, budget = self.state, self.recipe.time_budget_min
+        share = state.step / self.epoch_steps
+        if budget is not None and state.step >= _LEAST_STEPS:
+            # By the clock, not by a forecast: the machine may be busier tomorrow than at the start.
+            share = max(share, state.seconds / (budget * 60))
+        return min(1.0, share)
 
     def run(self) -> Trained:
-        """Train to the planned end and write the adapter.
+        """Train to the end and write the adapter.
 
         Raises TrainingError when the loss is no longer a number, DiskFull when the result does not
         fit; the last checkpoint stays and the same call goes on from it.
@@ -150,12 +156,11 @@ class Training:
                 if index < self.state.step:
                     continue
                 self._step(batches)
-                self._plan()
                 self._tell()
                 if time.monotonic() - saved >= self.recipe.checkpoint_s:
                     self.save()
                     saved = time.monotonic()
-                if self.state.step >= self.total_steps:
+                if self.share >= 1:
                     break
         except KeyboardInterrupt:
             self.save()
@@ -163,7 +168,7 @@ class Training:
         return self._finish()
 
     def _steps(self) -> Any:
-        if self.state.step >= self.total_steps:
+        if self.share >= 1:
             return iter(())
         recipe = self.recipe
         return steps(self._train, recipe.batch, recipe.accumulate, recipe.seed)
@@ -172,7 +177,7 @@ class Training:
         torch = _torch()
         start = time.monotonic()
         for group in self._optimiser.param_groups:
-            group["lr"] = self.learning_rate(self.state.step)
+            group["lr"] = self.learning_rate()
         items = [[self._train[index] for index in batch] for batch in batches]
         count = sum(len(item.completion) for batch in items for item in batch)
         total = 0.0
@@ -203,32 +208,16 @@ class Training:
         chosen = hidden[batch.positions.to(self._device)]
         return self._loss(chosen, batch.targets.to(self._device))
 
-    def learning_rate(self, step: int) -> float:
-        """Linear warm-up, then a linear fall to `final_learning_rate` at the planned end."""
+    def learning_rate(self) -> float:
+        """Linear warm-up, then a linear fall to `final_learning_rate` at the end of the run."""
         recipe = self.recipe
-        rise = min(1.0, (step + 1) / (recipe.warmup_steps + 1))
-        fall = 1 - (1 - recipe.final_learning_rate) * step / self.total_steps
-        return recipe.learning_rate * rise * fall
-
-    def _plan(self) -> None:
-        """Decide, once, how many steps fit the time budget."""
-        state, budget = self.state, self.recipe.time_budget_min
-        if state.step == _MEASURED[0]:
-            self._measured_from = state.seconds
-        if state.planned_steps is not None or state.step < _MEASURED[1]:
-            return
-        state.planned_steps = self.epoch_steps
-        if budget is not None:
-            since = getattr(self, "_measured_from", 0.0)
-            each = (state.seconds - since) / (state.step - (_MEASURED[0] if since else 0))
-            fitting = max(_LEAST_STEPS, int(budget * 60 / each))
-            state.planned_steps = min(self.epoch_steps, fitting)
+        rise = min(1.0, (self.state.step + 1) / (recipe.warmup_steps + 1))
+        return recipe.learning_rate * rise * (1 - (1 - recipe.final_learning_rate) * self.share)
 
     def _tell(self) -> None:
         state = self.state
         rate = state.tokens / state.seconds if state.seconds else 0.0
-        note = f"loss {state.losses[-1][1]:.3f}, {rate:.0f} tok/s"
-        self._progress.update(state.step / self.total_steps, note)
+        self._progress.update(self.share, f"loss {state.losses[-1][1]:.3f}, {rate:.0f} tok/s")
 
     def validate(self) -> float | None:
         """Mean loss per completion token on the validation examples, in nats; None without any."""
@@ -248,8 +237,8 @@ class Training:
     def save(self) -> None:
         """Checkpoint now."""
         self.state.peak_rss_mb = max(self.state.peak_rss_mb, peak_rss_mb())
-        random = _torch().get_rng_state()
-        checkpoint.save(self.folder, self.state, self.parameters, self._optimiser, random)
+        others = {"random": _torch().get_rng_state(), **self._loss.state()}
+        checkpoint.save(self.folder, self.state, self.parameters, self._optimiser, others)
 
     def _finish(self) -> Trained:
         self.save()

@@ -159,14 +159,24 @@ def test_a_loss_that_is_not_a_number_stops_the_run_with_the_cure(
         broken._step([[0, 1]])
 
 
-def test_the_time_budget_plans_fewer_steps_and_the_rate_falls_to_its_end(
+def test_the_time_budget_ends_the_run_early_with_the_learning_rate_at_its_end(
     tiny_base: Path, tmp_path: Path
 ) -> None:
     one = training(tiny_base, tmp_path, time_budget_min=1e-4, epochs=40.0)
     made = one.run()
-    assert made.metrics["steps"] == 8
-    assert one.state.planned_steps == 8
-    assert one.learning_rate(7) < 0.5 * RECIPE.learning_rate
+    assert made.metrics["steps"] == 8 < one.epoch_steps
+    assert one.learning_rate() == pytest.approx(RECIPE.learning_rate * RECIPE.final_learning_rate)
+
+
+def test_the_learning_rate_follows_the_clock_when_the_machine_turns_slow(
+    tiny_base: Path, tmp_path: Path
+) -> None:
+    one = training(tiny_base, tmp_path, time_budget_min=10.0, epochs=400.0)
+    one.state.step, one.state.seconds = 100, 300.0
+    halfway = one.learning_rate()
+    one.state.seconds = 600.0
+    assert one.share == 1
+    assert halfway == pytest.approx(RECIPE.learning_rate * (1 + RECIPE.final_learning_rate) / 2)
 
 
 FULL_DISK = """

@@ -94,7 +94,7 @@ def test_families_may_be_all_or_names_or_names_with_counts() -> None:
 
 
 def test_an_unknown_family_is_named_with_the_one_that_was_meant() -> None:
-    with pytest.raises(UnknownKey, match="sma_cros.*Did you mean 'sma_cross'"):
+    with pytest.raises(UnknownKey, match=r"sma_cros.*Did you mean 'sma_cross'"):
         replace(load_manifest(), families={"sma_cros": 3}).chosen_families()
 
 
