@@ -29,8 +29,8 @@ TOLERANCE = 0.02
 """Largest relative difference of mean NLL to the trained model (design: 2 %)."""
 TOWARDS_BASE = 0.1
 """Largest share of the way back to the base: beyond it the adapter is being erased."""
-LADDER = ("Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0")
-"""Tried in this order: the smallest first."""
+LADDER = ("Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0", "F16")
+"""Tried in this order: the smallest first. F16 is the merged file as it is."""
 
 
 @dataclass(frozen=True)
