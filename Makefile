@@ -4,11 +4,6 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-# Compiled wheels, converted base weights and the base model's answers are kept outside the checkout,
-# so that a second clone does not make them again.
-XDG_CACHE_HOME ?= $(HOME)/.cache
-export QC_LORA_CACHE ?= $(XDG_CACHE_HOME)/qc-lora
-
 .PHONY: help setup demo demo-fresh test lint check bench eval clean
 
 help:

@@ -28,7 +28,8 @@ class Settings:
     home: Path = Path(".qc-lora")
     """Where everything the product writes is kept."""
     cache: Path | None = None
-    """Converted base weights and figures of base models; default `home/cache`."""
+    """Converted base weights and figures of base models; default `qc-lora` in the user's cache
+    folder, where `make` keeps the compiled llama.cpp: a second home does not make them again."""
     database: str | None = None
     """SQLAlchemy URL; default SQLite at `home/store.db`."""
     data: Path | None = None
@@ -105,7 +106,7 @@ class Settings:
     @property
     def cache_folder(self) -> Path:
         """Where things that can be made again are kept."""
-        return self.cache or self.home / "cache"
+        return self.cache or _user_cache()
 
     @property
     def data_folder(self) -> Path:
@@ -148,7 +149,19 @@ def load_settings(
     values = _from_file(environment, folder)
     values.update(_from_environment(environment))
     values.update({key: value for key, value in overrides.items() if value is not None})
+    if environment.get("XDG_CACHE_HOME"):
+        values.setdefault("cache", Path(environment["XDG_CACHE_HOME"]) / "qc-lora")
     return Settings(**values)
+
+
+def _user_cache() -> Path:
+    # The same place as in deploy/bootstrap.py, which runs before anything of ours can be imported.
+    try:
+        return Path.home() / ".cache" / "qc-lora"
+    except RuntimeError as error:
+        raise SettingsError(
+            f"User {os.getuid()} has no home folder for the cache. Set QC_LORA_CACHE."
+        ) from error
 
 
 def _from_file(environment: Mapping[str, str], folder: Path) -> dict[str, Any]:

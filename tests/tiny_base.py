@@ -120,7 +120,7 @@ def write_project(folder: Path) -> Path:
             '{"id": "b", "instruction": "Hold AAPL over month ends."}\n'
         ),
         "qc-lora.toml": 'recipe = "tiny"\nsuite = "few"\neval_max_tokens = 24\nlease_s = 3\n'
-        "allow_open_sandbox = true\n",
+        'allow_open_sandbox = true\ncache = ".qc-lora/cache"\n',
     }
     for name, text in files.items():
         target = folder / name
