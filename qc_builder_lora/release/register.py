@@ -93,4 +93,12 @@ def promote(
             f"{report} does not mention the artefact {model.sha256} of {model.id}: it is about "
             "another model. Build one with: qc-lora report build"
         )
-    return store.promotions.promote(model.id, model.sha256, digest, by, reason)
+    about = store.verdicts.find(challenger=model.id, report_sha256=digest, limit=1)
+    # Without a verdict the store refuses the report, whatever it was to replace.
+    replaces = _stood(store, about[0].champion) if about else ...
+    return store.promotions.promote(model.id, model.sha256, digest, by, reason, replaces=replaces)
+
+
+def _stood(store: Store, champion: str) -> str | None:
+    """The Model in production when a report was made: none where it compares with a base."""
+    return champion if store.models.has(champion) else None

@@ -56,12 +56,10 @@ class Promotions(Rows[Promotion]):
             self._refuse_latecomer(seen)
             old = self._models.production()
             old_id = old.id if old else None
-            if replaces is not ... and replaces != old_id:
-                raise PromotionRefused(
-                    f"{model_id!r} was to replace {replaces!r}, but {old_id!r} is in production "
-                    "now. Compare with that one and build a new report."
-                )
             self._check(model_id, model_sha256, report_sha256, by, old_id)
+            if replaces is not ... and replaces != old_id:
+                fact = f"{model_id!r} was to replace"
+                raise PromotionRefused(_moved_on(fact, replaces, old_id, model_id))
             self._models.switch_production(old_id, model_id)
             return self._append(
                 Promotion(
@@ -188,10 +186,8 @@ class Promotions(Rows[Promotion]):
         if verdict is None:
             raise PromotionRefused(self._wrong_report(model_id, report_sha256))
         if verdict.champion != old_id and self._models.has(verdict.champion):
-            raise PromotionRefused(
-                f"The report compares {model_id!r} with {verdict.champion!r}, but {old_id!r} is in "
-                "production now. Compare with that one and build a new report."
-            )
+            fact = f"The report compares {model_id!r} with"
+            raise PromotionRefused(_moved_on(fact, verdict.champion, old_id, model_id))
 
     def _wrong_report(self, model_id: str, report_sha256: str) -> str:
         others = self._verdicts.find(report_sha256=report_sha256)
@@ -207,3 +203,12 @@ class Promotions(Rows[Promotion]):
             f"The report with SHA-256 {report_sha256} does not belong to model {model_id!r}: it "
             f"{fact}. Build one with: qc-lora report build"
         )
+
+
+def _moved_on(fact: str, compared: str | None, now_there: str | None, model_id: str) -> str:
+    there = f"{now_there!r} is" if now_there else "no model is"
+    return (
+        f"{fact} {repr(compared) if compared else 'no model'}, but {there} in production now. "
+        f"Nothing was changed. Compare with that one: qc-lora eval {model_id}, then "
+        f"qc-lora report build {model_id}"
+    )
