@@ -13,13 +13,18 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import import_module
-from typing import Any
+from tempfile import TemporaryFile
+from types import FrameType
+from typing import IO, Any
 
 from qc_builder_lora import errors
 from qc_builder_lora.errors import QcLoraError, Stopped, TurnBusy
 from qc_builder_lora.progress import SILENT, Progress
 
+SAVING_S = 120
+"""How long a child that was asked to stop may take to save what it has, in seconds."""
 _SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG, linux/prctl.h
 
 
@@ -44,35 +49,44 @@ def in_child(
     with its own words; any other end is ChildDied.
     """
     command = [sys.executable, "-m", "qc_builder_lora.isolate", work]
-    child = subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        return _talk(child, work, arguments, progress)
-    except (KeyboardInterrupt, Stopped, TurnBusy):
-        # The terminal sends Ctrl-C to both; the child is given the time to save what it has.
-        child.send_signal(signal.SIGINT)
-        child.wait(timeout=120)
-        raise
-    finally:
-        if child.poll() is None:
-            child.kill()
-        child.communicate()
+    # A file, not a pipe: whatever libraries print must not fill up and hold the child.
+    with TemporaryFile() as said:
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            text=True,
+            # Ctrl-C comes from us alone: sent by the terminal too, it would break off the saving.
+            process_group=0,
+        )
+        try:
+            result = _talk(child, arguments, progress)
+        except (KeyboardInterrupt, Stopped, TurnBusy):
+            _let_it_save(child)
+            raise
+        finally:
+            if child.poll() is None:
+                child.kill()
+            child.communicate()
+        if result is None:
+            raise ChildDied(work, child.returncode, _last_words(said))
+        return result
 
 
 def _talk(
-    child: subprocess.Popen[str], work: str, arguments: Mapping[str, Any], progress: Progress
-) -> dict[str, Any]:
+    child: subprocess.Popen[str], arguments: Mapping[str, Any], progress: Progress
+) -> dict[str, Any] | None:
+    """The child's answer; None when it ended without one."""
     assert child.stdin is not None
     assert child.stdout is not None
-    child.stdin.write(json.dumps({"arguments": dict(arguments), "parent": os.getpid()}))
-    child.stdin.close()
+    with suppress(BrokenPipeError):  # it died at once: told below
+        child.stdin.write(json.dumps({"arguments": dict(arguments), "parent": os.getpid()}))
+        child.stdin.close()
     child.stdin = None
     for line in child.stdout:
+        if not line.endswith("\n"):
+            break  # it was killed in the middle of a word
         message = json.loads(line)
         if "progress" in message:
             progress.update(*message["progress"])
@@ -80,8 +94,19 @@ def _talk(
             raise _error(message["error"])
         else:
             return dict(message["result"])
-    _, stderr = child.communicate()
-    raise ChildDied(work, child.returncode, " ".join(stderr.strip().splitlines()[-2:]))
+    child.wait()
+    return None
+
+
+def _let_it_save(child: subprocess.Popen[str]) -> None:
+    child.send_signal(signal.SIGINT)
+    with suppress(subprocess.TimeoutExpired):
+        child.communicate(timeout=SAVING_S)
+
+
+def _last_words(said: IO[bytes]) -> str:
+    said.seek(max(0, said.seek(0, os.SEEK_END) - 4000))
+    return " ".join(said.read().decode("utf-8", "replace").strip().splitlines()[-2:])
 
 
 def _error(told: Mapping[str, str]) -> QcLoraError:
@@ -116,9 +141,17 @@ def _say(message: Mapping[str, Any]) -> None:
 def _end_with_parent(parent: int) -> None:
     """SIGTERM when the parent dies; at once if it died before this was asked for."""
     ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, signal.SIGTERM)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop_once)
     if os.getppid() != parent:
         sys.exit(143)
+
+
+def _stop_once(number: int, _frame: FrameType | None) -> None:
+    """KeyboardInterrupt, the first time: a second one would break off the saving."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
+    raise KeyboardInterrupt(number)
 
 
 def _main(work: str) -> None:
