@@ -11,7 +11,7 @@ help:
 	@echo "make test        set up, then lint, type-check and run the tests"
 	@echo "make demo-fresh  the demo from scratch: removes .qc-lora first"
 	@echo "make bench       measure, print tables, write bench/results/*.json"
-	@echo "make eval        score the newest model on the smoke suite"
+	@echo "make eval        score the newest model on the smoke suite, write bench/results/eval.json"
 	@echo "make clean       remove .venv and build files; .qc-lora and the cache stay"
 
 setup:
@@ -35,7 +35,7 @@ bench: setup
 	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python $$file || failed=1; done; exit $${failed:-0}
 
 eval: setup
-	@$(BIN)/qc-lora eval
+	@$(BIN)/qc-lora eval --out bench/results/eval.json
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

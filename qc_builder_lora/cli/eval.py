@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,8 +13,11 @@ from qc_builder_lora.cli.common import json_option, opened, resolve, say_json, t
 @click.command("eval")
 @click.argument("model", required=False)
 @click.option("--suite", help="A suite's name, or a .jsonl file; default: the setting `suite`.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the JSON to a file too."
+)
 @json_option
-def command(model: str | None, suite: str | None, as_json: bool) -> None:
+def command(model: str | None, suite: str | None, out: Path | None, as_json: bool) -> None:
     """Ask MODEL (default: the newest) and the champion every prompt of a suite, and judge both.
 
     \b
@@ -21,6 +25,7 @@ def command(model: str | None, suite: str | None, as_json: bool) -> None:
       qc-lora eval
       qc-lora eval gemma-3-270m-1f2e3d4c5b6a --suite smoke --json
     """
+    from qc_builder_lora.files import write_json
     from qc_builder_lora.progress import show_progress
     from qc_builder_lora.stages import evaluate_model, newest_model
 
@@ -32,6 +37,8 @@ def command(model: str | None, suite: str | None, as_json: bool) -> None:
             else newest_model(store)
         )
         made = evaluate_model(settings, store, chosen, show_progress, suite=suite)
+    if out is not None:
+        write_json(out, made)
     if as_json:
         say_json(made)
         return
