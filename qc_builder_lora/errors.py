@@ -61,8 +61,10 @@ class NotFound(QcLoraError, LookupError):
 
     exit_code = 2
 
-    def __init__(self, what: str, name: str, cure: str) -> None:
-        super().__init__(f"No {what} named {name!r}. {cure}")
+    def __init__(self, what: str, name: str, cure: str, known: Iterable[str] = ()) -> None:
+        close = difflib.get_close_matches(name, sorted(known), n=1)
+        hint = f"Did you mean {close[0]!r}? " if close else ""
+        super().__init__(f"No {what} named {name!r}. {hint}{cure}")
 
 
 class InputError(QcLoraError, ValueError):

@@ -129,7 +129,8 @@ TEMPLATES = {template.name: template for template in (GEMMA, INST)}
 def get_template(name: str) -> Template:
     """The template of that name; NotFound with the known names otherwise."""
     if name not in TEMPLATES:
-        raise NotFound("template", name, f"Known templates: {', '.join(sorted(TEMPLATES))}.")
+        known = ", ".join(sorted(TEMPLATES))
+        raise NotFound("template", name, f"Known templates: {known}.", TEMPLATES)
     return TEMPLATES[name]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
@@ -23,12 +24,12 @@ _NOUNS: dict[str, tuple[str, str]] = {
     "harvest": ("harvest", "Take what a builder made into the store."),
     "model": ("model", "List models, promote one, go back."),
     "release": ("release", "Turn an adapter into a model that llama.cpp serves."),
-    "report": ("report", "Build, list and open the pages a person reads."),
+    "report": ("report", "Build, list, open and serve the pages a person reads."),
     "retrain": ("retrain", "Fine-tune a base model on a snapshot."),
     "run": ("run", "Run a builder's script, unchanged, and harvest what it builds."),
     "serve": ("serve", "Answer over the OpenAI protocol on this machine."),
     "snapshot": ("snapshot", "Freeze what there is to learn from."),
-    "status": ("status", "Models, the last turn, and what is waited for."),
+    "status": ("status", "Who answers, the last turn, and what is waited for."),
     "store": ("store", "Upgrade, check, export and import the database."),
     "strategy": ("strategy", "What was harvested, and which gates it passed."),
     "turn": ("turn", "One turn of the loop, now."),
@@ -47,6 +48,14 @@ class _LazyGroup(click.Group):
         module = import_module(f"qc_builder_lora.cli.{_NOUNS[cmd_name][0]}")
         command: click.Command = module.command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        close = get_close_matches(args[0], _NOUNS, n=1)
+        if close and args[0] not in _NOUNS:
+            raise click.UsageError(f"No such command {args[0]!r}. Did you mean {close[0]!r}?", ctx)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

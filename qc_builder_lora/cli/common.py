@@ -75,7 +75,8 @@ def resolve(found: Sequence[Any], what: str, name: str, command: str) -> Any:
 
     matching = [record for record in found if record.id.startswith(name)]
     if not matching:
-        raise NotFound(what, name, f"See them with: {command}")
+        known = [record.id for record in found]
+        raise NotFound(what, name, f"See them with: {command}", known)
     if len(matching) > 1:
         raise InputError(f"{len(matching)} {what}s begin with {name!r}: give more digits.")
     return matching[0]

@@ -24,7 +24,7 @@ def command(until: str | None, as_json: bool) -> None:
     from qc_builder_lora.stages import STAGES
 
     if until is not None and until not in STAGES:
-        raise NotFound("stage", until, f"Stages are: {', '.join(STAGES)}.")
+        raise NotFound("stage", until, f"Stages are: {', '.join(STAGES)}.", STAGES)
     settings, store = opened()
     with store:
         made = turn(settings, store, "on demand", show=show_progress, until=until)

@@ -68,7 +68,7 @@ def _path(name: str) -> Path:
         return path
     known = [path.stem for path in suite_paths()]
     if name not in known:
-        raise NotFound("suite", name, f"Known: {', '.join(known) or 'none'}.")
+        raise NotFound("suite", name, f"Known: {', '.join(known) or 'none'}.", known)
     return find_default(f"eval/suites/{name}.jsonl")
 
 

@@ -169,7 +169,7 @@ def _load(kind: type[T], what: str, folder: str, name: str) -> T:
     else:
         names = [path.stem for path in list_defaults(folder, "*.yaml")]
         if name not in names:
-            raise NotFound(what, name, f"Known: {', '.join(names)}.")
+            raise NotFound(what, name, f"Known: {', '.join(sorted(names))}.", names)
         path = find_default(f"{folder}/{name}.yaml")
     return _build(kind, _mapping(path.read_text("utf-8"), str(path)), str(path))
 

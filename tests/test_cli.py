@@ -1,0 +1,205 @@
+"""What every command of `qc-lora` has in common; each noun's own work is tested beside its room."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from qc_builder_lora.cli import _NOUNS, root
+from qc_builder_lora.ids import file_hash, new_id, now, text_hash
+from qc_builder_lora.records import Model, Stage, Verdict, VerdictKind
+from qc_builder_lora.store import Store
+
+
+def commands(group: click.Command = root, path: tuple[str, ...] = ()) -> dict[str, click.Command]:
+    """`noun` or `noun verb` → the command, for all of them."""
+    if not isinstance(group, click.Group):
+        return {" ".join(path): group}
+    context = click.Context(group)
+    found = {} if path == () else {" ".join(path): group}
+    for name in group.list_commands(context):
+        inner = group.get_command(context, name)
+        assert inner is not None
+        found |= commands(inner, (*path, name))
+    return found
+
+
+ALL = commands()
+
+
+@pytest.fixture
+def run(tmp_path: Path):
+    def call(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("QC_LORA_")}
+        return subprocess.run(
+            [sys.executable, "-m", "qc_builder_lora.cli", *arguments],
+            cwd=tmp_path,
+            env={**kept, "QC_LORA_HOME": str(tmp_path / "home"), **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    return call
+
+
+@pytest.mark.parametrize("noun", sorted(_NOUNS))
+def test_help_of_a_noun_has_an_example_that_can_be_typed(noun: str) -> None:
+    done = CliRunner().invoke(root, [noun, "--help"])
+    assert done.exit_code == 0
+    _, _, examples = done.output.partition("Example")
+    lines = [line for line in examples.splitlines() if f"qc-lora {noun}" in line]
+    assert lines
+    for line in lines:
+        words = line[line.index("qc-lora ") :].split()[1:]
+        verbs = ALL[noun]
+        if isinstance(verbs, click.Group) and len(words) > 1 and not words[1].startswith("-"):
+            assert words[1] in verbs.commands
+
+
+@pytest.mark.parametrize("name", sorted(ALL))
+def test_every_command_and_every_option_says_what_it_does(name: str) -> None:
+    command = ALL[name]
+    assert command.help
+    assert (
+        command.help.strip().splitlines()[0].rstrip().endswith((".", ",", ";"))
+        or len(command.help.strip().splitlines()) > 1
+    )
+    names = {option for p in command.params for option in p.opts if option.startswith("--")}
+    assert all(option == option.lower() for option in names)
+
+
+def test_the_bare_command_shows_all_nouns(run) -> None:
+    done = run("--help")
+    assert done.returncode == 0
+    assert all(f"  {noun}" in done.stdout for noun in _NOUNS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("modle",), "No such command 'modle'. Did you mean 'model'?"),
+        (("model", "lst"), "No such command 'lst'. Did you mean 'list'?"),
+        (("retrain", "--recipe", "gemma-3-270"), "Did you mean 'gemma-3-270m'? Known: codellama"),
+        (("retrain", "plan", "--recipe", "mistral-7"), "No recipe named 'mistral-7'. Did you mean"),
+        (("turn", "--until", "relase"), "No stage named 'relase'. Did you mean 'release'?"),
+        (("model", "show", "nothing"), "No model named 'nothing'. See them with: qc-lora model"),
+        (("release",), "No adapter named '(newest)'. Make one with: qc-lora retrain"),
+        (("eval",), "Make one with: qc-lora turn"),
+        (("report", "open"), "Build one with: qc-lora report build"),
+        (("snapshot", "build"), "The snapshot has no training examples: 0 in the store."),
+        (("store", "export"), "Missing argument"),
+        (("backtest", "no.py"), "no.py"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_wrong_word_is_one_sentence_and_exit_code_2(
+    run, arguments: tuple[str, ...], message: str
+) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_wrong_setting_stops_every_command_that_reads_them(run, tmp_path: Path) -> None:
+    (tmp_path / "qc-lora.toml").write_text("recipee = 'x'\n")
+    for arguments in (("status",), ("turn",), ("model", "list"), ("retrain",)):
+        done = run(*arguments)
+        assert done.returncode == 2
+        assert "unknown key 'recipee'. Did you mean 'recipe'?" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("status",),
+        ("model", "list"),
+        ("model", "history"),
+        ("snapshot", "list"),
+        ("strategy", "list"),
+        ("report", "list"),
+        ("harvest", "status"),
+        ("harvest", "ingest"),
+        ("retrain", "recipes"),
+        ("retrain", "plan", "--recipe", "codellama-7b"),
+        ("store", "check"),
+    ],
+    ids=" ".join,
+)
+def test_json_is_one_value_on_standard_output_even_of_an_empty_home(
+    run, arguments: tuple[str, ...]
+) -> None:
+    run("store", "upgrade")
+    done = run(*arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    assert isinstance(json.loads(done.stdout), dict | list)
+
+
+def test_a_closed_pipe_is_no_traceback(run, tmp_path: Path) -> None:
+    shell = f"{sys.executable} -m qc_builder_lora.cli retrain recipes --json | head -c 1"
+    done = subprocess.run(
+        ["bash", "-c", shell],
+        cwd=tmp_path,
+        env={**os.environ, "QC_LORA_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout == "["
+    assert "Traceback" not in done.stderr
+
+
+def test_a_model_is_not_promoted_with_the_report_of_another_artefact(run, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/home/store.db"
+    with Store.open(url) as store:
+        models = [store.models.add(made(tmp_path, name)) for name in ("one", "two")]
+        reports = [reported(store, tmp_path, model) for model in models]
+    done = run("model", "promote", "one", "--report", str(reports[1]), "--by", "Ada")
+    assert done.returncode == 1
+    assert f"two.html does not mention the artefact {models[0].sha256} of one" in done.stderr
+    assert "it is about another model. Build one with: qc-lora report build" in done.stderr
+    assert json.loads(run("model", "history", "--json").stdout) == []
+    done = run("model", "promote", "one", "--report", str(reports[0]), "--by", "Ada", "--json")
+    assert json.loads(done.stdout)["model"] == "one"
+
+
+def made(folder: Path, name: str) -> Model:
+    path = folder / f"{name}.gguf"
+    path.write_text(name)
+    return Model(
+        id=name,
+        adapter_id=None,
+        path=str(path),
+        sha256=file_hash(path),
+        quantization="Q8_0",
+        manifest={},
+        stage=Stage.CANDIDATE,
+        created_at=now(),
+    )
+
+
+def reported(store: Store, folder: Path, model: Model) -> Path:
+    path = folder / f"{model.id}.html"
+    path.write_text(f"<html>{model.sha256}</html>")
+    store.verdicts.add(
+        Verdict(
+            id=new_id(),
+            champion="base:tiny",
+            challenger=model.id,
+            kind=VerdictKind.BETTER,
+            evidence={},
+            created_at=now(),
+            report_path=str(path),
+            report_sha256=text_hash(path.read_text()),
+        )
+    )
+    return path
