@@ -20,7 +20,11 @@ Command = Callable[..., "subprocess.CompletedProcess[str]"]
 def environment(folder: Path, **more: str) -> dict[str, str]:
     """The tests' own environment, with the home in the project and nothing of the developer's."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("QC_LORA_")}
-    return {**kept, "QC_LORA_HOME": str(folder / ".qc-lora"), "OMP_NUM_THREADS": "2", **more}
+    ours = {
+        "QC_LORA_HOME": str(folder / ".qc-lora"),
+        "QC_LORA_CACHE": str(folder / ".qc-lora/cache"),
+    }
+    return {**kept, **ours, "OMP_NUM_THREADS": "2", **more}
 
 
 def run_in(folder: Path, *arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
