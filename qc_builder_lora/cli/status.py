@@ -1,12 +1,17 @@
-"""qc-lora status: models, the last turn, and what is waited for."""
+"""qc-lora status: who answers, models, the last turn, and what is waited for."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from qc_builder_lora.cli.common import facts, json_option, opened, say_json
+from qc_builder_lora.errors import NotFound
+
+if TYPE_CHECKING:
+    from qc_builder_lora.config import Settings
+    from qc_builder_lora.store import Store
 
 
 @click.command("status")
@@ -30,6 +35,7 @@ def command(as_json: bool) -> None:
             "home": str(settings.home.absolute()),
             "database": store.url,
             "production": production.id if production else None,
+            **_answers(settings, store),
             "models": {one.id: one.stage.value for one in store.models.find()},
             "last_turn": _turn(turns[0]) if turns else None,
             "turn_under_way": lease_holder(store),
@@ -44,6 +50,28 @@ def command(as_json: bool) -> None:
         say_json(plain)
         return
     _show(plain)
+
+
+def _answers(settings: Settings, store: Store) -> dict[str, Any]:
+    from qc_builder_lora.models.standing import who_answers
+
+    try:
+        chain = who_answers(settings, store)
+    except NotFound as error:
+        return {"answers": [], "nobody_answers": str(error)}
+    cure = "no model to serve and no hosted key. Make one with: qc-lora turn, or set a key"
+    return {
+        "answers": [vars(standing) for standing in chain],
+        "nobody_answers": None if chain else cure,
+    }
+
+
+def _told(plain: dict[str, Any]) -> str:
+    """The chain in words: the first that can answers, the others are its fallback."""
+    if not plain["answers"]:
+        return f"nobody: {plain['nobody_answers']}"
+    chain = [f"{one['provider']} {one['model']} ({one['why']})" for one in plain["answers"]]
+    return ", then ".join(chain)
 
 
 def _turn(turn: Any) -> dict[str, Any]:
@@ -68,7 +96,8 @@ def _show(plain: dict[str, Any]) -> None:
         [
             ("home", plain["home"]),
             ("database", plain["database"]),
-            ("in production", plain["production"] or "no model: hosted ones answer"),
+            ("in production", plain["production"] or "no model"),
+            ("answers", _told(plain)),
             ("last turn", told),
             ("under way", plain["turn_under_way"] or "nothing"),
             ("new strategies", f"{plain['new_strategies']} of {plain['needed']} that start a turn"),

@@ -3,8 +3,8 @@
     provider = StrategyProvider()
     draft = provider.generate("Buy SPY when it crosses its 50-day mean")
 
-Which local model answers: the one in production, or the one that QC_LORA_LOCAL_MODEL names. Where
-nothing has been promoted yet and no hosted key is set, the newest candidate, with a warning.
+Which local model answers is decided in `standing`; what follows from it for a person is said here,
+once in the life of a process.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from qc_builder_lora.models.chain import Chain
 from qc_builder_lora.models.local import LocalWriter
 from qc_builder_lora.models.local_server import LocalServer
 from qc_builder_lora.models.prices import load_prices
+from qc_builder_lora.models.standing import HOSTED, PRODUCTION, hosted, local_model, named_file
 from qc_builder_lora.models.writer import Chunk, Draft, Writer, new_request
 from qc_builder_lora.records import Model, Request, Stage
 
 if TYPE_CHECKING:
     from qc_builder_lora.store import Store
 
-HOSTED = ("anthropic", "openai", "gemini")
 _KEYS = "ANTHROPIC_API_KEY, OPENAI_API_KEY or GEMINI_API_KEY"
 
 log = get_logger(__name__)
@@ -116,7 +116,7 @@ class StrategyProvider:
                 "a hosted model is set. Make one with: make demo; or name a GGUF file in "
                 f"QC_LORA_LOCAL_MODEL, a server in QC_LORA_LOCAL_URL, or set {_KEYS}."
             )
-        if not self._hosted:
+        if not hosted(self.settings):
             _say("no hosted key is set", then="the local model answers alone", keys=_KEYS)
         budget = Budget(load_prices(), self.settings.budget_usd, self._ledger)
         return Chain(
@@ -126,17 +126,9 @@ class StrategyProvider:
             deadline_s=self.settings.deadline_s,
         )
 
-    @property
-    def _hosted(self) -> list[str]:
-        return [name for name in self.settings.providers if self._key(name) and name in HOSTED]
-
-    def _key(self, name: str) -> str | None:
-        key: str | None = getattr(self.settings, f"{name}_key")
-        return key
-
     def _maker(self, name: str) -> Callable[[], Writer | None]:
         def make() -> Writer | None:
-            key = self._key(name)
+            key: str | None = getattr(self.settings, f"{name}_key")
             if not key:
                 return None
             writer: Callable[..., Writer] = _hosted_class(name)
@@ -148,7 +140,7 @@ class StrategyProvider:
     def _local(self) -> Writer | None:
         settings = self.settings
         if settings.local_url:
-            named = settings.local_model if settings.local_model != "production" else None
+            named = settings.local_model if settings.local_model != PRODUCTION else None
             return LocalWriter(url=settings.local_url, model=named, key=settings.local_key)
         found = self._artefact()
         if found is None:
@@ -164,50 +156,43 @@ class StrategyProvider:
 
     def _artefact(self) -> tuple[Path, str | None] | None:
         """The model's file and id; None if there is none and a hosted model can answer."""
-        wanted = self.settings.local_model
-        if wanted.endswith(".gguf") or Path(wanted).is_file():
-            return Path(wanted), None
+        if file := named_file(self.settings):
+            return file, None
         try:
-            model = self._from_store(wanted)
+            model = self._from_store()
         except StoreError as error:
-            if not self._hosted:
+            if not hosted(self.settings):
                 raise
             _say("the store cannot be read", then="hosted models answer", why=str(error))
             return None
         return (Path(model.path), model.id) if model else None
 
-    def _from_store(self, wanted: str) -> Model | None:
+    def _from_store(self) -> Model | None:
         if self._store is not None:
-            return self._choose(self._store, wanted)
+            return self._choose(self._store)
         from qc_builder_lora.store import Store
 
         try:
             # Asking for a strategy must not make or change a database.
             opened = Store.open(self.settings.database_url, upgrade=False)
         except NotFound:
-            if wanted != "production":
+            if self.settings.local_model != PRODUCTION:
                 raise
             return None
         with opened:
-            return self._choose(opened, wanted)
+            return self._choose(opened)
 
-    def _choose(self, store: Store, wanted: str) -> Model | None:
-        if wanted != "production":
-            return store.models.get(wanted)
-        production = store.models.production()
-        if production is not None:
-            return production
-        if self._hosted:
+    def _choose(self, store: Store) -> Model | None:
+        model, _ = local_model(self.settings, store)
+        if model is None and hosted(self.settings):
             _say("no local model is in production", then="hosted models answer")
-            return None
-        newest = store.models.find(stage=Stage.CANDIDATE, limit=1)
-        if newest:
+        elif model and self.settings.local_model == PRODUCTION and model.stage is Stage.CANDIDATE:
             _say(
                 "no local model is in production and no hosted key is set",
-                then=f"the newest candidate answers: {newest[0].id}",
-                promote_it=f"qc-lora model promote {newest[0].id} --report REPORT --by NAME",
+                then=f"the newest candidate answers: {model.id}",
+                promote_it=f"qc-lora model promote {model.id} --report REPORT --by NAME",
             )
-        return newest[0] if newest else None
+        return model
 
 
 def _hosted_class(name: str) -> Any:
