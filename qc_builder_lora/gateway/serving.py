@@ -1,4 +1,5 @@
-"""Run the gateway: its key, its socket, the local model loaded before the first request."""
+"""Run the gateway: its key, its socket, the local model loaded before the first request and
+changed, between requests, when a person promotes another."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from pathlib import Path
 from qc_builder_lora.errors import MissingExtra, QcLoraError, SettingsError
 from qc_builder_lora.log import get_logger
 from qc_builder_lora.models.provider import StrategyProvider
+from qc_builder_lora.models.succession import following
 
 log = get_logger(__name__)
 
@@ -59,7 +61,8 @@ def serve(provider: StrategyProvider, key: str, listener: socket.socket) -> None
     threading.Thread(target=_load, args=(provider,), daemon=True).start()
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off")
     try:
-        uvicorn.Server(config).run(sockets=[listener])
+        with following(provider):
+            uvicorn.Server(config).run(sockets=[listener])
     finally:
         provider.close()
 

@@ -137,6 +137,16 @@ class Chain:
         answer = self._first(call, ask)
         yield from self._continue(call, answer)
 
+    def admit(self, writer: Writer, place: int) -> None:
+        """Ask one more provider from now on, at that place in the order.
+
+        One that is there already starts with a clean record.
+        """
+        # New objects, not changes: requests under way and `only` hold the old ones.
+        self.breakers = {**self.breakers, writer.name: Breaker(clock=self._clock)}
+        if writer not in self.writers:
+            self.writers = (*self.writers[:place], writer, *self.writers[place:])
+
     def only(self, name: str) -> Chain:
         """One provider of this chain alone, with its breaker and the same budget."""
         alone = copy(self)
@@ -264,7 +274,8 @@ class Chain:
             for chunk in itertools.chain(answer.value.held, answer.value.rest):
                 sent += len(chunk.text)
                 if chunk.draft is None:
-                    yield replace(chunk, provider=name, model=answer.writer.model)
+                    model = chunk.model or answer.writer.model
+                    yield replace(chunk, provider=name, model=model)
                     continue
                 told = True
                 breaker.succeeded()

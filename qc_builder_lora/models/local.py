@@ -65,6 +65,11 @@ class LocalWriter(HttpExchange):
         self._server, self._url = server, url
         self._repeatable, self._start_s = repeatable, start_s
 
+    @property
+    def server(self) -> LocalServer | None:
+        """Our child behind it, None for a foreign server."""
+        return self._server
+
     def close(self) -> None:
         """End the child, if it is ours, and close the connections."""
         super().close()

@@ -27,6 +27,7 @@ from qc_builder_lora.models.local import LocalWriter
 from qc_builder_lora.models.local_server import LocalServer
 from qc_builder_lora.models.prices import load_prices
 from qc_builder_lora.models.standing import HOSTED, PRODUCTION, hosted, local_model, named_file
+from qc_builder_lora.models.succession import LocalSeat, probe
 from qc_builder_lora.models.writer import Chunk, Draft, Writer, new_request
 from qc_builder_lora.records import Model, Request, Stage
 
@@ -58,8 +59,7 @@ class StrategyProvider:
         self._store, self._ledger = store, ledger
         self._lock = threading.Lock()
         self._chain: Chain | None = None
-        self.local_server: LocalServer | None = None
-        """Our own llama.cpp child, once the chain is made and if it has one."""
+        self._seat: LocalSeat | None = None
 
     @property
     def chain(self) -> Chain:
@@ -68,6 +68,40 @@ class StrategyProvider:
             if self._chain is None:
                 self._chain = self._make()
             return self._chain
+
+    @property
+    def local_server(self) -> LocalServer | None:
+        """Our own llama.cpp child, once the chain is made and if it has one."""
+        return self._seat.server if self._seat else None
+
+    @property
+    def local_model(self) -> str | None:
+        """The id of the Model that our own child serves, None without one."""
+        return self._seat.model if self._seat else None
+
+    def seat(self, path: Path, model_id: str) -> None:
+        """Let this Model answer in place of the local one there is; returns when it does.
+
+        The other answers meanwhile, and goes on where this one raises a QcLoraError.
+        """
+        writer = self._own(path, model_id)
+        try:
+            probe(writer)
+        except BaseException:
+            writer.close()
+            raise
+        with self._lock:
+            chain, seat = self._chain, self._seat
+            if chain is not None:
+                self._seat = seat or LocalSeat(writer)
+                order = self.settings.providers
+                before = order[: order.index("local")]
+                place = sum(1 for other in chain.writers if other.name in before)
+                chain.admit(self._seat, place)
+        if chain is None:
+            writer.close()
+        elif seat is not None:
+            seat.seat(writer)
 
     def generate(self, prompt: str, context: str = "", *, build_id: str | None = None) -> Draft:
         """One strategy. Raises NoProvider or BudgetExhausted when nobody answers."""
@@ -87,7 +121,7 @@ class StrategyProvider:
     def close(self) -> None:
         """End the child and close the connections; the next call would open them again."""
         with self._lock:
-            chain, self._chain, self.local_server = self._chain, None, None
+            chain, self._chain, self._seat = self._chain, None, None
         if chain is not None:
             chain.close()
 
@@ -145,14 +179,19 @@ class StrategyProvider:
         found = self._artefact()
         if found is None:
             return None
-        path, model_id = found
-        self.local_server = LocalServer(
+        self._seat = LocalSeat(self._own(*found))
+        return self._seat
+
+    def _own(self, path: Path, model_id: str | None) -> LocalWriter:
+        """A Writer with a llama.cpp child of ours, not started yet."""
+        settings = self.settings
+        server = LocalServer(
             describe(path, model_id),
             context=settings.local_context,
             threads=settings.local_threads,
             memory_mb=settings.local_memory_mb,
         )
-        return LocalWriter(server=self.local_server)
+        return LocalWriter(server=server)
 
     def _artefact(self) -> tuple[Path, str | None] | None:
         """The model's file and id; None if there is none and a hosted model can answer."""

@@ -33,9 +33,7 @@ class Standing:
 def hosted(settings: Settings) -> list[str]:
     """The hosted providers of the chain whose key is set, in its order."""
     return [
-        name
-        for name in settings.providers
-        if name in HOSTED and getattr(settings, f"{name}_key")
+        name for name in settings.providers if name in HOSTED and getattr(settings, f"{name}_key")
     ]
 
 
