@@ -37,6 +37,7 @@ def base_gguf(base: Base, cache: Path) -> Path:
     target = cache / "bases" / f"{base.name}.gguf"
     if not _is_whole(target, base):
         _assemble(name, target)
+        return _checked(target, base)
     return target
 
 
@@ -58,6 +59,7 @@ def _is_whole(path: Path, base: Base) -> bool:
 
 def _checked(path: Path, base: Base) -> Path:
     if base.sha256 is None:
+        _check_readable(path)
         return path
     found = file_hash(path)
     if found != base.sha256:
@@ -69,10 +71,25 @@ def _checked(path: Path, base: Base) -> Path:
     return path
 
 
+def _check_readable(path: Path) -> None:
+    """CorruptFile for what is no whole GGUF file; for bases that name no checksum."""
+    try:
+        from gguf import GGUFReader
+    except ImportError as error:
+        raise MissingExtra("train", "gguf") from error
+    try:
+        GGUFReader(path)
+    except (ValueError, IndexError, KeyError) as error:
+        raise CorruptFile(path, f"no whole GGUF file ({error})", "Get the file again.") from error
+
+
 def _single_gguf(folder: Path) -> Path:
     found = sorted(folder.glob("*.gguf"))
     if len(found) != 1:
-        raise InputError(f"{folder} holds {len(found)} GGUF files; it should hold one.")
+        raise InputError(
+            f"{folder} holds {len(found)} GGUF files; it should hold one. Put the base's file "
+            "there, or name the right folder in retrain/bases/."
+        )
     return found[0]
 
 

@@ -49,7 +49,7 @@ def test_a_rate_written_as_2e_4_is_a_number_although_yaml_reads_text() -> None:
 
 
 def test_an_unknown_recipe_lists_those_there_are() -> None:
-    with pytest.raises(NotFound, match=r"No recipe named 'gemma-4'. Known: .*gemma-3-270m"):
+    with pytest.raises(NotFound, match=r"'gemma-4'\. Did you mean .* Known: .*gemma-3-270m"):
         load_recipe("gemma-4")
 
 
