@@ -15,13 +15,14 @@ from typing import Any
 
 from qc_builder_lora.backtest.check import check_version
 from qc_builder_lora.backtest.protocol import Backtester, BacktestResult, BacktestSettings
+from qc_builder_lora.errors import InputError
 from qc_builder_lora.eval.compare import Contest, load_rule, pair_up
 from qc_builder_lora.eval.report import HostedPrice, Material, write_report
 from qc_builder_lora.eval.score import Judged, Scores, ask_all, funnel, judge_all
 from qc_builder_lora.eval.suite import Suite
 from qc_builder_lora.files import write_json
-from qc_builder_lora.ids import json_hash, new_id, now, text_hash
-from qc_builder_lora.models.artefact import describe
+from qc_builder_lora.ids import file_hash, json_hash, new_id, now, text_hash
+from qc_builder_lora.models.artefact import check_gguf, describe
 from qc_builder_lora.models.local import LocalWriter
 from qc_builder_lora.models.local_server import LocalServer
 from qc_builder_lora.models.writer import new_request
@@ -105,6 +106,7 @@ def score_arm(store: Store, arm: Arm, scoring: Scoring, show: Show) -> Scores:
 def _answers(arm: Arm, scoring: Scoring, progress: Progress) -> Any:
     key = json_hash([arm.sha256, arm.template, scoring.suite.sha256, scoring.asking])
     journal = scoring.cache / "answers" / f"{key}.jsonl"
+    _check(arm)
     artefact = describe(arm.path, arm.name, arm.template)
     server = LocalServer(artefact, context=2048, threads=scoring.threads)
     writer = LocalWriter(server=server, repeatable=True)
@@ -119,6 +121,17 @@ def _answers(arm: Arm, scoring: Scoring, progress: Progress) -> Any:
         )
     finally:
         writer.close()
+
+
+def _check(arm: Arm) -> None:
+    """Nobody is scored by what is not the file it says; NotFound, CorruptFile, InputError."""
+    check_gguf(arm.path)
+    found = file_hash(arm.path)
+    if found != arm.sha256:
+        raise InputError(
+            f"{arm.path}: its SHA-256 is {found}, {arm.name} was made with {arm.sha256}. Release "
+            "the adapter again, or put the file back."
+        )
 
 
 def _keep(

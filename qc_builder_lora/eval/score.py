@@ -17,7 +17,7 @@ from typing import Any
 
 from qc_builder_lora.backtest.check import CheckResult, compiles, parses, strategy_hash
 from qc_builder_lora.backtest.protocol import Backtester, BacktestResult, BacktestSettings
-from qc_builder_lora.errors import ProviderError
+from qc_builder_lora.errors import ProviderError, QcLoraError
 from qc_builder_lora.eval.statistics import quantile, wilson
 from qc_builder_lora.eval.suite import Prompt, Suite
 from qc_builder_lora.models.faults import Kind
@@ -158,7 +158,8 @@ def ask_all(
     """One answer a prompt, in the suite's order; those in the journal already are not asked again.
 
     A model that fails on a prompt has given no code for it: that is its answer. Where the server
-    failed instead, the answer is unknown, and the next call asks again.
+    failed instead, the answer is unknown, and the next call asks again. Raises QcLoraError when
+    it failed every time.
     """
     done = _read_journal(journal)
     journal.parent.mkdir(parents=True, exist_ok=True)
@@ -176,7 +177,12 @@ def ask_all(
         with journal.open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(answer)) + "\n")
     progress.update(len(suite.prompts))
-    return [done[prompt.id] for prompt in suite.prompts]
+    answers = [done[prompt.id] for prompt in suite.prompts]
+    if not any(answer.is_the_models for answer in answers):
+        raise QcLoraError(
+            f"No prompt of {suite.name!r} could be put to {writer.model}: {answers[0].error}"
+        )
+    return answers
 
 
 def _ask(writer: Writer, prompt: Prompt, max_tokens: int, deadline_s: float) -> Answer:

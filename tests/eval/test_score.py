@@ -5,7 +5,7 @@ import pytest
 
 from qc_builder_lora.backtest.sample_data import convert
 from qc_builder_lora.backtest.simulator import Simulator
-from qc_builder_lora.errors import ProviderError
+from qc_builder_lora.errors import ProviderError, QcLoraError
 from qc_builder_lora.eval.score import RATES, Scores, ask_all, funnel, judge_all
 from qc_builder_lora.models.faults import Kind
 from qc_builder_lora.records import BacktestStatus
@@ -44,15 +44,22 @@ def test_a_model_with_nothing_to_say_has_answered(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", [Kind.REFUSED, Kind.CONNECTION, Kind.SERVER, Kind.AUTH])
 def test_a_server_that_fails_says_nothing_about_the_model(tmp_path: Path, kind: Kind) -> None:
-    failing = Parrot({"Do a.": ProviderError("local", kind, "nobody listens")})
-    journal, asked = tmp_path / "one.jsonl", suite("a")
+    failing = Parrot({"Do a.": ProviderError("local", kind, "nobody listens"), "Do b.": "B"})
+    journal, asked = tmp_path / "one.jsonl", suite("a", "b")
     answers = ask_all(failing, asked, journal, max_tokens=10, deadline_s=1.0)
     found = judge_all(
         answers, asked, Oracle(BacktestStatus.COMPLETED), model="m", cache=tmp_path / "cache"
     )
     assert [getattr(found.judged[0], rate) for rate in RATES] == [None] * 4
     assert found.judged[0].reason == "local: nobody listens"
-    assert ask(Parrot({"Do a.": "A"}), journal, "a") == ["A"]
+    assert found.judged[1].parses is False
+    assert ask(Parrot({"Do a.": "A"}), journal, "a", "b") == ["A", "B"]
+
+
+def test_a_model_that_could_never_be_asked_is_not_scored(tmp_path: Path) -> None:
+    failing = Parrot({"Do a.": ProviderError("local", Kind.REFUSED, "nobody listens")})
+    with pytest.raises(QcLoraError, match="put to parrot: local: nobody listens"):
+        ask(failing, tmp_path / "one.jsonl", "a")
 
 
 @pytest.fixture(scope="module")

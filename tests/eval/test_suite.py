@@ -59,7 +59,7 @@ def test_a_suite_without_prompts_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_unknown_suite_is_named_with_those_there_are() -> None:
-    with pytest.raises(NotFound, match=r"No suite named 'smoek'. Known: .*smoke"):
+    with pytest.raises(NotFound, match=r"'smoek'\. Did you mean 'smoke'\? Known: .*smoke"):
         load_suite("smoek")
     with pytest.raises(NotFound, match=r"'/nowhere/x\.jsonl'. There is no such file"):
         load_suite("/nowhere/x.jsonl")
