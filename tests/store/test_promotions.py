@@ -119,7 +119,9 @@ def test_production_must_be_what_the_person_saw(store: Store, make: Any) -> None
     made = make.promoted(store, "m1")
     model = make.candidate(store, "m2")
     arguments = ("m2", model.sha256, text_hash(BASE + "m2"), "Ada")
-    refused(store, "was to replace no model, but 'm1' is in production now", *arguments, replaces=None)
+    refused(
+        store, "was to replace no model, but 'm1' is in production now", *arguments, replaces=None
+    )
     assert store.promotions.promote(*arguments, replaces="m1").previous_model_id == made.model_id
 
 
