@@ -29,6 +29,8 @@ from qc_builder_lora.store import Store
 
 SPECIFICATIONS = 13
 HOST = Path("examples/autonomous_build.py")
+# How the example builder's own output says that a build is done.
+_COMPLETE = "complete:"
 
 
 class Demo:
@@ -80,6 +82,7 @@ class Demo:
         with self._server() as port, self._show("Builder", SPECIFICATIONS) as progress:
             environment = {
                 **os.environ,
+                "PYTHONUNBUFFERED": "1",
                 "QC_LORA_HOME": str(self.settings.home.absolute()),
                 "QUANTCONNECT_MCP_PORT": str(port),
             }
@@ -97,7 +100,7 @@ class Demo:
                 assert process.stdout is not None
                 for line in process.stdout:
                     lines.append(line)
-                    finished += "build_complete" in line
+                    finished += line.strip().startswith(_COMPLETE)
                     progress.update(min(finished, SPECIFICATIONS))
             (self.folder / "builder.log").write_text("".join(lines), "utf-8")
         if finished == 0:
