@@ -18,10 +18,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from qc_builder_lora.config import Settings
 from qc_builder_lora.corpus_job import build_starter, sample_bars
 from qc_builder_lora.errors import InputError, QcLoraError
-from qc_builder_lora.files import find_default, write_json
+from qc_builder_lora.files import find_default, list_defaults, write_json
 from qc_builder_lora.loop import Show, turn
 from qc_builder_lora.records import Role, RunStatus
 from qc_builder_lora.stages import simulator
@@ -172,7 +174,11 @@ def remove_home(settings: Settings) -> None:
     home = settings.home
     if (home / "store.db").exists():
         with Store.open(settings.database_url) as store:
-            others = sum(1 for build in store.builds.each() if Path(build.host).name != HOST.name)
+            ours = {
+                yaml.safe_load(path.read_text("utf-8"))["title"]
+                for path in list_defaults("examples/specs", "*.yaml")
+            }
+            others = sum(1 for build in store.builds.each() if build.title not in ours)
             production = store.models.production()
         if others or production is not None:
             what = f"{others} builds that are not the demo's" if others else "a promoted model"
