@@ -5,11 +5,10 @@
     python examples/autonomous_build.py --out build/host
 
 For each specification it asks its coder (Aider, or the scripted one beside this file) for a
-main.py, uploads, compiles and backtests it through the QuantConnect MCP server, feeds errors and
-figures back, and stops when the target is met, the Sharpe ratio has fallen twice running, or the
-iterations are used up. It writes strategies/NAME/main.py, evaluations/NAME.json and specs/NAME.yaml
-below --out. Exit code 0 if every specification passed, 1 if some did not, 2 for wrong use.
-QUANTCONNECT_MCP_PORT, AIDER, AIDER_MODEL, SLACK_WEBHOOK_URL change what they say.
+main.py, uploads, compiles and backtests it through the MCP server, feeds errors and figures back,
+until the target is met, the Sharpe ratio fell twice running, or no iteration is left. It writes
+strategies/, evaluations/ and specs/ below --out; exit code 0 if all passed, 1 if some did not.
+QUANTCONNECT_MCP_PORT, AIDER, AIDER_MODEL and SLACK_WEBHOOK_URL change what they say.
 """
 
 from __future__ import annotations
