@@ -34,12 +34,14 @@ class _Lines:
         self._title, self._total, self._out, self._every = title, total, out, every_s
         self._start = time.monotonic()
         self._last = self._start
+        self._ended = False
 
     def update(self, done: float, note: str = "") -> None:
         moment = time.monotonic()
-        if moment - self._last < self._every and done < self._total:
+        ended = done >= self._total
+        if self._ended or (moment - self._last < self._every and not ended):
             return
-        self._last = moment
+        self._last, self._ended = moment, ended
         left = (moment - self._start) * (self._total - done) / done if done else 0.0
         share = 100 * done / self._total if self._total else 100.0
         note = f"  {note}" if note else ""

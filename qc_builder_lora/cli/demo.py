@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -43,12 +47,20 @@ def command(fresh: bool, as_json: bool) -> None:
     _show(summary)
     click.echo(f"\nreport   {summary['report']}")
     click.echo(f"summary  {(demo.folder / 'summary.json').absolute()}")
+    ours = _command()
     click.echo("\nTry next:")
-    click.echo('  qc-lora generate "Buy IBM when its 14-day RSI is below 30, sell above 60"')
-    click.echo("  qc-lora report open")
+    click.echo(f'  {ours} generate "Buy IBM when its 14-day RSI is below 30, sell above 60"')
+    click.echo(f"  {ours} report open")
     click.echo(
-        f"  qc-lora model promote {summary['model']['id']} --report {summary['report']} --by NAME"
+        f"  {ours} model promote {summary['model']['id']} --report {summary['report']} --by NAME"
     )
+
+
+def _command() -> str:
+    """What to type: a virtual environment that is not active is not on the path."""
+    if shutil.which("qc-lora") is not None:
+        return "qc-lora"
+    return os.path.relpath(Path(sys.executable).parent / "qc-lora")
 
 
 def _show(summary: dict[str, Any]) -> None:
