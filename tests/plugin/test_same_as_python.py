@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import termios
 import time
 
 import pytest
@@ -263,7 +265,8 @@ def test_optimised_python_stays_optimised(stage: Stage) -> None:
     assert stage.same().out == b"None\n"
 
 
-def _start(stage: Stage, prefix: list[str]) -> subprocess.Popen[bytes]:
+def _start(stage: Stage, prefix: list[str], terminal: int | None = None) -> subprocess.Popen[bytes]:
+    """A script that has said ready, in a session of its own, on `terminal` if one is given."""
     environment = {**os.environ, "QC_LORA_HOME": str(stage.home)}
     process = subprocess.Popen(
         [*prefix, "script.py"],
@@ -271,7 +274,9 @@ def _start(stage: Stage, prefix: list[str]) -> subprocess.Popen[bytes]:
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        stdin=terminal,
         start_new_session=True,
+        preexec_fn=None if terminal is None else _take_terminal,  # noqa: PLW1509 (no threads)
     )
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
@@ -280,10 +285,14 @@ def _start(stage: Stage, prefix: list[str]) -> subprocess.Popen[bytes]:
     return process
 
 
-@pytest.mark.parametrize("to_group", [True, False], ids=["from the terminal", "from a process"])
+def _take_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+@pytest.mark.parametrize("from_terminal", [True, False], ids=["terminal", "another process"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_does_what_it_does_to_python(
-    stage: Stage, number: signal.Signals, to_group: bool
+    stage: Stage, number: signal.Signals, from_terminal: bool
 ) -> None:
     stage.write(
         HOST
@@ -300,13 +309,18 @@ sys.exit(main())
     )
     outcomes = []
     for prefix in ([sys.executable], CLI):
-        process = _start(stage, prefix)
-        if to_group:
-            os.killpg(process.pid, number)
-        else:
+        keyboard, terminal = os.openpty()
+        process = _start(stage, prefix, terminal)
+        if not from_terminal:
             process.send_signal(number)
+        elif number is signal.SIGINT:
+            os.write(keyboard, b"\x03")
+        else:
+            os.killpg(process.pid, number)
         out, err = process.communicate(timeout=60)
         outcomes.append((process.returncode, out, err))
+        os.close(keyboard)
+        os.close(terminal)
     assert outcomes[0] == outcomes[1]
 
 
