@@ -39,6 +39,10 @@ COUNTS = {"n", "parses", "compiles", "runs", "trades"}
 def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A demo that got Ctrl-C once the builder had run."""
     folder = write_project(tmp_path_factory.mktemp("demo") / "project")
+    recipe = folder / "retrain" / "recipes" / "tiny.yaml"
+    # The tiny base reads characters: the builder's examples, too, must fit.
+    text = recipe.read_text().replace("epochs: 7.5", "epochs: 1")
+    recipe.write_text(text + "max_tokens: 4000\n")
     process = subprocess.Popen(
         [sys.executable, "-m", "qc_builder_lora.cli", "demo"],
         cwd=folder,
