@@ -50,23 +50,22 @@ def command(
       qc-lora backtest my_strategy.py --data ~/Lean/Data --start 2015-01-01 --end 2019-12-31
     """
     from qc_builder_lora.backtest.protocol import BacktestSettings
-    from qc_builder_lora.backtest.sample_data import ensure_data
-    from qc_builder_lora.backtest.simulator import Simulator
+    from qc_builder_lora.stages import simulator
 
     settings = load_settings(data=data)
     files = _files(paths)
-    simulator = Simulator(ensure_data(settings), allow_open_sandbox=settings.allow_open_sandbox)
+    engine = simulator(settings)
     chosen = BacktestSettings(
         start=start.date() if start else None, end=end.date() if end else None, cash=cash
     )
     with show_progress("backtest", len(files)) if len(files) > 1 else _quiet() as bar:
         results = list(
-            simulator.run_many(
+            engine.run_many(
                 [_read(path) for path in files], chosen, jobs=jobs or settings.usable_jobs,
                 progress=bar.update,
             )
         )  # fmt: skip
-    simulator.close()
+    engine.close()
     if as_json:
         found = [_plain(path, result) for path, result in zip(files, results, strict=True)]
         click.echo(json.dumps(found[0] if paths == tuple(files) and len(files) == 1 else found))

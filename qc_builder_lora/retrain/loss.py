@@ -25,7 +25,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from qc_builder_lora.retrain.screen import Screen, bytes_are_faster
+from qc_builder_lora.retrain.screen import Screen, bytes_are_faster, words_that_matter
 
 ROWS = 384
 """Most positions of a chunk: every chunk reads the whole weight once."""
@@ -100,9 +100,8 @@ class CompletionLoss:
         mass = probability.sum(dim=0)
         if self.screen is not None:
             self.screen.learn(mass, wrong)
-        kept = words_to_keep(mass, DROPPED * wrong)
-        kept[targets] = True
-        words = kept.nonzero().squeeze(1)
+        likely, _ = words_that_matter(mass, DROPPED * wrong)
+        words = torch.unique(torch.cat([likely, targets]))
         probability[at, targets] -= 1
         return loss, probability[:, words] @ self.weight[words]
 
@@ -120,12 +119,3 @@ class _Function(torch.autograd.Function):
     def backward(ctx: Any, *outputs: Tensor) -> tuple[Tensor, None, None]:
         (gradient,) = ctx.saved_tensors
         return gradient * outputs[0], None, None
-
-
-def words_to_keep(mass: Tensor, allowed: float) -> Tensor:
-    """Mask [V] of all words but the least likely, which together hold at most `allowed`."""
-    ordered, words = mass.sort()
-    dropped = int(torch.searchsorted(ordered.double().cumsum(0), allowed).item())
-    keep = torch.ones_like(mass, dtype=torch.bool)
-    keep[words[:dropped]] = False
-    return keep

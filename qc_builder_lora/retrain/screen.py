@@ -113,11 +113,9 @@ class Screen:
         self._importance = torch.maximum(self._importance * _MEMORY, share)
 
     def _select(self) -> None:
-        ordered, words = self._importance.sort()
         # Half of what is allowed: the next chunk is not this one.
-        cold = int(torch.searchsorted(ordered.double().cumsum(0), COLD / 2).item())
-        self._cut = float(ordered[min(cold, len(ordered) - 1)])
-        self._choose(words[cold:].sort().values)
+        words, self._cut = words_that_matter(self._importance, COLD / 2)
+        self._choose(words)
 
     def value_and_gradient(self, hidden: Tensor, targets: Tensor) -> tuple[float, Tensor] | None:
         """Loss and gradient of a chunk; None when it is too far from those before."""
@@ -176,6 +174,13 @@ class Screen:
             gradient += _byte_product(terms.mul_(mine.scales[tile]), mine.values[tile])
         risen = (~(summed | self._is_exact)).nonzero().squeeze(1)
         return _Read(cold, gradient / mine.balance, mass, risen)
+
+
+def words_that_matter(mass: Tensor, allowed: float) -> tuple[Tensor, float]:
+    """Sorted words but the least likely, which together hold at most `allowed`; the least kept."""
+    ordered, words = mass.sort()
+    dropped = int(torch.searchsorted(ordered.double().cumsum(0), allowed).item())
+    return words[dropped:].sort().values, float(ordered[min(dropped, len(ordered) - 1)])
 
 
 def _byte_product(terms: Tensor, words: Tensor) -> Tensor:
