@@ -76,6 +76,9 @@ class BacktestResult:
     """One mapping an order: id, symbol, type, quantity, status, time, fills with price and fee."""
     trades: tuple[Mapping[str, Any], ...] = ()
     """Closed trades: symbol, entry and exit time and price, quantity, profit, fees."""
+    trade_statistics: Mapping[str, Any] = field(default_factory=dict)
+    """Figures over the closed trades under LEAN's own keys (`totalNumberOfTrades`, …); empty where
+    the engine gives none."""
     equity: tuple[tuple[str, float], ...] = ()
     """Daily equity: ISO date, US dollars at the close."""
     logs: tuple[str, ...] = ()
