@@ -54,18 +54,18 @@ def command(
 
     settings = load_settings(data=data)
     files = _files(paths)
-    engine = simulator(settings)
+    backtester = simulator(settings)
     chosen = BacktestSettings(
         start=start.date() if start else None, end=end.date() if end else None, cash=cash
     )
     with show_progress("backtest", len(files)) if len(files) > 1 else _quiet() as bar:
         results = list(
-            engine.run_many(
+            backtester.run_many(
                 [_read(path) for path in files], chosen, jobs=jobs or settings.usable_jobs,
                 progress=bar.update,
             )
         )  # fmt: skip
-    engine.close()
+    backtester.close()
     if as_json:
         found = [_plain(path, result) for path, result in zip(files, results, strict=True)]
         click.echo(json.dumps(found[0] if paths == tuple(files) and len(files) == 1 else found))
