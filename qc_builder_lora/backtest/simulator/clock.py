@@ -197,7 +197,7 @@ class Clock:
             f"{day * DAY + engine.hours.close(day)},{'null' if every else indices},"
             f"[{','.join(frames)}],{filled}"
         )
-        busy = bool(engine.pending) or (self._queue and self._queue[0][0] <= now.utc)
+        busy = bool(engine.book.pending) or (self._queue and self._queue[0][0] <= now.utc)
         if busy or actions:
             self.desk.channel.send(_frame(f'["prices",{head}]'))
             self._deliver()
@@ -208,23 +208,23 @@ class Clock:
         else:
             self.desk.converse(_frame(f'["step",{head},[]]'))
         self._take_up_fresh()
-        if engine.pending:
+        if engine.book.pending:
             self._deliver()
         self._sample_equity()
 
     def _deliver(self) -> None:
         """Fills, told one by one to a strategy that listens, together to one that does not."""
         if self.engine.plan.flags.get("on_order_event"):
-            for event in self.engine.scan():
+            for event in self.engine.book.scan():
                 self._tell(["events", [event]])
             return
-        events = list(self.engine.scan())
+        events = list(self.engine.book.scan())
         if events:
             self._tell(["events", events])
 
     def _act(self, actions: list[Any]) -> list[list[Any]]:
         engine = self.engine
-        changed = {index for index, action in actions if engine.apply(index, action)}
+        changed = {index for index, action in actions if engine.book.act(index, action)}
         if changed:
             holdings = [
                 [index, engine.subscriptions[index].holding.plain()] for index in sorted(changed)
@@ -272,7 +272,7 @@ class Clock:
         record, account = self.record, self.engine.account
         record.profits = account.profits
         record.fees = account.fees
-        record.orders = len(self.engine.orders)
+        record.orders = len(self.engine.book.orders)
 
     def statistics(self) -> dict[str, str]:
         """LEAN's summary."""

@@ -194,13 +194,13 @@ class Desk:
             known = Kind(kind)
         except ValueError as error:
             raise NotModelled(self.phase, f"OrderType {kind}") from error
-        self._answer(self.engine.submit(index, known, quantity, (limit, stop, trigger), tag))
+        self._answer(self.engine.book.submit(index, known, quantity, (limit, stop, trigger), tag))
 
     def _on_update(self, number: int, *fields: Any) -> None:
-        self._answer(self.engine.update(number, *fields))
+        self._answer(self.engine.book.update(number, *fields))
 
     def _on_cancel(self, number: int, tag: str) -> None:
-        self._answer(self.engine.cancel(number, tag))
+        self._answer(self.engine.book.cancel(number, tag))
 
     # The past and the calendar.
 

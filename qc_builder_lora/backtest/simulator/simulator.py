@@ -248,13 +248,13 @@ class _Backtest:
         """Everything but the verdict; figures only of a completed backtest."""
         engine = self._engine
         done = status is BacktestStatus.COMPLETED
-        orders = tuple(_plain(order, engine) for order in engine.orders)
+        orders = tuple(_plain(order, engine) for order in engine.book.orders)
         return {
             "statistics": self._statistics if done else {},
             "total_orders": len(orders) if done else None,
-            "closed_trades": len(engine.trades.trades) if done else None,
+            "closed_trades": len(engine.book.trades.trades) if done else None,
             "orders": orders if done else (),
-            "trades": tuple(engine.trades.trades) if done else (),
+            "trades": tuple(engine.book.trades.trades) if done else (),
             "equity": _daily(self._clock.record.equity, engine) if done else (),
             "logs": (*self._desk.logs, *self._printed.splitlines()),
             "truncated": self._output.truncated,
