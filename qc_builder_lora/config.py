@@ -2,7 +2,8 @@
 
 Order, the later wins: the defaults here, `qc-lora.toml` in the working folder (or the file that
 QC_LORA_CONFIG names), then the environment. The keys of hosted models keep their usual names
-(ANTHROPIC_API_KEY, OPENAI_API_KEY, GEMINI_API_KEY) and are never written anywhere.
+(ANTHROPIC_API_KEY, OPENAI_API_KEY, GEMINI_API_KEY), QuantConnect's account its own (QC_USER_ID and
+QC_API_TOKEN, or QUANTCONNECT_USER_ID and QUANTCONNECT_API_TOKEN); none is ever written anywhere.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from qc_builder_lora.errors import SettingsError, UnknownKey
 
 PROVIDERS = ("local", "anthropic", "openai", "gemini")
+ENGINES = ("simulator", "quantconnect", "lean")
 _ON, _OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
@@ -66,6 +68,22 @@ class Settings:
     """Backtests at a time; 0 takes the number of usable CPUs."""
     allow_open_sandbox: bool = False
     """Run strategies even where the kernel refuses a wall around them; their results say so."""
+    engine: str = "simulator"
+    """What runs the backtests of gates and evaluation: one of ENGINES."""
+    backtest_deadline_s: float = 3600.0
+    """How long QuantConnect or the LEAN CLI may take for one backtest, queueing included."""
+    quantconnect_url: str | None = None
+    """Another address of the REST API."""
+    quantconnect_project: str = "qc-lora"
+    """The cloud project whose main.py our backtests use; made if it is missing."""
+    quantconnect_organization: str | None = None
+    """The organisation a new project is made in; default the account's own."""
+    quantconnect_clean: bool = False
+    """Delete each backtest from the account when it has been read."""
+    lean_command: str = "lean"
+    """The LEAN CLI."""
+    lean_workspace: Path | None = None
+    """The folder `lean init` made; default the nearest one with a lean.json."""
     retrain_min_new: int = 50
     """New accepted strategies that start a turn of the loop."""
     retrain_cron: str | None = None
@@ -81,14 +99,21 @@ class Settings:
     gemini_key: str | None = field(default=None, repr=False)
     local_key: str | None = field(default=None, repr=False)
     """Key of the server at `local_url`."""
+    quantconnect_user: str | None = field(default=None, repr=False)
+    quantconnect_token: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         for name in self.providers:
             if name not in PROVIDERS:
                 raise SettingsError(f"providers names {name!r}; known are {', '.join(PROVIDERS)}.")
+        if self.engine not in ENGINES:
+            raise SettingsError(f"engine must be one of {', '.join(ENGINES)}, got {self.engine!r}.")
+        if not self.quantconnect_project.strip():
+            raise SettingsError("quantconnect_project is empty; name a project, such as qc-lora.")
         if self.log_format not in ("console", "json"):
             raise SettingsError(f"log_format must be console or json, got {self.log_format!r}.")
         self._check_positive("max_tokens", "deadline_s", "local_context", "poll_s", "lease_s")
+        self._check_positive("backtest_deadline_s")
         self._check_positive("retrain_min_new", "eval_max_tokens")
         if self.budget_usd < 0:
             raise SettingsError(f"budget_usd must not be negative, got {self.budget_usd}.")
@@ -123,7 +148,7 @@ class Settings:
         return {
             item.name: _plain(getattr(self, item.name))
             for item in fields(self)
-            if not item.name.endswith("_key")
+            if item.name not in _KEY_VARIABLES
         }
 
 
@@ -132,6 +157,8 @@ _KEY_VARIABLES = {
     "openai_key": ("OPENAI_API_KEY",),
     "gemini_key": ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
     "local_key": ("QC_LORA_LOCAL_KEY",),
+    "quantconnect_user": ("QC_USER_ID", "QUANTCONNECT_USER_ID"),
+    "quantconnect_token": ("QC_API_TOKEN", "QUANTCONNECT_API_TOKEN"),
 }
 
 
@@ -192,7 +219,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _convert_all(where: str | Path, table: Mapping[str, Any]) -> dict[str, Any]:
-    hints = {k: v for k, v in get_type_hints(Settings).items() if not k.endswith("_key")}
+    hints = {k: v for k, v in get_type_hints(Settings).items() if k not in _KEY_VARIABLES}
     values = {}
     for key, value in table.items():
         if key not in hints:

@@ -152,6 +152,16 @@ class BacktestError(QcLoraError):
     """The engine itself failed, as opposed to the strategy. Never counted as the strategy's."""
 
 
+class EngineUnavailable(BacktestError):
+    """An engine outside of this process cannot be asked, or did not answer as it should."""
+
+    exit_code = 2
+
+    def __init__(self, engine: str, fact: str, cure: str = "") -> None:
+        super().__init__(f"{engine}: {fact}" + (f" {cure}" if cure else ""))
+        self.engine, self.fact, self.cure = engine, fact, cure
+
+
 class SandboxUnavailable(BacktestError):
     """A part of the wall around strategies cannot be had here, and was not waived."""
 

@@ -42,8 +42,10 @@ class Stages:
 
     @cached_property
     def engine(self) -> Any:
-        """The simulator on the data in force, one for the whole turn."""
-        return simulator(self.settings)
+        """The configured backtest engine, one for the whole turn."""
+        from qc_builder_lora.backtest.engines import ready_engine
+
+        return ready_engine(self.settings)
 
     def harvest(self) -> None:
         """Ingest and gates outside a turn: what the daemon does whenever it looks."""
@@ -156,13 +158,14 @@ def evaluate_model(
     engine: Any = None,
 ) -> dict[str, Any]:
     """A Model and the champion on a suite, both as served; what `report_on` will show."""
+    from qc_builder_lora.backtest.engines import ready_engine
     from qc_builder_lora.eval.contest import Scoring, evaluate_contest
     from qc_builder_lora.eval.suite import load_suite
     from qc_builder_lora.models.cpu import usable_threads
 
     scoring = Scoring(
         suite=load_suite(suite or settings.suite),
-        engine=engine or simulator(settings),
+        engine=engine or ready_engine(settings),
         cache=settings.cache_folder,
         max_tokens=settings.eval_max_tokens,
         deadline_s=settings.deadline_s,
@@ -204,16 +207,9 @@ def report_on(
 
 def simulator(settings: Settings) -> Any:
     """The offline engine on the data in force."""
-    from qc_builder_lora.backtest.simulator import Simulator
+    from qc_builder_lora.backtest.engines import make_engine
 
-    return Simulator(market_data(settings), allow_open_sandbox=settings.allow_open_sandbox)
-
-
-def market_data(settings: Settings) -> Path:
-    """The LEAN data folder in force; the sample data is converted first where none was named."""
-    from qc_builder_lora.backtest.sample_data import ensure_data
-
-    return ensure_data(settings)
+    return make_engine(settings, "simulator")
 
 
 @contextmanager
@@ -263,6 +259,8 @@ def report_path(home: Path, model: Model) -> Path:
 
 def data_note(settings: Settings) -> str:
     """What the bars are, in words."""
+    if settings.engine == "quantconnect":
+        return "QuantConnect's own data"
     if settings.data is None:
         return "the sample data: AAPL, GOOG, IBM and MSFT, daily, 2000 to 2013"
     return f"the bars in {settings.data.name}"

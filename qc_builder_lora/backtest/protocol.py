@@ -103,6 +103,35 @@ class BacktestResult:
         """Whether it ran and at least one order was filled."""
         return self.runs and any(order.get("fills") for order in self.orders)
 
+    def plain(self) -> dict[str, Any]:
+        """As JSON values, the names of LEAN's figures as LEAN has them."""
+        trades = dict(self.trade_statistics)
+        if not trades and self.closed_trades is not None:
+            trades = {"totalNumberOfTrades": self.closed_trades}
+        return {
+            "status": str(self.status),
+            "reason": self.reason,
+            "phase": self.phase,
+            "engine": {
+                "name": self.engine,
+                "version": self.engine_version,
+                "data": self.data_fingerprint,
+                "data_fingerprint": self.data_fingerprint,
+            },
+            "code_sha256": self.code_sha256,
+            "statistics": dict(self.statistics),
+            "tradeStatistics": trades,
+            "total_orders": self.total_orders,
+            "closed_trades": self.closed_trades,
+            "orders": [dict(order) for order in self.orders],
+            "trades": [dict(trade) for trade in self.trades],
+            "equity": [list(point) for point in self.equity],
+            "logs": list(self.logs),
+            "truncated": self.truncated,
+            "missing_walls": list(self.missing_walls),
+            "wall_s": round(self.wall_s, 3),
+        }
+
     def to_record(
         self, strategy_id: str, settings: BacktestSettings, build_id: str | None = None
     ) -> Backtest:

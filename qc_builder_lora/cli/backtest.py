@@ -1,21 +1,24 @@
-"""qc-lora backtest: run strategies on bars and print what came of it."""
+"""qc-lora backtest: run strategies on an engine, or on several beside one another."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from qc_builder_lora.config import load_settings
-from qc_builder_lora.errors import InputError
-from qc_builder_lora.progress import show_progress
+from qc_builder_lora.cli.common import table
+from qc_builder_lora.config import ENGINES, Settings, load_settings
+from qc_builder_lora.errors import InputError, SettingsError
+from qc_builder_lora.progress import SILENT, Progress, show_progress
 
 if TYPE_CHECKING:
-    from qc_builder_lora.backtest.protocol import BacktestResult
+    from qc_builder_lora.backtest.compare import Comparison
+    from qc_builder_lora.backtest.protocol import BacktestResult, BacktestSettings
 
 _EXIT = {"completed": 0, "failed": 1, "unknown": 3}
 _SHOWN = (
@@ -27,60 +30,89 @@ _DAY = click.DateTime(formats=["%Y-%m-%d"])
 
 @click.command("backtest")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--engine", type=click.Choice(["simulator"]), default="simulator", show_default=True)
+@click.option(
+    "--engine", "engines", type=click.Choice(ENGINES), multiple=True,
+    help="Default: the one in the settings. Several are compared; the first is the measure.",
+)  # fmt: skip
 @click.option("--data", type=click.Path(path_type=Path), help="A LEAN data folder.")
 @click.option("--start", type=_DAY, help="First day, in place of the strategy's own.")
 @click.option("--end", type=_DAY, help="Last day, in place of the strategy's own.")
 @click.option("--cash", type=float, help="Cash to begin with, in place of the strategy's own.")
+@click.option("--parameter", "parameters", multiple=True, metavar="NAME=VALUE",
+              help="What get_parameter answers; may be given again.")  # fmt: skip
 @click.option("--jobs", type=click.IntRange(1), help="Backtests at a time.")
+@click.option("--unsafe", is_flag=True, help="Run even where no sandbox can be had.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path),
+              help="Equity and drawdown as .html, .png or .svg; one file only.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: one object, or a list for many.")
 def command(
-    paths: tuple[Path, ...], engine: str, data: Path | None, start: datetime | None,
-    end: datetime | None, cash: float | None, jobs: int | None, as_json: bool,
+    paths: tuple[Path, ...], engines: tuple[str, ...], data: Path | None, start: datetime | None,
+    end: datetime | None, cash: float | None, parameters: tuple[str, ...], jobs: int | None,
+    unsafe: bool, out: Path | None, as_json: bool,
 ) -> int:  # fmt: skip
     """Backtest strategy files, or all *.py of folders.
 
-    Exit code: 0 completed, 1 failed, 3 unknown (the engine cannot say); of many, the worst. 2 is
-    ours: nothing was run.
+    Exit code: 0 completed, 1 failed, 3 unknown (the engine cannot say); of many, 1 if any failed,
+    else 3 if any is unknown. 2 is ours: nothing was run. Ctrl-C stops what runs, in the cloud too.
 
     \b
     Examples:
       qc-lora backtest my_strategy.py
       qc-lora backtest strategies/ --jobs 2 --json > results.json
       qc-lora backtest my_strategy.py --data ~/Lean/Data --start 2015-01-01 --end 2019-12-31
+      qc-lora backtest my_strategy.py --parameter fast=20 --parameter slow=60 --out equity.html
+      qc-lora backtest my_strategy.py --engine simulator --engine quantconnect
     """
     from qc_builder_lora.backtest.protocol import BacktestSettings
-    from qc_builder_lora.stages import simulator
 
-    settings = load_settings(data=data)
+    settings = load_settings(data=data, allow_open_sandbox=True if unsafe else None)
     files = _files(paths)
-    backtester = simulator(settings)
+    if out is not None and len(files) > 1:
+        raise InputError(f"--out draws one strategy, {len(files)} were given. Name one file.")
     chosen = BacktestSettings(
-        start=start.date() if start else None, end=end.date() if end else None, cash=cash
+        start=start.date() if start else None,
+        end=end.date() if end else None,
+        cash=cash,
+        parameters=_parameters(parameters),
     )
-    with show_progress("backtest", len(files)) if len(files) > 1 else _quiet() as bar:
-        results = list(
-            backtester.run_many(
-                [_read(path) for path in files], chosen, jobs=jobs or settings.usable_jobs,
-                progress=bar.update,
-            )
-        )  # fmt: skip
-    backtester.close()
+    codes = [_read(path) for path in files]
+    columns = [
+        _run(settings, name, codes, chosen, jobs or settings.usable_jobs)
+        for name in dict.fromkeys(engines or (settings.engine,))
+    ]
+    rows = list(zip(*columns, strict=True))
+    if out is not None:
+        _draw(out, files[0], rows[0])
+    single = len(files) == 1 and paths == tuple(files)
     if as_json:
-        found = [_plain(path, result) for path, result in zip(files, results, strict=True)]
-        click.echo(json.dumps(found[0] if paths == tuple(files) and len(files) == 1 else found))
+        found = [_plain(path, row) for path, row in zip(files, rows, strict=True)]
+        click.echo(json.dumps(found[0] if single else found))
     else:
-        for path, result in zip(files, results, strict=True):
-            _print(path, result, brief=len(files) > 1)
-    return _worst(results)
+        for path, row in zip(files, rows, strict=True):
+            _print(path, row, brief=len(files) > 1)
+    return _worst(result for row in rows for result in row)
 
 
-def _quiet() -> Any:
-    from contextlib import nullcontext
+def _run(
+    settings: Settings, name: str, codes: Sequence[str], chosen: BacktestSettings, jobs: int
+) -> list[BacktestResult]:
+    from qc_builder_lora.backtest.engines import make_engine
 
-    from qc_builder_lora.progress import SILENT
+    engine = make_engine(settings, name)
+    try:
+        with _progress(name, len(codes)) as bar:
+            return list(engine.run_many(codes, chosen, jobs=jobs, progress=bar.update))
+    finally:
+        engine.close()
 
-    return nullcontext(SILENT)
+
+@contextmanager
+def _progress(name: str, total: int) -> Iterator[Progress]:
+    if total == 1 and name == "simulator":
+        yield SILENT
+        return
+    with show_progress(f"backtest ({name})", total) as bar:
+        yield bar
 
 
 def _files(paths: Iterable[Path]) -> list[Path]:
@@ -90,6 +122,16 @@ def _files(paths: Iterable[Path]) -> list[Path]:
         if not inside:
             raise InputError(f"{path}: no *.py files in this folder. Name the files themselves.")
         found += inside
+    return found
+
+
+def _parameters(given: Iterable[str]) -> dict[str, str]:
+    found = {}
+    for text in given:
+        name, sign, value = text.partition("=")
+        if not sign or not name:
+            raise SettingsError(f"--parameter {text!r} has no value. Write it as NAME=VALUE.")
+        found[name] = value
     return found
 
 
@@ -106,32 +148,62 @@ def _worst(results: Iterable[BacktestResult]) -> int:
     return 1 if 1 in codes else max(codes, default=0)
 
 
-def _plain(path: Path, result: BacktestResult) -> dict[str, Any]:
+def _draw(out: Path, path: Path, row: Sequence[BacktestResult]) -> None:
+    from qc_builder_lora.backtest.plot import draw
+
+    draw(out, path.name, row)
+    click.echo(f"drawn: {out}", err=True)
+
+
+def _plain(path: Path, row: Sequence[BacktestResult]) -> dict[str, Any]:
+    if len(row) == 1:
+        return {"file": str(path), **row[0].plain()}
+    from qc_builder_lora.backtest.compare import compare
+
     return {
         "file": str(path),
-        "status": str(result.status),
-        "reason": result.reason,
-        "phase": result.phase,
-        "engine": {
-            "name": result.engine,
-            "version": result.engine_version,
-            "data": result.data_fingerprint,
-        },
-        "code_sha256": result.code_sha256,
-        "statistics": dict(result.statistics),
-        "total_orders": result.total_orders,
-        "closed_trades": result.closed_trades,
-        "orders": [dict(order) for order in result.orders],
-        "trades": [dict(trade) for trade in result.trades],
-        "equity": [list(point) for point in result.equity],
-        "logs": list(result.logs),
-        "truncated": result.truncated,
-        "missing_walls": list(result.missing_walls),
-        "wall_s": round(result.wall_s, 3),
+        "results": {result.engine: result.plain() for result in row},
+        "comparison": compare(row).plain(),
     }
 
 
-def _print(path: Path, result: BacktestResult, *, brief: bool) -> None:
+def _print(path: Path, row: Sequence[BacktestResult], *, brief: bool) -> None:
+    if len(row) == 1:
+        _print_one(path, row[0], brief=brief)
+        return
+    from qc_builder_lora.backtest.compare import compare
+
+    found = compare(row)
+    said = zip(found.engines, found.statuses, strict=True)
+    click.echo(f"{path}: " + ", ".join(f"{engine} {status}" for engine, status in said))
+    for engine, reason in zip(found.engines, found.reasons, strict=True):
+        if reason:
+            click.echo(f"  {engine}: {reason}")
+    _print_differences(found, brief=brief)
+
+
+def _print_differences(found: Comparison, *, brief: bool) -> None:
+    rows = [row for row in found.rows if row.same is False or not brief]
+    if rows:
+        cells = [
+            [row.name, *(value or "-" for value in row.values), *_signed(row.differences[1:]),
+             {True: "", False: "differs", None: "?"}[row.same]]
+            for row in rows
+        ]  # fmt: skip
+        gaps = [f"{engine} - {found.engines[0]}" for engine in found.engines[1:]]
+        table(["statistic", *found.engines, *gaps, ""], cells)
+    for parting in (*found.partings, *found.equity):
+        facts = "; ".join(f"{name}: {one} / {two}" for name, (one, two) in parting.facts.items())
+        click.echo(f"first difference to {parting.engine}: {parting.where}: {facts}")
+    if found.same:
+        click.echo("no difference")
+
+
+def _signed(differences: Iterable[float | None]) -> list[str]:
+    return ["?" if gap is None else f"{gap:+g}" if gap else "0" for gap in differences]
+
+
+def _print_one(path: Path, result: BacktestResult, *, brief: bool) -> None:
     head = f"{path}: {result.status}"
     if result.missing_walls:
         head += f" (sandbox open: no {', '.join(result.missing_walls)})"
