@@ -35,7 +35,7 @@ def mcnemar_exact(wins: int, losses: int) -> float:
     return min(1.0, 2 * tail)
 
 
-def pair_e_value(wins: int, losses: int) -> float:
+def pair_e_value(wins: float, losses: float) -> float:
     """Evidence that wins and losses are not equally likely, valid at any time of looking.
 
     The mixture of the likelihood ratios (2p)^w (2(1-p))^l over p ~ Beta(1/2, 1/2):
