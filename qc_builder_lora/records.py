@@ -68,8 +68,18 @@ class VerdictKind(StrEnum):
     """What the statistics say about a challenger against the champion."""
 
     BETTER = "better"
+    NOT_WORSE = "not worse"
+    """Not shown to be better, but shown to be less than the margin behind."""
     WORSE = "worse"
     UNDECIDED = "undecided"
+
+
+class Preference(StrEnum):
+    """What a rater prefers of two answers."""
+
+    CHAMPION = "champion"
+    CHALLENGER = "challenger"
+    TIE = "tie"
 
 
 class PromotionAction(StrEnum):
@@ -77,6 +87,9 @@ class PromotionAction(StrEnum):
 
     PROMOTE = "promote"
     ROLLBACK = "rollback"
+    REJECT = "reject"
+    CANARY = "canary"
+    """It answers for a share of the Builds, beside the Model in production."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -303,6 +316,38 @@ class Verdict:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Rating:
+    """What a person who did not know which was which said of a Comparison."""
+
+    id: str
+    comparison_id: str
+    rater: str
+    preferred: Preference
+    created_at: datetime
+    first: Preference
+    """Which of the two stood first on the page: `champion` or `challenger`."""
+    score: int | None = None
+    """How good the preferred one is, 1 to 5."""
+    comment: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Spending:
+    """Money set aside for one call of a hosted model, and what it cost in the end."""
+
+    id: str
+    build_id: str
+    """The Build whose budget it is; any text, for a client may name its own."""
+    provider: str
+    model: str
+    reserved_usd: Decimal
+    created_at: datetime
+    cost_usd: Decimal | None = None
+    """None until the call has ended: then what was set aside counts as spent."""
+    settled_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Promotion:
     """A person's decision, bound to the hash of the report they read and of the artefact."""
 
@@ -315,6 +360,8 @@ class Promotion:
     report_sha256: str | None = None
     previous_model_id: str | None = None
     reason: str | None = None
+    share: float | None = None
+    """Of a canary: the part of the Builds for which it answers, a fraction."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

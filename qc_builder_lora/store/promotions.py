@@ -153,7 +153,7 @@ class Promotions(Rows[Promotion]):
         for promotion in self.each():
             if promotion.action is PromotionAction.PROMOTE:
                 standing.append(promotion.model_id)
-            elif standing:
+            elif promotion.action is PromotionAction.ROLLBACK and standing:
                 standing.pop()
         return standing
 

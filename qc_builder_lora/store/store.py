@@ -17,9 +17,11 @@ from qc_builder_lora.store.ingested import Ingested
 from qc_builder_lora.store.leases import Leases
 from qc_builder_lora.store.models import Evaluations, Models
 from qc_builder_lora.store.promotions import Promotions
+from qc_builder_lora.store.ratings import Ratings
 from qc_builder_lora.store.revisions import ensure_revision
 from qc_builder_lora.store.rows import Rows
 from qc_builder_lora.store.runs import Adapters, Runs, Turns
+from qc_builder_lora.store.spendings import Spendings
 from qc_builder_lora.store.strategies import Backtests, Gates, Strategies
 
 BUSY_S = 60.0
@@ -46,6 +48,8 @@ class Store:
         self.evaluations = Evaluations(database)
         self.comparisons = Comparisons(database)
         self.verdicts = Verdicts(database)
+        self.ratings = Ratings(database)
+        self.spendings = Spendings(database)
         self.promotions = Promotions(database, self.models, self.verdicts)
         self.turns = Turns(database)
         self.leases = Leases(database)
@@ -102,6 +106,8 @@ class Store:
             self.evaluations,
             self.comparisons,
             self.verdicts,
+            self.ratings,
+            self.spendings,
             self.promotions,
             self.turns,
         )

@@ -11,6 +11,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +32,16 @@ from qc_builder_lora.records import (
     Generation,
     Model,
     Outcome,
+    Preference,
     Promotion,
     PromotionAction,
+    Rating,
     Request,
     Role,
     Run,
     RunStatus,
     Snapshot,
+    Spending,
     Split,
     Stage,
     Strategy,
@@ -319,6 +323,32 @@ class Make:
             "report_sha256": text_hash(champion + challenger),
         }
         return Verdict(**{**base, **given})
+
+    def rating(self, comparison_id: str, **given: Any) -> Rating:
+        base = {
+            "id": new_id(),
+            "comparison_id": comparison_id,
+            "rater": "Ada",
+            "preferred": Preference.CHALLENGER,
+            "created_at": self.later(),
+            "first": Preference.CHAMPION,
+            "score": 4,
+            "comment": "shorter",
+        }
+        return Rating(**{**base, **given})
+
+    def spending(self, **given: Any) -> Spending:
+        base = {
+            "id": new_id(),
+            "build_id": "build",
+            "provider": "anthropic",
+            "model": "claude",
+            "reserved_usd": Decimal("0.25"),
+            "created_at": self.later(),
+            "cost_usd": Decimal("0.1"),
+            "settled_at": self.later(),
+        }
+        return Spending(**{**base, **given})
 
     def promotion(self, model_id: str, **given: Any) -> Promotion:
         base = {

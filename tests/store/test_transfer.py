@@ -20,6 +20,7 @@ from qc_builder_lora.errors import InputError, StoreError
 from qc_builder_lora.records import Outcome, Split, Stage
 from qc_builder_lora.store import Store, columns
 from qc_builder_lora.store.checks import check_store
+from qc_builder_lora.store.revisions import HEAD
 from qc_builder_lora.store.rows import Rows
 from qc_builder_lora.store.transfer import export_store, import_store
 
@@ -169,7 +170,9 @@ def filled(store: Store, make: Any) -> None:
     make.promoted(store, "m2", champion="m1")
     store.promotions.rollback("Ada")
     store.evaluations.add(make.evaluation("m1"))
-    store.comparisons.add(make.comparison(request.id, answers[0].id, answers[1].id))
+    pair = store.comparisons.add(make.comparison(request.id, answers[0].id, answers[1].id))
+    store.ratings.add(make.rating(pair.id))
+    store.spendings.add(make.spending())
     store.turns.add(make.turn())
     store.ingested.take("spool", 3)
     lease = store.leases.acquire("loop", "me", 60)
@@ -201,7 +204,7 @@ def test_production_and_its_history_come_along(file: Path, store: Store) -> None
 
 def test_the_file_says_what_it_is_and_ends_with_its_hash(file: Path) -> None:
     lines = file.read_bytes().splitlines(keepends=True)
-    assert json.loads(lines[0]) == {"type": "qc-lora-store", "format": 1, "revision": "0003"}
+    assert json.loads(lines[0]) == {"type": "qc-lora-store", "format": 1, "revision": HEAD}
     last = json.loads(lines[-1])
     assert last["sha256"] == hashlib.sha256(b"".join(lines[:-1])).hexdigest()
     assert sum(last["counts"].values()) == len(lines) - 2
@@ -260,12 +263,12 @@ def latin(lines: list[bytes]) -> list[bytes]:
     ("change", "fact"),
     [
         (lambda lines: [], r"line 1 is missing: the file is empty or was cut short"),
-        (cut, r"line 25 is missing: the file is empty or was cut short"),
+        (cut, r"line 27 is missing: the file is empty or was cut short"),
         (cut_in_the_middle, r"line 6 is not JSON \("),
         (latin, r"line 2 is not JSON \(.*utf-8"),
-        (one_more, r"line 26 comes after the last line"),
+        (one_more, r"line 28 comes after the last line"),
         (lambda lines: lines[1:], r"line 1 is a 'build'; an export of a store begins with"),
-        (edited("qc-lora-store", b'"0003"', b'"9999"'), r"line 1 says format 1, revision '9999'"),
+        (edited("qc-lora-store", HEAD.encode(), b"9999"), r"line 1 says format 1, revision '9999'"),
         (edited("qc-lora-store", b"1", b"2"), r"line 1 says format 2.*a newer one"),
         (edited("build", b'"build"', b'"bild"'), r"line 2 has the unknown type 'bild'; known"),
         (edited("build", b'"title"', b'"titel"'), r"unknown field 'titel'. Did you mean 'title'"),
@@ -276,7 +279,7 @@ def latin(lines: list[bytes]) -> list[bytes]:
         (edited("build", b'"cost_usd": null', b'"cost_usd": "x"'), r"not an amount of money: 'x'"),
         (edited("build", b'"cost_usd": null', b'"cost_usd": NaN'), r"NaN is not JSON"),
         (edited("model", b'"production"', b'"great"'), r"is 'great'; known are candidate"),
-        (edited("build", b"Momentum", b"Monentum"), r"line 25 says SHA-256 .* was changed after"),
+        (edited("build", b"Momentum", b"Monentum"), r"line 27 says SHA-256 .* was changed after"),
         (without_the_request, r"line 4 cannot be taken: generation .* is not in the store"),
     ],
 )
@@ -284,7 +287,7 @@ def test_a_broken_file_is_refused_by_line_and_nothing_is_imported(
     file: Path, store: Store, make: Any, change: Change, fact: str
 ) -> None:
     lines = file.read_bytes().splitlines(keepends=True)
-    assert len(lines) == 25
+    assert len(lines) == 27
     file.write_bytes(b"".join(change(lines)))
     kept = store.builds.add(make.build())
     with pytest.raises(InputError, match=fact) as caught:
@@ -300,7 +303,7 @@ def test_wrong_counts_are_refused(file: Path, lite: Store) -> None:
     last = json.loads(lines[-1])
     last["counts"]["build"] = 7
     file.write_bytes(b"".join([*lines[:-1], json.dumps(last).encode()]))
-    with pytest.raises(InputError, match=r"line 25 counts .*'build': 7"):
+    with pytest.raises(InputError, match=r"line 27 counts .*'build': 7"):
         import_store(lite, file)
     assert lite.builds.count() == 0
 
@@ -385,6 +388,7 @@ IMPORT = """
 import sys, time
 from pathlib import Path
 from qc_builder_lora.store import Store
+from qc_builder_lora.store.revisions import HEAD
 from qc_builder_lora.store.transfer import import_store
 
 class Half:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -10,6 +11,7 @@ from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from qc_builder_lora.records import (
+    Preference,
     PromotionAction,
     RunStatus,
     Stage,
@@ -19,6 +21,7 @@ from qc_builder_lora.store.columns import (
     JsonObject,
     LongText,
     Moment,
+    Money,
     Name,
     OneOf,
     Real,
@@ -144,6 +147,45 @@ class VerdictRow(Base):
     report_sha256: Mapped[str | None] = mapped_column(Name)
 
 
+class RatingRow(Base):
+    """Ratings; one a rater and Comparison."""
+
+    __tablename__ = "ratings"
+    __table_args__ = (
+        one_of("preferred", Preference),
+        one_of("first", Preference),
+        UniqueConstraint("comparison_id", "rater"),
+    )
+
+    id: Mapped[str] = mapped_column(Name, primary_key=True)
+    comparison_id: Mapped[str] = mapped_column(Name, ForeignKey("comparisons.id"))
+    rater: Mapped[str] = mapped_column(Name)
+    preferred: Mapped[StrEnum] = mapped_column(OneOf(Preference))
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    first: Mapped[StrEnum] = mapped_column(OneOf(Preference))
+    score: Mapped[int | None] = mapped_column(Whole)
+    comment: Mapped[str | None] = mapped_column(LongText)
+
+
+class SpendingRow(Base):
+    """Spendings. The Build need not be in the store: a client of the gateway names its own."""
+
+    __tablename__ = "spendings"
+    __table_args__ = (
+        Index("ix_spendings_build_id", "build_id"),
+        Index("ix_spendings_created_at", "created_at"),
+    )
+
+    id: Mapped[str] = mapped_column(Name, primary_key=True)
+    build_id: Mapped[str] = mapped_column(Name)
+    provider: Mapped[str] = mapped_column(LongText)
+    model: Mapped[str] = mapped_column(LongText)
+    reserved_usd: Mapped[Decimal] = mapped_column(Money)
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    cost_usd: Mapped[Decimal | None] = mapped_column(Money)
+    settled_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
 class PromotionRow(Base):
     """Promotions; triggers of the third migration refuse to change or delete one.
 
@@ -168,6 +210,7 @@ class PromotionRow(Base):
     report_sha256: Mapped[str | None] = mapped_column(LongText)
     previous_model_id: Mapped[str | None] = mapped_column(Name, ForeignKey("models.id"))
     reason: Mapped[str | None] = mapped_column(LongText)
+    share: Mapped[float | None] = mapped_column(Real)
 
 
 class TurnRow(Base):
