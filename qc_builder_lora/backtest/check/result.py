@@ -15,6 +15,19 @@ class CheckResult:
     messages: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class TypeFault:
+    """One message of the compile check; line and column count from 1."""
+
+    line: int
+    column: int
+    message: str
+    code: str = ""
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.message}" + (f" [{self.code}]" if self.code else "")
+
+
 PASSED = CheckResult(Outcome.PASS)
 
 

@@ -6,8 +6,10 @@ Without this every strategy in LEAN's older spelling would fail a check it passe
 from __future__ import annotations
 
 import ast
+import re
 from functools import cache
 
+from qc_builder_lora.backtest.check.api import constants
 from qc_builder_lora.backtest.surface.alias import snake
 from qc_builder_lora.backtest.surface.known import all_members, enums, members
 
@@ -21,27 +23,47 @@ def _enum_members() -> dict[str, dict[str, str]]:
     }
 
 
+Change = tuple[int, int, str]
+"""Columns of a line, from 0 and in bytes, and what stands there instead."""
+
+
 def in_snake_case(code: str, tree: ast.Module) -> str:
     """The code with LEAN's names in snake case; every line stays where it is.
 
     A name that the code itself defines is left alone, but for the methods that override LEAN's.
     """
+    return changed(code, changes_to_snake_case(code, tree))
+
+
+def changes_to_snake_case(code: str, tree: ast.Module) -> dict[int, list[Change]]:
+    """By line what `in_snake_case` writes."""
     own = _own_names(tree)
     hidden = _hidden(tree)
-    changes: dict[int, list[tuple[int, int, str]]] = {}
+    changes: dict[int, list[Change]] = {}
+    lines = lines_of(code)
     for node in ast.walk(tree):
-        change = _attribute(node, own, hidden) or _override(node, code)
+        change = _attribute(node, own, hidden) or _override(node, lines)
         if change is not None:
             line, start, end, text = change
             changes.setdefault(line, []).append((start, end, text))
-    lines = code.splitlines(keepends=True)
+    return changes
+
+
+def changed(code: str, changes: dict[int, list[Change]]) -> str:
+    """The code with the changes made."""
+    lines = lines_of(code)
     for number, found in changes.items():
         # Offsets of the tree count bytes.
-        raw = lines[number - 1].encode()
+        raw = lines[number - 1].encode("utf-8", "surrogatepass")
         for start, end, text in sorted(found, reverse=True):
             raw = raw[:start] + text.encode() + raw[end:]
-        lines[number - 1] = raw.decode()
+        lines[number - 1] = raw.decode("utf-8", "surrogatepass")
     return "".join(lines)
+
+
+def lines_of(code: str) -> list[str]:
+    """Lines as the parser counts them: a form feed or U+2028 ends none."""
+    return re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+$", code)
 
 
 def _own_names(tree: ast.Module) -> set[str]:
@@ -86,8 +108,8 @@ def _attribute(node: ast.AST, own: set[str], hidden: set[str]) -> tuple[int, int
     elif not node.attr[:1].isupper() or node.attr in own:
         return None
     elif isinstance(node.value, ast.Name):
-        members = _enum_members().get(node.value.id, {})
-        text = members.get(node.attr.replace("_", "").lower())
+        known = _enum_members().get(node.value.id) or constants(node.value.id)
+        text = known.get(node.attr.replace("_", "").lower())
     if text is None and snake(node.attr) in all_members():
         text = snake(node.attr)
     if text is None or node.end_lineno is None or node.end_col_offset is None:
@@ -104,18 +126,24 @@ _OVERRIDES = frozenset(
 )  # fmt: skip
 
 
-def _override(node: ast.AST, code: str) -> tuple[int, int, int, str] | None:
+def _override(node: ast.AST, lines: list[str]) -> tuple[int, int, int, str] | None:
     if not isinstance(node, ast.FunctionDef) or snake(node.name) not in _OVERRIDES:
         return None
     if node.name == snake(node.name):
         return None
-    raw = code.splitlines()[node.lineno - 1].encode()
+    raw = lines[node.lineno - 1].encode("utf-8", "surrogatepass")
     start = raw.find(node.name.encode(), node.col_offset)
     if start < 0:
         return None
     return node.lineno, start, start + len(node.name.encode()), snake(node.name)
 
 
-def is_only_spelling(name: str) -> bool:
-    """Whether a missing attribute is one of LEAN's in its other spelling."""
-    return name[:1].isupper() and snake(name) in all_members()
+_MISSING = re.compile(r'has no attribute "(\w+)"')
+
+
+def is_only_spelling(message: str) -> bool:
+    """Whether mypy misses an attribute that is one of LEAN's in its other spelling."""
+    missing = _MISSING.search(message)
+    return missing is not None and missing.group(1)[:1].isupper() and (
+        snake(missing.group(1)) in all_members()
+    )

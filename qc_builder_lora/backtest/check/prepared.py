@@ -1,0 +1,56 @@
+"""A strategy as the compile check reads it: LEAN's script's imports, and one spelling of names."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass, replace
+
+from qc_builder_lora.backtest.check.parsing import tree_of
+from qc_builder_lora.backtest.check.result import TypeFault
+from qc_builder_lora.backtest.check.spelling import Change, changed, changes_to_snake_case
+
+_IMPORT = "from AlgorithmImports import *"
+# What AlgorithmImports gives in LEAN beside LEAN's own names; a star import of a stub hides it.
+_ALONG = (
+    ";from datetime import date, time, datetime, timedelta;import pandas as pd;"
+    "import numpy as np;import math;import json;import os"
+)
+_SWITCH = re.compile(r"^# mypy:", re.MULTILINE)
+_IGNORE_ALL = re.compile(r"^(\s*)#\s*type:\s*ignore", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The text for mypy; its lines are the code's own."""
+
+    text: str
+    changes: dict[int, list[Change]]
+
+    def placed(self, fault: TypeFault) -> TypeFault:
+        """The same fault at the column where it stands in the code."""
+        column = fault.column
+        for start, end, text in sorted(self.changes.get(fault.line, ())):
+            if start + 1 >= column:
+                break
+            column -= min(len(text) - (end - start), column - start - 1)
+        return replace(fault, column=column)
+
+
+def prepare(code: str) -> Prepared:
+    """What mypy is to read for a code that parses."""
+    tree = tree_of(code)
+    assert not isinstance(tree, str)
+    changes = changes_to_snake_case(code, tree)
+    text = changed(code, changes)
+    text = _SWITCH.sub("# mypi:", _without_ignoring_all(text, tree))
+    return Prepared(text.replace(_IMPORT, _IMPORT + _ALONG), changes)
+
+
+def _without_ignoring_all(code: str, tree: ast.Module) -> str:
+    """`# type: ignore` above the first statement is the whole file's: taken out."""
+    if "type:" not in code:
+        return code
+    lines = code.split("\n")
+    first = tree.body[0].lineno - 1 if tree.body else len(lines)
+    return "\n".join([*(_IGNORE_ALL.sub(r"\1# -", line) for line in lines[:first]), *lines[first:]])
