@@ -107,9 +107,7 @@ def item(cls: str) -> str:
 def is_closed(cls: str) -> bool:
     """Whether a member that is not listed certainly does not exist."""
     names = list(lineage(cls))
-    return bool(names) and not any(
-        name in _DYNAMIC or _table()[name].get("open") for name in names
-    )
+    return bool(names) and not any(name in _DYNAMIC or _table()[name].get("open") for name in names)
 
 
 def lacks(cls: str, name: str) -> bool:

@@ -58,7 +58,7 @@ class Reader:
         self.stubs = stubs
         self.qualified = {
             name.rpartition(".")[2]: name
-            for name in reversed(sorted(stubs.classes))
+            for name in sorted(stubs.classes, reverse=True)
             if name.rpartition(".")[0] in _ROOMS and not name.rpartition(".")[2].startswith("_")
         }
         self.table: dict[str, dict[str, Any]] = {}
@@ -108,9 +108,12 @@ class Reader:
         return entry
 
     def _member(self, node: ast.stmt, module: str, members: dict[str, dict[str, Any]]) -> None:
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            if not node.target.id.startswith("_"):
-                members[node.target.id] = self._entry("field", node.annotation, module)
+        if (
+            isinstance(node, ast.AnnAssign)
+            and isinstance(node.target, ast.Name)
+            and not node.target.id.startswith("_")
+        ):
+            members[node.target.id] = self._entry("field", node.annotation, module)
         if not isinstance(node, ast.FunctionDef) or (
             node.name.startswith("_") and node.name not in {*_DUNDERS, "__init__"}
         ):

@@ -13,6 +13,7 @@ import runpy
 import signal
 import sys
 
+_NONE = resource.RLIM_INFINITY
 _SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG, linux/prctl.h
 
 
@@ -23,9 +24,7 @@ def bound(megabytes: int, seconds: int) -> None:
         (resource.RLIMIT_CPU, seconds),
     ):
         _, hard = resource.getrlimit(what)
-        if hard != resource.RLIM_INFINITY:
-            wanted = min(wanted, hard)
-        resource.setrlimit(what, (wanted, hard))
+        resource.setrlimit(what, (wanted if hard == _NONE else min(wanted, hard), hard))
     ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, signal.SIGKILL)
 
 

@@ -144,6 +144,8 @@ _MISSING = re.compile(r'has no attribute "(\w+)"')
 def is_only_spelling(message: str) -> bool:
     """Whether mypy misses an attribute that is one of LEAN's in its other spelling."""
     missing = _MISSING.search(message)
-    return missing is not None and missing.group(1)[:1].isupper() and (
-        snake(missing.group(1)) in all_members()
+    return (
+        missing is not None
+        and missing.group(1)[:1].isupper()
+        and (snake(missing.group(1)) in all_members())
     )
