@@ -148,13 +148,13 @@ class VerdictRow(Base):
 
 
 class RatingRow(Base):
-    """Ratings. The id is the hash of Comparison and rater, so that there is one of each pair."""
+    """Ratings; one a rater and Comparison."""
 
     __tablename__ = "ratings"
     __table_args__ = (
         one_of("preferred", Preference),
         one_of("first", Preference),
-        Index("ix_ratings_comparison_id", "comparison_id"),
+        UniqueConstraint("comparison_id", "rater"),
     )
 
     id: Mapped[str] = mapped_column(Name, primary_key=True)
