@@ -26,7 +26,9 @@ _TOKENS_AROUND_A_MESSAGE = 16
 class Ledger(Protocol):
     """Keeps what each Build has spent and set aside. Every method is one atomic step."""
 
-    def reserve(self, build_id: str, amount: Decimal, limit: Decimal) -> str | None:
+    def reserve(
+        self, build_id: str, provider: str, model: str, amount: Decimal, limit: Decimal
+    ) -> str | None:
         """Set `amount` aside and give the reservation's id; None if the Build would pass `limit`.
 
         What is set aside counts as spent until it is settled: after a crash it stays so.
@@ -50,7 +52,9 @@ class MemoryLedger:
         self._spent: dict[str, Decimal] = {}
         self._open: dict[str, tuple[str, Decimal]] = {}
 
-    def reserve(self, build_id: str, amount: Decimal, limit: Decimal) -> str | None:
+    def reserve(
+        self, build_id: str, provider: str, model: str, amount: Decimal, limit: Decimal
+    ) -> str | None:
         """See Ledger."""
         with self._lock:
             after = self._spent.get(build_id, Decimal(0)) + amount
@@ -126,7 +130,7 @@ class Budget:
         prompt = most_tokens(request)
         price = self._prices.price_of(provider, model, prompt)
         amount = price.cost(prompt, max_tokens)
-        reservation = self._ledger.reserve(build_id, amount, self._limit)
+        reservation = self._ledger.reserve(build_id, provider, model, amount, self._limit)
         if reservation is None:
             spent = self._ledger.spent(build_id)
             raise BudgetExhausted(

@@ -23,6 +23,7 @@ from qc_builder_lora.log import get_logger
 from qc_builder_lora.models.artefact import describe
 from qc_builder_lora.models.budget import Budget, Ledger
 from qc_builder_lora.models.chain import Chain
+from qc_builder_lora.models.ledger import BUSY_S, StoreLedger
 from qc_builder_lora.models.local import LocalWriter
 from qc_builder_lora.models.local_server import LocalServer
 from qc_builder_lora.models.prices import load_prices
@@ -124,6 +125,8 @@ class StrategyProvider:
             chain, self._chain, self._seat = self._chain, None, None
         if chain is not None:
             chain.close()
+        if isinstance(self._ledger, StoreLedger):
+            self._ledger.close()
 
     def __enter__(self) -> Self:
         return self
@@ -152,6 +155,8 @@ class StrategyProvider:
             )
         if not hosted(self.settings):
             _say("no hosted key is set", then="the local model answers alone", keys=_KEYS)
+        if self._ledger is None:
+            self._ledger = StoreLedger(self._open_store)
         budget = Budget(load_prices(), self.settings.budget_usd, self._ledger)
         return Chain(
             writers,
@@ -159,6 +164,11 @@ class StrategyProvider:
             max_tokens=self.settings.max_tokens,
             deadline_s=self.settings.deadline_s,
         )
+
+    def _open_store(self) -> Store:
+        from qc_builder_lora.store import Store
+
+        return Store.open(self.settings.database_url, busy_s=BUSY_S)
 
     def _maker(self, name: str) -> Callable[[], Writer | None]:
         def make() -> Writer | None:
