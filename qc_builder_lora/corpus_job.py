@@ -33,16 +33,13 @@ def build_starter(
         sample_bars(settings), settings.home / "corpus-data", manifest.synthetic_tickers
     )
     codes = [draw.code for draw in drawn]
-    engine = Simulator(data, allow_open_sandbox=settings.allow_open_sandbox)
-    # Before the work: without it every answer would be unknown.
-    engine.check_sandbox()
     with show("Compile", 1) as progress:
         checks = compiles(codes, cache=settings.cache_folder)
         progress.update(1)
     with show("Backtest", len(drawn)) as progress:
         report = build(
             store,
-            engine,
+            Simulator(data, allow_open_sandbox=settings.allow_open_sandbox),
             checks,
             drawn,
             manifest,

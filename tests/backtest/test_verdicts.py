@@ -19,7 +19,10 @@ UNKNOWN = {
     "crypto": ('self.add_crypto("BTCUSD")', "QCAlgorithm.add_crypto"),
     "a universe": ("self.add_universe(lambda coarse: [])", "QCAlgorithm.add_universe"),
     "custom data": ('self.add_data(int, "X")', "QCAlgorithm.add_data"),
-    "an alpha model": ("self.set_alpha(ConstantAlphaModel())", "QCAlgorithm.set_alpha"),
+    "a sector model": (
+        "self.set_portfolio_construction(SectorWeightingPortfolioConstructionModel())",
+        "SectorWeightingPortfolioConstructionModel",
+    ),
     "an unmodelled indicator": ("self.hma(self.aapl, 14)", "QCAlgorithm.hma"),
     "its older spelling": ("self.HMA(self.aapl, 14)", "QCAlgorithm.hma"),
     "an unmodelled indicator class": ("x = HullMovingAverage(14)", "HullMovingAverage"),
@@ -115,7 +118,7 @@ FAILED = {
     ),
     "killing itself": (
         "import os; os.kill(os.getpid(), 9)",
-        "PermissionError: [Errno 1] Operation not permitted (line 10",
+        "its process was killed by SIGKILL",
     ),
     "a date that does not exist": ("self.set_start_date(2010, 2, 30)", "ValueError: day is out of"),
     "a setting too late": (

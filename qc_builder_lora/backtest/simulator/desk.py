@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 from qc_builder_lora.backtest.simulator.account import LEVERAGE, Holding, describe_model
@@ -11,6 +12,7 @@ from qc_builder_lora.backtest.simulator.engine import Engine, Subscription
 from qc_builder_lora.backtest.simulator.feed import NoData
 from qc_builder_lora.backtest.simulator.orders import Kind
 from qc_builder_lora.backtest.simulator.past import MOST_BARS, days_wanted, rows
+from qc_builder_lora.backtest.simulator.rules import rule_days
 from qc_builder_lora.backtest.simulator.schema import check
 from qc_builder_lora.backtest.simulator.shelf import Shelf
 from qc_builder_lora.backtest.surface.wire import pack
@@ -226,10 +228,20 @@ class Desk:
                 "next_close": lambda: hours.next_close(moment),
                 "next_day": lambda: hours.next_day(day) * DAY,
                 "previous_day": lambda: hours.previous_day(day) * DAY,
+                "utc": lambda: self.engine.exchange.utc(moment),
+                "local": lambda: self.engine.exchange.local(moment),
             }
             self._answer(answers[what]())
         except (KeyError, IndexError):
             self._refuse(f"the calendar has no answer for {what}")
+
+    def _on_dates(self, rule: list[Any], first: int) -> None:
+        """The next days of a date rule: the calendar's, so that nothing of the future is told."""
+        try:
+            days = islice(rule_days(rule, first, first + 4000, self.engine.hours), 100)
+            self._answer(list(days))
+        except (ValueError, TypeError, IndexError, OverflowError) as error:
+            raise Forged("a date rule") from error
 
     def _on_schedule(self, number: int, dates: list[Any], times: list[Any]) -> None:
         if number != len(self.schedules) or number > 10_000:

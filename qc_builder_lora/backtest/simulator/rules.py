@@ -25,11 +25,12 @@ def event_times(
     `zone` is the algorithm's, in which plain times of day are meant.
     """
     at = _times_of_day(times, hours, zone, exchange)
-    for day in _days(dates, first, last, hours):
+    for day in rule_days(dates, first, last, hours):
         yield from at(day)
 
 
-def _days(rule: list[Any], first: int, last: int, hours: Hours) -> Iterator[int]:
+def rule_days(rule: list[Any], first: int, last: int, hours: Hours) -> Iterator[int]:
+    """The days of a date rule from `first` to `last`, in order."""
     kind = rule[0]
     if kind == "every_day":
         yield from range(first, last + 1) if rule[1] is None else hours.between(first, last)

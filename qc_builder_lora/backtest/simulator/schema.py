@@ -66,6 +66,7 @@ FORMS: dict[str, Sequence[Check]] = {
     "update": (_whole, _PRICE, _PRICE, _PRICE, _PRICE, _maybe(_text(1000))),
     "cancel": (_whole, _text(1000)),
     "history": (_many(_whole, 2000), _WORD, _whole),
+    "dates": (_rule, _whole),
     "schedule": (_whole, _rule, _rule),
     "unschedule": (_whole,),
     "timer": (_whole,),

@@ -12,6 +12,8 @@ from typing import Any
 from .bars import TradeBar, make_bar
 from .enums import Resolution
 from .exchange import SecurityExchange
+from .extras import SecurityChanges
+from .framework.course import Framework
 from .known import not_modelled
 from .orders import OrderEvent, OrderProperties
 from .portfolio import Portfolio
@@ -61,6 +63,11 @@ class Desk:
         self.universe = UniverseSettings()
         self.name = ""
         self.tags: set[str] = set()
+        self.framework = Framework(self)
+        self.added: list[Security] = []
+        """Securities of which `on_securities_changed` has not been told."""
+        self.removed: list[Security] = []
+        self.on_changes: Callable[[SecurityChanges], Any] | None = None
 
     # Talking to the simulator.
 
@@ -126,11 +133,32 @@ class Desk:
         self.listeners.append([])
         dict.__setitem__(self.securities, symbol, security)
         dict.__setitem__(self.portfolio, symbol, security.holdings)
+        self.added.append(security)
         if self.security_initializer is not None:
             self.security_initializer(security)
         if self.settings.seed_initial_prices and not security.price:
             self.seed(security)
         return security
+
+    def join(self, symbol: Symbol, settings: Any) -> Security:
+        """Subscribe to what a universe selects, by the universe's settings."""
+        return self.subscribe(
+            str(symbol), settings.resolution, settings.data_normalization_mode, settings.leverage,
+            settings.fill_forward,
+        )  # fmt: skip
+
+    def part(self, symbol: Symbol, kept: bool) -> None:
+        """A universe lets a security go; `kept` where another universe has it still."""
+        if not kept:
+            not_modelled("a universe that lets a security go", str(symbol))
+
+    def deliver_changes(self) -> None:
+        """Tell the strategy and its models of securities that came and went."""
+        if self.on_changes is None or not (self.added or self.removed):
+            return
+        changes = SecurityChanges(self.added, self.removed)
+        self.added, self.removed = [], []
+        self.on_changes(changes)
 
     def seed(self, security: Security) -> None:
         """Give a security its last known price."""

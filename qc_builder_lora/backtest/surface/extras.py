@@ -48,12 +48,23 @@ class SecurityChanges(Lean):
     """What `on_securities_changed` is told."""
 
     def __init__(self, added: list[Any], removed: list[Any]) -> None:
-        self.added_securities = added
-        self.removed_securities = removed
+        # LEAN gives both in order of their tickers.
+        self.added_securities = sorted(added, key=lambda item: str(item.symbol))
+        self.removed_securities = sorted(removed, key=lambda item: str(item.symbol))
 
     @property
     def count(self) -> int:
         return len(self.added_securities) + len(self.removed_securities)
+
+    def __repr__(self) -> str:
+        words = [
+            f"{word}: {','.join(str(item.symbol) for item in items)}"
+            for word, items in (
+                ("Added", self.added_securities), ("Removed", self.removed_securities)
+            )
+            if items
+        ]  # fmt: skip
+        return f"SecurityChanges: {' '.join(words) or 'None'}"
 
 
 @both_styles

@@ -21,15 +21,33 @@ from typing import Any
 
 from . import bars, consolidators, enums, indicators, model, orders, security, symbol
 from .algorithm import QCAlgorithm
-from .algorithm.trading import PortfolioTarget
 from .extras import EXTRAS
+from .framework.names import FOLDERS, FRAMEWORK
 from .known import exported, not_modelled
-from .libraries import LEAN_ONLY, LIBRARIES, SUPPORT
 from .schedule import ScheduledEvent
 
 FILE = "main.py"
 """The name that a strategy's code goes by in tracebacks: LEAN's own."""
 LEAN_MODULES = ("AlgorithmImports", "QuantConnect", "System", "clr")
+
+# Libraries of LEAN's own Python environment that are let in where they are installed here.
+LIBRARIES = frozenset({"numpy", "pandas", "scipy", "sklearn", "statsmodels", "pytz", "dateutil"})
+# What those import in turn.
+_SUPPORT = frozenset(
+    {"six", "tzdata", "joblib", "threadpoolctl", "patsy", "packaging", "pyarrow", "numexpr",
+     "bottleneck", "numba", "llvmlite", "psutil"}
+)  # fmt: skip
+# Others that LEAN's image carries: their absence here is ours, not the strategy's.
+_LEAN_ONLY = (
+    "arch autograd catboost cvxopt cvxpy dask deap ecos fastai fbprophet featuretools gensim "
+    "gluonts gplearn gym h5py hmmlearn hurst keras keras_rl lightgbm lxml matplotlib mlfinlab "
+    "mplfinance networkx nltk nolds numba openai opt_einsum osqp pandas_ta plotly pmdarima "
+    "prophet pulp pyfolio pykalman pymc pyportfolioopt pypfopt pyro pywt pyvinecopulib "
+    "QuantLib quantecon requests riskfolio ruptures seaborn shap simpy skfuzzy "
+    "stable_baselines3 stockstats stumpy sympy ta talib tensorflow tensorflow_probability "
+    "theano torch transformers tsfresh ujson wordcloud wrapt xgboost yfinance "
+)
+LEAN_ONLY = frozenset(_LEAN_ONLY.split())
 
 
 def _table() -> dict[str, Any]:
@@ -58,7 +76,6 @@ def _table() -> dict[str, Any]:
         TimeInForce=orders.TimeInForce,
         OrderFee=orders.OrderFee,
         CashAmount=orders.CashAmount,
-        PortfolioTarget=PortfolioTarget,
         ScheduledEvent=ScheduledEvent,
         TradeBarConsolidator=consolidators.TradeBarConsolidator,
         Calendar=consolidators.Calendar,
@@ -68,6 +85,7 @@ def _table() -> dict[str, Any]:
         if isinstance(cls, type) and issubclass(cls, model.Model) and cls is not model.Model:
             table[cls.__name__] = cls
     table.update(EXTRAS)
+    table.update(FRAMEWORK)
     return table
 
 
@@ -173,6 +191,8 @@ class _LeanModule(ModuleType):
         try:
             return resolve(name)
         except KeyError:
+            if self.__name__.partition(".")[0] in FOLDERS:
+                not_modelled(f"{self.__name__}.{name}")
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}") from None
 
 
@@ -185,11 +205,11 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> Any:
         top = fullname.partition(".")[0]
-        if top in LEAN_MODULES:
+        if top in LEAN_MODULES or top in FOLDERS or fullname in FRAMEWORK:
             return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
         if fullname != top:
             return None
-        if top in LIBRARIES or top in SUPPORT:
+        if top in LIBRARIES or top in _SUPPORT:
             found = importlib.machinery.PathFinder.find_spec(fullname, self._folders)
             if found is None and top in LIBRARIES and _asked_by_strategy():
                 not_modelled(f"library {top}", "is not installed beside the simulator")
@@ -216,6 +236,7 @@ def _asked_by_strategy() -> bool:
 
 def install(tree: ast.AST, folders: Sequence[str]) -> None:
     """Make LEAN's modules importable for one strategy, before any of its code runs."""
-    for name in [item for item in sys.modules if item.partition(".")[0] in LEAN_MODULES]:
+    ours = {*LEAN_MODULES, *FOLDERS, *FRAMEWORK}
+    for name in [item for item in sys.modules if item.partition(".")[0] in ours]:
         del sys.modules[name]
     sys.meta_path.insert(0, _Finder(names_in(tree), folders))

@@ -85,12 +85,14 @@ class Strategy:
                 setattr(desk, which, EPOCH + timedelta(days=desk.fixed[which]))
         if "cash" in desk.fixed:
             desk.portfolio.cash = float(desk.fixed["cash"])
-        desk.on_order_event = self._own(algorithm, "on_order_event")
+        desk.on_changes = lambda changes: self._changed(algorithm, changes)
         desk.time = desk.utc_time = desk.exchange_time = desk.start
         _method(algorithm, "initialize")()
         _method(algorithm, "post_initialize")()
+        desk.framework.post_initialize(algorithm)
+        desk.on_order_event = self._order_listener(algorithm)
         desk.locked = True
-        flags = {name: self._own(algorithm, name) is not None for name in ("on_order_event",)}
+        flags = {"on_order_event": desk.on_order_event is not None}
         flags["on_end_of_day"] = self._end_of_day(algorithm) is not None
         self._wire.send(["ready", flags])
 
@@ -99,6 +101,19 @@ class Strategy:
         method = _method(algorithm, name)
         default = getattr(Callbacks, name)
         return None if getattr(method, "__func__", None) is default else method
+
+    def _order_listener(self, algorithm: Any) -> Callable[..., Any] | None:
+        """The strategy's own handler, then its execution model's."""
+        own, framework = self._own(algorithm, "on_order_event"), self._desk.framework
+        if not framework.hears_orders:
+            return own
+
+        def both(event: Any) -> None:
+            if own is not None:
+                own(event)
+            framework.on_order_event(algorithm, event)
+
+        return both
 
     def _end_of_day(self, algorithm: Any) -> Callable[..., Any] | None:
         own = self._own(algorithm, "on_end_of_day")
@@ -166,9 +181,14 @@ class Strategy:
 
     def _begin(self, algorithm: Any, clock: list[Any]) -> None:
         self._desk.set_clock(*clock)
+        self._desk.framework.universes.begin()
+        self._desk.deliver_changes()
+
+    def _changed(self, algorithm: Any, changes: SecurityChanges) -> None:
         own = self._own(algorithm, "on_securities_changed")
-        if own is not None and self._desk.by_index:
-            own(SecurityChanges(list(self._desk.by_index), []))
+        if own is not None:
+            own(changes)
+        self._desk.framework.on_securities_changed(algorithm, changes)
 
     def _account(self, account: list[float], holdings: list[list[Any]]) -> None:
         """Corporate actions on raw data change cash and holdings without an order."""
@@ -195,6 +215,7 @@ class Strategy:
     def _step(self, algorithm: Any, on_data: Callable[[Slice], Any], actions: list[Any]) -> None:
         """Indicators and consolidators, then corporate actions, then on_data: LEAN's order."""
         desk = self._desk
+        desk.deliver_changes()
         listeners = desk.listeners
         for symbol, bar in self._bars.items():
             for listener in listeners[symbol.number]:
@@ -208,6 +229,7 @@ class Strategy:
             _method(algorithm, "on_dividends")(dividends)
         if now.has_data:
             on_data(now)
+        desk.framework.on_data(algorithm, now)
 
     def _actions(self, actions: list[Any]) -> tuple[SymbolDict, SymbolDict]:
         dividends, splits = SymbolDict(), SymbolDict()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..known import not_modelled
-
 
 class Callbacks:
     """LEAN's event handlers."""
@@ -66,6 +64,3 @@ class Callbacks:
 
     def post_initialize(self) -> None:
         """Called after initialize."""
-
-    def add_universe(self, *args: Any, **named: Any) -> Any:
-        not_modelled("QCAlgorithm.add_universe")

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..alias import both_styles, pascal
 from ..desk import Desk
+from ..framework.methods import FrameworkMethods
 from ..known import missing
 from ..schedule import DateRules, ScheduleManager, TimeRules
 from .callbacks import Callbacks
@@ -23,7 +24,7 @@ def use(desk: Desk) -> None:
     _desk[:] = [desk]
 
 
-class QCAlgorithm(Setup, TradingMethods, IndicatorMethods, Callbacks):
+class QCAlgorithm(Setup, TradingMethods, IndicatorMethods, FrameworkMethods, Callbacks):
     """One strategy. Its state lives at the desk, so that its own attributes may have any name."""
 
     def __new__(cls, *args: Any, **named: Any) -> QCAlgorithm:
@@ -108,7 +109,7 @@ class QCAlgorithm(Setup, TradingMethods, IndicatorMethods, Callbacks):
 for _name in UPPER_NAMES:
     setattr(QCAlgorithm, _name, helper(_name))
     setattr(QCAlgorithm, _name.upper(), getattr(QCAlgorithm, _name))
-for _part in (Setup, TradingMethods, IndicatorMethods, Callbacks):
+for _part in (Setup, TradingMethods, IndicatorMethods, FrameworkMethods, Callbacks):
     both_styles(_part)
 both_styles(QCAlgorithm)
 for _name in ("set_warmup",):

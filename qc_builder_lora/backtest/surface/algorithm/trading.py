@@ -5,33 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..alias import both_styles
 from ..desk import Desk
 from ..enums import OrderType
-from ..known import Lean, not_modelled
+from ..framework.target import PortfolioTarget
+from ..known import not_modelled
 from ..orders import OrderProperties, OrderTicket
 from ..portfolio import Portfolio
 from ..symbol import Symbol, ticker_of
 from ..trading import Transactions
-
-
-@both_styles
-class PortfolioTarget(Lean):
-    """A symbol and the share of the portfolio it shall have."""
-
-    __slots__ = ("quantity", "symbol", "tag")
-
-    def __init__(self, symbol: Any, quantity: float, tag: str = "") -> None:
-        self.symbol = symbol
-        self.quantity = float(quantity)
-        self.tag = tag
-
-    @staticmethod
-    def percent(algorithm: Any, symbol: Any, percent: float, *rest: Any) -> PortfolioTarget | None:
-        """A target in shares for a share of the portfolio."""
-        security = algorithm.securities[symbol]
-        delta = algorithm.calculate_order_quantity(symbol, percent)
-        return PortfolioTarget(symbol, delta + security.holdings.quantity)
 
 
 class TradingMethods:

@@ -1,0 +1,153 @@
+"""Universes: securities that come and go by what a function of the strategy's own selects.
+
+It may select tickers that the data folder has. Fundamental data, constituents and chains are not
+modelled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from ..alias import both_styles
+from ..known import not_modelled
+from ..schedule import DateRule, TimeRule
+from ..symbol import Symbol
+from .sessions import DAY, seconds_of
+from .spelling import Overridable, symbol_of
+
+ONCE = None
+EVERY_DAY = timedelta(days=1)
+
+
+@both_styles
+class Universe(Overridable):
+    """A name, a function from New York's time to symbols or tickers, and when it is asked."""
+
+    LEAN = "Universe"
+    UNCHANGED: Any = object()
+    Unchanged = UNCHANGED
+
+    def __init__(
+        self, name: str, selector: Callable[[datetime], Any], settings: Any, when: Any = EVERY_DAY
+    ) -> None:
+        self.name = name
+        self.universe_settings = settings
+        self.members: dict[Symbol, Any] = {}
+        self.when = when
+        self._selector = selector
+        self._added: dict[Symbol, datetime] = {}
+
+    def perform_selection(self, now: datetime) -> list[Symbol] | None:
+        """The symbols at a moment; None where nothing changes."""
+        found = self._selector(now)
+        if found is self.UNCHANGED:
+            return None
+        return list(dict.fromkeys(symbol_of(thing) for thing in found or ()))
+
+    def contains_member(self, symbol: Any) -> bool:
+        return symbol_of(symbol) in self.members
+
+    def enter(self, security: Any, now: datetime) -> None:
+        """Take a security in."""
+        self.members[security.symbol] = security
+        self._added[security.symbol] = now
+
+    def may_leave(self, symbol: Symbol, now: datetime) -> bool:
+        """Whether a security has stayed for the minimum time."""
+        least = self.universe_settings.minimum_time_in_universe
+        return now - self._added[symbol] >= (EVERY_DAY if least is None else least)
+
+    def leave(self, symbol: Symbol) -> None:
+        """Let a security go."""
+        del self.members[symbol], self._added[symbol]
+
+
+class Universes:
+    """The universes of one strategy: asked when it is time, and what they say is done."""
+
+    def __init__(self, desk: Any) -> None:
+        self._desk = desk
+        self.by_name: dict[str, Universe] = {}
+        self._own: set[str] = set()
+        self._begun = False
+
+    def take(self, universes: Iterable[Any], *, own: bool) -> None:
+        """Add universes; those of the selection model replace what it gave before."""
+        given = {}
+        for universe in universes or ():
+            if not isinstance(universe, Universe):
+                not_modelled("a universe", type(universe).__name__)
+            given[universe.name] = universe
+        if not own:
+            for name in [item for item in self.by_name if item not in given]:
+                if name not in self._own:
+                    self._dissolve(self.by_name.pop(name))
+        for name, universe in given.items():
+            if name not in self.by_name:
+                self.by_name[name] = universe
+                if own:
+                    self._own.add(name)
+                if self._begun:
+                    self._start(universe)
+
+    def begin(self) -> None:
+        """The first selection, at the first moment of the backtest."""
+        self._begun = True
+        for universe in self.by_name.values():
+            self._start(universe)
+
+    def _start(self, universe: Universe) -> None:
+        when = universe.when
+        schedule = self._desk.schedule
+        if isinstance(when, tuple):
+            schedule.on(universe.name, *when, lambda: self.select(universe))
+            return
+        self.select(universe, deliver=False)
+        if when is ONCE:
+            return
+        seconds = int(when.total_seconds())
+        if seconds <= 0 or DAY % seconds:
+            not_modelled("a universe", f"asked every {when}")
+        rule = ["at", 0] if seconds == DAY else ["every", seconds]
+        schedule.on(
+            universe.name, DateRule("EveryDay", ["every_day", None]), TimeRule("Universe", rule),
+            lambda: self._tick(universe, seconds),
+        )  # fmt: skip
+
+    def _tick(self, universe: Universe, seconds: int) -> None:
+        """Ask again where the exchange opens within the interval."""
+        now = seconds_of(self._desk.exchange_time)
+        found = self._desk.framework.sessions.bounds(now // DAY)
+        if found is not None and found[0] < now + seconds and now < found[1]:
+            self.select(universe)
+
+    def select(self, universe: Universe, *, deliver: bool = True) -> None:
+        """Ask one universe, and follow it."""
+        now = self._desk.utc_time
+        symbols = universe.perform_selection(self._desk.exchange_time)
+        if symbols is None:
+            return
+        wanted = set(symbols)
+        for symbol in sorted(universe.members):
+            if symbol not in wanted and universe.may_leave(symbol, now):
+                self._leave(universe, symbol)
+        for symbol in symbols:
+            if symbol not in universe.members:
+                universe.enter(self._subscribe(symbol, universe.universe_settings), now)
+        if deliver:
+            self._desk.deliver_changes()
+
+    def _subscribe(self, symbol: Symbol, settings: Any) -> Any:
+        return self._desk.join(symbol, settings)
+
+    def _leave(self, universe: Universe, symbol: Symbol) -> None:
+        universe.leave(symbol)
+        others = any(symbol in item.members for item in self.by_name.values())
+        self._desk.part(symbol, others)
+
+    def _dissolve(self, universe: Universe) -> None:
+        for symbol in list(universe.members):
+            self._leave(universe, symbol)
+        self._desk.deliver_changes()
