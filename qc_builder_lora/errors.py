@@ -73,6 +73,17 @@ class InputError(QcLoraError, ValueError):
     exit_code = 2
 
 
+class FormulaError(InputError):
+    """The text of an alpha does not follow the grammar or the types."""
+
+    def __init__(self, formula: str, at: int, fact: str, cure: str) -> None:
+        line = " ".join(formula.split("\n")).replace("\t", " ")
+        start = max(0, at - 50)
+        shown = f"    {line[start : at + 30]}\n    {' ' * (at - start)}^"
+        super().__init__(f"column {at + 1}: {fact}. {cure}\n{shown}")
+        self.at = at
+
+
 class CorruptFile(InputError):
     """A file is damaged or is not what its name says."""
 
