@@ -216,6 +216,8 @@ class Example:
     style: str | None = None
     strategy_id: str | None = None
     backtest_id: str | None = None
+    version: str | None = None
+    """Of the source: of the paper, the package, or our own generator."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

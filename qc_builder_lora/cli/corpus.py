@@ -38,7 +38,7 @@ def build(jobs: int | None, as_json: bool) -> None:
         say_json(report)
         return
     click.echo(
-        f"{report['drawn']} drawn, {report['kept']} compile, run and trade, {report['new']} new"
+        f"{report['in']} drawn, {report['kept']} compile, run and trade, {report['new']} new"
     )
     for reason, count in sorted(report["stopped"].items()):
         click.echo(f"  stopped: {reason}  {count}")

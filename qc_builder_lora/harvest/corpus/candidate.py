@@ -72,7 +72,7 @@ class Execution:
     engine: Backtester
     check: Checker
     jobs: int = 1
-    settings: BacktestSettings = BacktestSettings()
+    settings: BacktestSettings = field(default_factory=BacktestSettings)
 
 
 def keep(
@@ -197,10 +197,11 @@ def add_example(
                 source=candidate.source,
                 licence=candidate.licence,
                 created_at=moment,
-                parameters={**candidate.parameters, "version": candidate.version},
+                parameters=candidate.parameters,
                 style=candidate.style,
                 strategy_id=strategy.id,
                 backtest_id=backtest.id,
+                version=candidate.version,
             )
         )
     return True

@@ -1,8 +1,4 @@
-"""The starter corpus: draws from our own families, each executed before it counts.
-
-What is kept is decided by the engine and the checker, never by the family: a draw that does not
-parse, compile, run and trade on its bars is no Example.
-"""
+"""The starter corpus: draws from our own families, to be executed before they count."""
 
 from __future__ import annotations
 
@@ -10,23 +6,20 @@ import json
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from qc_builder_lora.backtest.check import CheckResult, strategy_hash
-from qc_builder_lora.backtest.protocol import Backtester, BacktestResult, BacktestSettings
+from qc_builder_lora.backtest.protocol import Backtester, BacktestSettings
 from qc_builder_lora.errors import InputError, UnknownKey
 from qc_builder_lora.files import find_default
+from qc_builder_lora.harvest.corpus.candidate import Candidate
 from qc_builder_lora.harvest.corpus.families import FAMILIES
 from qc_builder_lora.harvest.corpus.family import Draw, Family, draw_frame
 from qc_builder_lora.harvest.snapshot import suite_prompts
-from qc_builder_lora.ids import json_hash, now, text_hash
-from qc_builder_lora.progress import SILENT, Progress
-from qc_builder_lora.records import Example, Outcome, Strategy
-from qc_builder_lora.store import Store
+from qc_builder_lora.ids import text_hash
 
 SOURCE = "starter"
 # A family is asked this many times for one more distinct draw before it counts as exhausted.
@@ -127,104 +120,19 @@ def _draw(
     )
 
 
-@dataclass
-class BuildReport:
-    """How many draws came in, stopped where, and were kept."""
-
-    drawn: int = 0
-    kept: int = 0
-    new: int = 0
-    stopped: Counter[str] = field(default_factory=Counter)
-    families: Counter[str] = field(default_factory=Counter)
-
-    def plain(self) -> dict[str, Any]:
-        return {
-            "drawn": self.drawn,
-            "kept": self.kept,
-            "new": self.new,
-            "stopped": dict(self.stopped),
-            "families": dict(sorted(self.families.items())),
-        }
-
-
-def build(
-    store: Store,
-    engine: Backtester,
-    checks: Sequence[CheckResult],
-    drawn: Sequence[Draw],
-    manifest: Manifest,
-    *,
-    jobs: int = 1,
-    progress: Progress = SILENT,
-) -> BuildReport:
-    """Execute every draw and keep as Examples those that compile, run and trade.
-
-    `checks` are the compile checks of the draws' code, in order. Safe to repeat: what is in the
-    store already is not added again.
-    """
-    report = BuildReport(drawn=len(drawn))
-    codes = [draw.code for draw in drawn]
-    settings = BacktestSettings()
-    results = engine.run_many(codes, settings, jobs=jobs, progress=progress.update)
-    for draw, check, result in zip(drawn, checks, results, strict=True):
-        reason = _refusal(check, result)
-        if reason is not None:
-            report.stopped[reason] += 1
-            continue
-        report.kept += 1
-        report.families[draw.family.name] += 1
-        report.new += _keep(store, draw, result, manifest, settings)
-    return report
-
-
-def _refusal(check: CheckResult, result: BacktestResult) -> str | None:
-    if check.outcome is not Outcome.PASS:
-        return f"compile: {check.outcome.value}"
-    if not result.runs:
-        return f"run: {result.status.value}"
-    return None if result.trades_at_all else "no trades"
-
-
-def _keep(
-    store: Store,
-    draw: Draw,
-    result: BacktestResult,
-    manifest: Manifest,
-    settings: BacktestSettings,
-) -> bool:
-    """Add Strategy, Backtest and Example together; False when the Example was there."""
-    code, moment = draw.code, now()
-    example_id = json_hash({"instruction": draw.instruction, "code": code})
-    if store.examples.has(example_id):
-        return False
-    strategy = Strategy(
-        id=strategy_hash(code),
-        code=code,
-        code_sha256=text_hash(code),
-        created_at=moment,
-        source=SOURCE,
-        family=draw.family.name,
-        licence=manifest.licence,
-    )
-    with store.transaction():
-        store.strategies.add(strategy)
-        backtest = store.backtests.add(result.to_record(strategy.id, settings))
-        store.examples.add(
-            Example(
-                id=example_id,
-                instruction=draw.instruction,
-                code=code,
-                family=draw.family.name,
-                source=SOURCE,
-                licence=manifest.licence,
-                created_at=moment,
-                parameters=dict(draw.parameters),
-                style=f"phrasing-{draw.phrasing}",
-                strategy_id=strategy.id,
-                backtest_id=backtest.id,
-            )
+def candidates(drawn: Iterable[Draw], manifest: Manifest) -> Iterator[Candidate]:
+    """Draws as candidates for the corpus."""
+    for draw in drawn:
+        yield Candidate(
+            instruction=draw.instruction,
+            code=draw.code,
+            family=draw.family.name,
+            source=SOURCE,
+            licence=manifest.licence,
+            version=f"{manifest.name} {manifest.seed}",
+            style=f"phrasing-{draw.phrasing}",
+            parameters=dict(draw.parameters),
         )
-    return True
 
 
 def _rephrased(draw: Draw) -> Draw:

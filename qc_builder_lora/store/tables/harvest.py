@@ -181,6 +181,7 @@ class ExampleRow(Base):
     style: Mapped[str | None] = mapped_column(LongText)
     strategy_id: Mapped[str | None] = mapped_column(Name, ForeignKey("strategies.id"))
     backtest_id: Mapped[str | None] = mapped_column(Name, ForeignKey("backtests.id"))
+    version: Mapped[str | None] = mapped_column(LongText)
 
 
 class SnapshotRow(Base):

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from qc_builder_lora.harvest.corpus.alphas.paper import PaperAlpha, read_paper
 from qc_builder_lora.harvest.corpus.alphas.panel import Panel, random_panel
+from qc_builder_lora.harvest.corpus.alphas.paper import PaperAlpha, read_paper
 
 PAPER = Path(__file__).parents[4] / "shared" / "data" / "worldquant" / "1601.00991.pdf"
 

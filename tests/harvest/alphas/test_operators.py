@@ -229,6 +229,6 @@ def fixed(rows: list[float] | list[list[float]]) -> Panel:
 
     table = np.array(rows, dtype=float)
     table = table[None, :] if table.ndim == 1 else table
-    bars = {name: table for name in ("open", "high", "low", "close", "volume")}
+    bars = dict.fromkeys(("open", "high", "low", "close", "volume"), table)
     days = [date(2020, 1, 1 + row) for row in range(len(table))]
     return Panel(days, [chr(65 + n) for n in range(table.shape[1])], bars)

@@ -110,7 +110,9 @@ class _Parser:
     def _expect(self, symbol: str, before: str) -> None:
         if self._peek.text != symbol:
             found = self._peek.text or "the end"
-            raise self._wrong(f"{symbol!r} is missing {before}, found {found!r}", f"Add {symbol!r}.")
+            raise self._wrong(
+                f"{symbol!r} is missing {before}, found {found!r}", f"Add {symbol!r}."
+            )
         self._take()
 
     def _operand(self) -> Expr:
@@ -212,7 +214,7 @@ class _Parser:
             given = f"{name} takes {wanted} arguments, {len(args)} given"
             raise self._wrong(given, f"Write {function.form}.", token)
         if name in ("min", "max") and kind(args[1]) is Kind.SCALAR:
-            function, args = FUNCTIONS[f"ts_{name}"], args
+            function = FUNCTIONS[f"ts_{name}"]
         return self._checked(function, args, places)
 
     def _arguments(self, name: _Token) -> tuple[list[Expr], list[_Token]]:
@@ -316,7 +318,9 @@ def _tokens(text: str) -> list[_Token]:
             raise FormulaError(
                 text, at, f"{text[at]!r} is no part of the language", "Leave it out."
             )
-        found.append(_Token(match.lastgroup, match.group(match.lastgroup), match.start(match.lastgroup)))
+        found.append(
+            _Token(match.lastgroup, match.group(match.lastgroup), match.start(match.lastgroup))
+        )
         if match.lastgroup == "end":
             return found
         at = match.end()

@@ -1,4 +1,4 @@
-"""The words of the alpha language: inputs, functions, and how we read what the paper leaves open."""
+"""The words of the alpha language, and how we read what the paper leaves open."""
 
 from __future__ import annotations
 
@@ -90,7 +90,10 @@ AMBIGUITIES: tuple[tuple[str, str], ...] = (
     ("min, max with a number", "ts_min, ts_max over that many days"),
     ("scale", "across the symbols of a day, never over time; all 0 is unknown"),
     ("signedpower", "keeps the sign; `^` does not: (-2)^2 = 4, (-2)^3 = -8"),
-    ("^ of a negative base", "with a fraction as exponent: of its absolute value; 0^y is 0 whatever y, unknown too"),
+    (
+        "^ of a negative base",
+        "with a fraction as exponent: of its absolute value; 0^y is 0 whatever y, unknown too",
+    ),
     ("x / 0, log of x <= 0", "unknown, never infinite"),
     ("comparisons", "1 or 0 where a number is wanted; unknown if either side is"),
     ("||", "true if either side is, whatever the other; false only if both are"),

@@ -32,7 +32,7 @@ class Trading:
     weighting: str = "dollar-neutral"
     class_name: str = "FormulaicAlpha"
     listings: Mapping[str, Listing] = field(default_factory=dict)
-    conventions: Conventions = Conventions()
+    conventions: Conventions = field(default_factory=Conventions)
     report: bool = False
     """Log every signal as JSON, so that it can be compared with the panel's."""
 

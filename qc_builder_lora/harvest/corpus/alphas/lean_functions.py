@@ -1,4 +1,4 @@
-"""The functions of the language as a strategy carries them: Python text on arrays of bars x symbols.
+"""The functions of the language as a strategy carries them: Python on arrays of bars x symbols.
 
 Written apart from `operators.py`, in the same order of operations, so that a test can hold a
 strategy's signal against the panel's value to the last digit.

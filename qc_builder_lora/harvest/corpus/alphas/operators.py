@@ -224,7 +224,7 @@ def log(x: Array) -> Array:
 
 
 def power(x: Array, y: Array) -> Array:
-    """x^y; of |x| where x is negative and y a fraction; 0^y is 0 whatever y, an overflow unknown."""
+    """x^y; of |x| where x is negative and y a fraction; 0^y is 0 for any y, overflow unknown."""
     sign = np.where((x < 0) & (y % 2 == 1), -1.0, 1.0)
     return _finite(np.where(x == 0, 0.0, sign * np.abs(x) ** y))
 

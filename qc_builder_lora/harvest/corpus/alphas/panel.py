@@ -62,7 +62,8 @@ class Panel:
         if name == "amount":
             return self.input("vwap") * self.bars["volume"]
         if name == "cap":
-            return self.bars["close"] * np.array([self._shares(s) for s in self.symbols])
+            cap: Array = self.bars["close"] * np.array([self._shares(s) for s in self.symbols])
+            return cap
         raise InputError(f"The panel has no {name}.")
 
     def _shares(self, symbol: str) -> float:
@@ -148,7 +149,9 @@ def read_panel(
 
     series = [load(Folder(folder), ticker, raw=False) for ticker in tickers]
     days = sorted({day for one in series for day in one.days})
-    days = [d for d in days if (not start or date_of(d) >= start) and (not end or date_of(d) <= end)]
+    days = [
+        d for d in days if (not start or date_of(d) >= start) and (not end or date_of(d) <= end)
+    ]
     if not days:
         raise InputError(f"{folder}: no bars of {', '.join(tickers)} in that time.")
     row = {day: number for number, day in enumerate(days)}

@@ -87,7 +87,7 @@ def pages_of(path: Path) -> list[str]:
         from pypdf import PdfReader
         from pypdf.errors import PyPdfError
     except ImportError as error:
-        raise MissingExtra("paper", "pypdf") from error
+        raise MissingExtra("corpus", "pypdf") from error
     cure = f"Give the PDF of arXiv:1601.00991, as it is at {ADDRESS}."
     try:
         head = path.read_bytes()[:1024]
@@ -113,8 +113,8 @@ def _sections(pages: Sequence[str]) -> dict[int, list[str]]:
     text = "\n".join(_without_page_number(_mended(page)) for page in pages)
     headings = list(_HEADING.finditer(text))
     sections: dict[int, list[str]] = {}
-    for heading, after in zip(headings, [*headings[1:], None], strict=True):
-        end = after.start() if after else len(text)
+    ends = [heading.start() for heading in headings] + [len(text)]
+    for heading, end in zip(headings, ends[1:], strict=True):
         lines = _joined(text[heading.end() : end]).splitlines()
         # The first one counts: a later chapter may speak of an alpha again.
         sections.setdefault(int(heading.group(1)), lines[:_LONGEST])
@@ -164,9 +164,9 @@ def download(target: Path, address: str = ADDRESS) -> Path:
     """The paper from arXiv, once; InputError says what to do without a network."""
     if target.exists():
         return target
-    request = urllib.request.Request(address, headers={"User-Agent": "qc-lora"})  # noqa: S310
+    request = urllib.request.Request(address, headers={"User-Agent": "qc-lora"})
     try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
             content: bytes = answer.read()
     except (urllib.error.URLError, OSError, ValueError) as error:
         raise InputError(
