@@ -23,10 +23,10 @@ from qc_builder_lora.files import write_json
 from qc_builder_lora.harvest import events
 from qc_builder_lora.harvest.builds import Reconstruction
 from qc_builder_lora.harvest.kept import Keeping, Kept
-from qc_builder_lora.harvest.redact import Redactor
 from qc_builder_lora.harvest.spool import Damage, Event, Spool, is_finished, read, spools
 from qc_builder_lora.progress import SILENT, Progress
 from qc_builder_lora.records import Build
+from qc_builder_lora.redact import Redactor
 from qc_builder_lora.store import Store
 
 WINDOW = 500

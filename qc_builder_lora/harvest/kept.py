@@ -11,7 +11,6 @@ from qc_builder_lora.backtest.check import strategy_hash
 from qc_builder_lora.errors import InputError
 from qc_builder_lora.harvest.attempts import Attempt, Seen
 from qc_builder_lora.harvest.builds import Done, OpenBuild
-from qc_builder_lora.harvest.redact import Redactor
 from qc_builder_lora.ids import id_at, text_hash
 from qc_builder_lora.records import (
     Backtest,
@@ -22,6 +21,7 @@ from qc_builder_lora.records import (
     Role,
     Strategy,
 )
+from qc_builder_lora.redact import Redactor
 from qc_builder_lora.requests import new_request
 
 ENGINE = "quantconnect-mcp"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from qc_builder_lora.harvest.redact import KINDS, Redactor
+from qc_builder_lora.redact import KINDS, Redactor
 
 LONG = "aB3dE5fG7hJ9kL1mN3pQ5rS7tU9vW1xY3z"
 # Put together here, so that no scanner of this repository takes them for leaked ones.
