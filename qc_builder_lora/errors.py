@@ -178,17 +178,11 @@ class SandboxUnavailable(BacktestError):
 
     exit_code = 2
 
-    def __init__(self, missing: Iterable[str], why: str) -> None:
-        self.missing, self.why = tuple(missing), why
+    def __init__(self, missing: Iterable[str], why: str, cure: str) -> None:
+        self.missing, self.why, self.cure = tuple(missing), why, cure
         super().__init__(
             f"The sandbox has no wall here ({', '.join(self.missing)} missing): {why}. No strategy "
-            "was run. Let this user make namespaces: in a container, docker run "
-            "--security-opt seccomp=unconfined or --cap-add SYS_ADMIN; on Debian, sysctl "
-            "kernel.unprivileged_userns_clone=1; on Ubuntu, sysctl "
-            "kernel.apparmor_restrict_unprivileged_userns=0; elsewhere look at sysctl "
-            "user.max_user_namespaces and user.max_net_namespaces. On a machine where strategies "
-            "may reach the network and other processes, QC_LORA_ALLOW_OPEN_SANDBOX=1 runs them "
-            "without, and every result says so."
+            f"was run. {cure}"
         )
 
 

@@ -50,11 +50,14 @@ def make_engine(settings: Settings, name: str | None = None) -> Engine:
 
 
 def ready_engine(settings: Settings, name: str | None = None) -> Engine:
-    """The same, or EngineUnavailable where one outside of this process cannot be used."""
+    """The same, or EngineUnavailable or SandboxUnavailable where it could only say unknown."""
     from qc_builder_lora.backtest.lean_cli import LeanCli
     from qc_builder_lora.backtest.quantconnect import QuantConnect
+    from qc_builder_lora.backtest.simulator import Simulator
 
     engine = make_engine(settings, name)
+    if isinstance(engine, Simulator):
+        engine.check_sandbox()
     if isinstance(engine, QuantConnect | LeanCli):
         engine.check()
     return engine

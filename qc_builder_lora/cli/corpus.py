@@ -93,6 +93,7 @@ def hold_out(count: int, offset: int, out: Path) -> None:
 
     settings = load_settings()
     engine = Simulator(sample_bars(settings), allow_open_sandbox=settings.allow_open_sandbox)
+    engine.check_sandbox()
     prompts: list[dict[str, Any]] = held_out_prompts(
         load_manifest(), engine, count, offset, settings.usable_jobs
     )

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
-import pytest
 
 from qc_builder_lora.backtest.protocol import BacktestSettings, Limits
 from qc_builder_lora.backtest.simulator import Simulator
-from qc_builder_lora.errors import BacktestError
+from qc_builder_lora.records import BacktestStatus
 from tests.backtest.conftest import strategy
 
 
@@ -44,15 +44,44 @@ def test_nothing_is_left_when_a_caller_stops_half_way(sample: Simulator) -> None
     assert set(psutil.Process().children(recursive=True)) <= before
 
 
-def test_a_worker_that_dies_is_an_error_of_ours(sample_folder: Path) -> None:
+def workers_now() -> list[psutil.Process]:
+    return [one for one in psutil.Process().children() if "workers" in " ".join(one.cmdline())]
+
+
+def test_a_worker_that_dies_is_replaced_and_its_backtest_tried_again(sample_folder: Path) -> None:
+    slow = strategy("import time\ntime.sleep(0.5)")
+    results = Simulator(sample_folder, allow_open_sandbox=True).run_many(
+        ["x = 1", slow, slow], jobs=2
+    )
+    next(results)
+    for worker in workers_now():
+        worker.kill()
+    assert [result.status for result in results] == [BacktestStatus.COMPLETED] * 2
+
+
+def test_a_worker_that_dies_each_time_leaves_an_unknown_and_the_others_their_results(
+    sample_folder: Path,
+) -> None:
     endless = strategy(on_data="while True: pass")
     settings = BacktestSettings(limits=Limits(wall_s=30, cpu_s=30))
     results = Simulator(sample_folder, allow_open_sandbox=True).run_many(
-        ["x = 1", endless, endless], settings, jobs=2
+        ["x = 1", endless, "x = 2"], settings, jobs=2
     )
-    next(results)
-    for child in psutil.Process().children():
-        if "workers" in " ".join(child.cmdline()):
-            child.kill()
-    with pytest.raises(BacktestError, match="A backtest worker ended: exit code -9"):
-        list(results)
+    assert next(results).status is BacktestStatus.FAILED
+    over = threading.Event()
+
+    def kill_whoever_comes() -> None:
+        while not over.is_set():
+            for worker in workers_now():
+                worker.kill()
+            over.wait(0.2)
+
+    killing = threading.Thread(target=kill_whoever_comes)
+    killing.start()
+    found = next(results)
+    over.set()
+    killing.join()
+    assert found.status is BacktestStatus.UNKNOWN
+    assert found.reason is not None
+    assert found.reason.startswith("infrastructure: A backtest worker ended with signal 9.")
+    results.close()  # type: ignore[attr-defined]

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-import signal
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from qc_builder_lora.backtest.protocol import BacktestResult, BacktestSettings
-from qc_builder_lora.backtest.sandbox.launch import Child, Ending, Zygote
+from qc_builder_lora.backtest.sandbox.launch import Child, Zygote
 from qc_builder_lora.backtest.simulator.calendar import date_of, day_of, load_hours, utc_datetime
+from qc_builder_lora.backtest.simulator.canaries import sing, write_bars
 from qc_builder_lora.backtest.simulator.channel import Channel, Forged, Gone, Output, Overdue
 from qc_builder_lora.backtest.simulator.clock import Clock
 from qc_builder_lora.backtest.simulator.desk import Desk, Failed, NotModelled
+from qc_builder_lora.backtest.simulator.endings import GRACE_S, died, with_patience
 from qc_builder_lora.backtest.simulator.engine import Engine
 from qc_builder_lora.backtest.simulator.feed import NoData
 from qc_builder_lora.backtest.simulator.libraries import library_folders, wants_frames
 from qc_builder_lora.backtest.simulator.orders import Kind, Order, Status
 from qc_builder_lora.backtest.simulator.shelf import Shelf
 from qc_builder_lora.backtest.simulator.version import engine_version
+from qc_builder_lora.backtest.surface.libraries import LIBRARIES, SUPPORT
 from qc_builder_lora.errors import BacktestError
 from qc_builder_lora.ids import text_hash
 from qc_builder_lora.log import get_logger
 from qc_builder_lora.records import BacktestStatus
 
-_SURFACE = Path(__file__).parents[1]
+_SURFACE = Path(__file__).parents[1] / "surface"
 _SOURCE_LIMIT = 10_000_000
 """Characters of strategy code; LEAN's cloud allows 256,000."""
 
@@ -84,9 +88,29 @@ class Simulator:
                 code, BacktestStatus.FAILED, "load",
                 f"the source has {len(code)} characters, more than {_SOURCE_LIMIT}", 0.0,
             )  # fmt: skip
+        return self._run(code, settings, wants_frames(code))
+
+    def _run(self, code: str, settings: BacktestSettings, frames: bool) -> BacktestResult:
         began = time.monotonic()
-        child = self._zygote(frames=wants_frames(code)).fork(settings.limits)
-        return _Backtest(self, child, code, settings, began).run()
+
+        def attempt() -> BacktestResult:
+            child = self._zygote(frames=frames).fork(settings.limits)
+            return _Backtest(self, child, code, settings, began).run()
+
+        return with_patience(attempt, lambda reason: self._unknown(code, reason))
+
+    def _unknown(self, code: str, reason: str) -> BacktestResult:
+        return self._result(code, BacktestStatus.UNKNOWN, "load", reason, 0.0)
+
+    def let_canaries_sing(self, code: str) -> str:
+        """Run the canaries where `code` would run; empty, or why nothing after them counts."""
+        with tempfile.TemporaryDirectory(prefix="qc-lora-canaries-") as name:
+            write_bars(Path(name))
+            cage = Simulator(Path(name), allow_open_sandbox=self._allow_open)
+            # The same warm processes: it is them that are tried.
+            cage._zygotes = self._zygotes
+            frames = wants_frames(code)
+            return sing(lambda canary: cage._run(canary, BacktestSettings(), frames))
 
     def run_many(
         self,
@@ -96,17 +120,22 @@ class Simulator:
         jobs: int = 1,
         progress: Callable[[int], None] | None = None,
     ) -> Iterator[BacktestResult]:
-        """Backtest many, `jobs` at a time, each worker with a warm process; in order."""
+        """Backtest many, `jobs` at a time, each worker with a warm process; in order.
+
+        Three canaries are run before: where one answers wrongly, every result is unknown.
+        """
         from qc_builder_lora.backtest.simulator.workers import run_in_workers
 
         settings = settings or BacktestSettings()
         if jobs > 1 and len(codes) > 1:
             yield from run_in_workers(
-                self.data, codes, settings, jobs, progress, allow_open_sandbox=self._allow_open
-            )
+                self.data, codes, settings, jobs, progress, self._unknown,
+                allow_open_sandbox=self._allow_open,
+            )  # fmt: skip
             return
+        void = self.let_canaries_sing(codes[0]) if len(codes) > 1 else ""
         for done, code in enumerate(codes, 1):
-            yield self.run(code, settings)
+            yield self._unknown(code, void) if void else self.run(code, settings)
             if progress is not None:
                 progress(done)
 
@@ -120,6 +149,7 @@ class Simulator:
             [_SURFACE],
             libraries=("numpy", "pandas") if frames else (),
             folders=library_folders(),
+            packages=LIBRARIES | SUPPORT,
             allow_open=self._allow_open,
         )
         if zygote.missing_walls and not self._zygotes:
@@ -176,15 +206,14 @@ class _Backtest:
         """The result; BacktestError where the sandbox itself is broken."""
         try:
             status, reason = self._attempt()
-            ending = self._child.end(kill=status is not BacktestStatus.COMPLETED)
-        except BaseException:
-            self._child.end(kill=True)
-            raise
+            if reason is None and status is BacktestStatus.FAILED:
+                reason = died(self._child, self._child.end(grace_s=GRACE_S), self._settings.limits)
         finally:
+            # Whatever it still does, the verdict is out.
+            with suppress(BacktestError):
+                self._child.end()
             self._printed = self._output.text()
             self._child.close_output()
-        if reason is None and status is BacktestStatus.FAILED:
-            reason = self._died(ending)
         return self._simulator._result(
             self._code, status, self._desk.phase, reason, time.monotonic() - self._began,
             **self._yield(status),
@@ -192,6 +221,7 @@ class _Backtest:
 
     def _attempt(self) -> tuple[BacktestStatus, str | None]:
         desk = self._desk
+        self._await_start()
         try:
             self._order()
             ready = desk.serve_until("ready")
@@ -213,7 +243,24 @@ class _Backtest:
             return BacktestStatus.FAILED, f"broke the simulator's protocol: {breach}"
         except Gone:
             return BacktestStatus.FAILED, None
+        except Exception as error:
+            log.exception("the simulator broke on a strategy", code_sha256=text_hash(self._code))
+            return BacktestStatus.UNKNOWN, f"the simulator broke on it: {error!r}"[:1000]
         return BacktestStatus.COMPLETED, None
+
+    def _await_start(self) -> None:
+        """Up to here no code of the strategy has run: what fails until then is not its failure."""
+        try:
+            said = self._channel.receive()
+        except (Gone, Overdue) as error:
+            self._child.end()
+            self._printed = self._output.text()
+            last = (self._printed.strip().splitlines() or ["it said nothing"])[-1]
+            raise BacktestError(
+                f"The sandbox could not start a strategy's process: {last[:500]}."
+            ) from error
+        if said != ["up"]:
+            raise BacktestError(f"The sandbox's process began with {said!r:.200}.")
 
     def _order(self) -> None:
         settings, plan = self._settings, self._engine.plan
@@ -232,17 +279,6 @@ class _Backtest:
                 "folders": library_folders(),
             }
         )
-
-    def _died(self, ending: Ending) -> str:
-        limits = self._settings.limits
-        if ending.code == 70 and self._desk.phase == "load":
-            raise BacktestError(f"The sandbox could not start a strategy: {self._printed[-500:]}")
-        if ending.signal == signal.SIGXCPU:
-            return f"used more than {limits.cpu_s:g} s of CPU time"
-        if ending.signal is not None:
-            name = signal.Signals(ending.signal).name
-            return f"its process was killed by {name}"
-        return f"its process ended itself with exit code {ending.code}"
 
     def _yield(self, status: BacktestStatus) -> dict[str, Any]:
         """Everything but the verdict; figures only of a completed backtest."""

@@ -1,14 +1,17 @@
 """Many backtests at once: worker processes, each with a Simulator and a warm strategy process.
 
-Processes, not threads: every backtest keeps an interpreter busy on our side as well.
+Processes, not threads: every backtest keeps an interpreter busy on our side as well. A worker that
+dies is replaced and its backtest tried again; after some tries the answer is unknown.
 """
 
 from __future__ import annotations
 
 import json
+import select
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from datetime import date
@@ -17,11 +20,18 @@ from queue import SimpleQueue
 from typing import IO, Any
 
 from qc_builder_lora.backtest.protocol import BacktestResult, BacktestSettings, Limits
-from qc_builder_lora.errors import BacktestError, SandboxUnavailable
+from qc_builder_lora.backtest.simulator.endings import PAUSES_S
+from qc_builder_lora.errors import BacktestError
+from qc_builder_lora.log import get_logger
 from qc_builder_lora.records import BacktestStatus
 
 _START = "from qc_builder_lora.backtest.simulator.workers import main; main()"
 _ROOT = Path(__file__).parents[3]
+_SPARE_S = 60.0
+"""What a worker may take on top of its tries at one backtest, before it is taken for hung."""
+
+log = get_logger(__name__)
+Answer = tuple[int, dict[str, Any] | BaseException]
 
 
 def run_in_workers(
@@ -30,49 +40,65 @@ def run_in_workers(
     settings: BacktestSettings,
     jobs: int,
     progress: Callable[[int], None] | None,
+    unknown: Callable[[str, str], BacktestResult],
     *,
     allow_open_sandbox: bool,
 ) -> Iterator[BacktestResult]:
-    """Results in the order of `codes`; BacktestError when a worker dies."""
-    work: SimpleQueue[int | None] = SimpleQueue()
-    done: SimpleQueue[tuple[int, dict[str, Any] | BaseException]] = SimpleQueue()
-    for number in range(len(codes)):
-        work.put(number)
+    """Results in the order of `codes`; `unknown(code, reason)` where there is none to be had.
+
+    Each worker lets the canaries sing first; if one is wrong in any worker, all are unknown.
+    """
     setup = {
         "data": str(data.absolute()),
         "settings": _settings_out(settings),
         "allow_open_sandbox": allow_open_sandbox,
+        "first": codes[0],
     }
-    workers = [_Worker(setup) for _ in range(min(jobs, len(codes)))]
-    for _ in workers:
-        work.put(None)
-    threads = [
-        threading.Thread(target=worker.serve, args=(codes, work, done), daemon=True)
-        for worker in workers
-    ]
-    for thread in threads:
-        thread.start()
+    patience_s = (len(PAUSES_S) + 1) * settings.limits.wall_s + _SPARE_S
+    workers = [_Worker(setup, patience_s) for _ in range(min(jobs, len(codes)))]
+    work: SimpleQueue[int | None] = SimpleQueue()
+    for item in (*range(len(codes)), *(None for _ in workers)):
+        work.put(item)
+    done: SimpleQueue[Answer] = SimpleQueue()
     try:
-        yield from _in_order(len(codes), done, progress)
+        void = _first_words(workers)
+        if void:
+            yield from (unknown(code, void) for code in codes)
+            return
+        for worker in workers:
+            threading.Thread(target=worker.serve, args=(codes, work, done), daemon=True).start()
+        yield from _in_order(codes, done, progress, unknown)
     finally:
         for worker in workers:
             worker.close()
 
 
+def _first_words(workers: Sequence[_Worker]) -> str:
+    """What the canaries sing in each worker: empty, or why the batch is void."""
+    for worker in workers:
+        try:
+            worker.listen()
+        except _Died as error:
+            return f"infrastructure: {error}"
+        except BacktestError as error:
+            return str(error)
+    return ""
+
+
 def _in_order(
-    count: int,
-    done: SimpleQueue[tuple[int, dict[str, Any] | BaseException]],
+    codes: Sequence[str],
+    done: SimpleQueue[Answer],
     progress: Callable[[int], None] | None,
+    unknown: Callable[[str, str], BacktestResult],
 ) -> Iterator[BacktestResult]:
     waiting: dict[int, BacktestResult] = {}
     following = 0
-    for finished in range(1, count + 1):
+    for finished in range(1, len(codes) + 1):
         number, found = done.get()
-        if isinstance(found, SandboxUnavailable):
-            raise found
         if isinstance(found, BaseException):
-            raise BacktestError(f"A backtest worker ended: {found}") from found
-        waiting[number] = _result(found)
+            waiting[number] = unknown(codes[number], f"infrastructure: {found}")
+        else:
+            waiting[number] = _result(found)
         if progress is not None:
             progress(finished)
         while following in waiting:
@@ -81,9 +107,16 @@ def _in_order(
 
 
 class _Worker:
-    """One child process; talks JSON lines over its pipes."""
+    """One child process at a time; talks JSON lines over its pipes."""
 
-    def __init__(self, setup: dict[str, Any]) -> None:
+    def __init__(self, setup: dict[str, Any], patience_s: float) -> None:
+        self._setup = setup
+        self._patience_s = patience_s
+        self._closed = False
+        self._changing = threading.Lock()
+        self._start()
+
+    def _start(self) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(_ROOT)!r}); {_START}"],
             stdin=subprocess.PIPE,
@@ -92,22 +125,50 @@ class _Worker:
             encoding="utf-8",
             errors="surrogateescape",
         )
-        self._send(setup)
+        self._send(self._setup)
+
+    def listen(self) -> None:
+        """Wait until it is ready; BacktestError with the reason where its canaries are wrong, or
+        it does not live that long."""
+        for pause in (*PAUSES_S, None):
+            try:
+                self._read()
+                return
+            except _Died as error:
+                if pause is None:
+                    raise
+                self._restart(pause, error)
 
     def serve(
-        self,
-        codes: Sequence[str],
-        work: SimpleQueue[int | None],
-        done: SimpleQueue[tuple[int, dict[str, Any] | BaseException]],
+        self, codes: Sequence[str], work: SimpleQueue[int | None], done: SimpleQueue[Answer]
     ) -> None:
         """Work the queue off; runs in a thread that only waits."""
-        number: int | None = None
-        try:
-            while (number := work.get()) is not None:
-                self._send({"code": codes[number]})
-                done.put((number, self._read()))
-        except (OSError, ValueError, BacktestError) as error:
-            done.put((number or 0, error))
+        while (number := work.get()) is not None and not self._closed:
+            done.put((number, self._backtest(codes[number])))
+
+    def _backtest(self, code: str) -> dict[str, Any] | BaseException:
+        for pause in (*PAUSES_S, None):
+            try:
+                self._send({"code": code})
+                return self._read()
+            except (OSError, ValueError, BacktestError) as error:
+                if pause is None or self._closed:
+                    return BacktestError(f"{error} Tried {len(PAUSES_S) + 1} times.")
+                self._restart(pause, error)
+                try:
+                    self.listen()
+                except BacktestError as silent:
+                    return silent
+        raise AssertionError("the loop above always returns")
+
+    def _restart(self, pause_s: float, error: BaseException) -> None:
+        log.warning("a backtest worker is replaced", because=str(error), in_s=pause_s)
+        self._end()
+        time.sleep(pause_s)
+        with self._changing:
+            # Not once it is closed: nobody would end it.
+            if not self._closed:
+                self._start()
 
     def _send(self, message: dict[str, Any]) -> None:
         stream = self._process.stdin
@@ -118,22 +179,36 @@ class _Worker:
     def _read(self) -> dict[str, Any]:
         stream = self._process.stdout
         assert stream is not None
+        # It sends one line at a time, when asked: nothing can be left in the stream's buffer.
+        if not select.select([stream], [], [], self._patience_s)[0]:
+            raise _Died(f"A backtest worker did not answer for {self._patience_s:g} s.")
         line = stream.readline()
         if not line:
-            raise BacktestError(f"exit code {self._process.wait()}")
+            raise _Died(f"A backtest worker ended with {_ending(self._process.wait())}.")
         found: dict[str, Any] = json.loads(line)
-        if "no_sandbox" in found:
-            raise SandboxUnavailable(*found["no_sandbox"])
-        if "error" in found:
-            raise BacktestError(found["error"])
+        if "void" in found:
+            raise BacktestError(found["void"])
         return found
 
     def close(self) -> None:
-        """End it; its own strategy process ends with it."""
-        self._process.terminate()
+        """End it for good; its own strategy process ends with it."""
+        with self._changing:
+            self._closed = True
+            self._end()
+
+    def _end(self) -> None:
+        self._process.kill()
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout):
             _close_quietly(stream)
+
+
+class _Died(BacktestError):
+    """A worker is gone, or as good as gone."""
+
+
+def _ending(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
 def _close_quietly(stream: IO[str] | None) -> None:
@@ -170,7 +245,8 @@ def _result(plain: dict[str, Any]) -> BacktestResult:
 
 
 def main() -> None:
-    """A worker's life: settings, then one line of code in and one line of result out, until EOF."""
+    """A worker's life: settings, the canaries' verdict out, then one line of code in and one line
+    of result out, until EOF."""
     import io
     import os
     import signal
@@ -187,14 +263,14 @@ def main() -> None:
     setup = json.loads(lines.readline())
     settings = _settings_in(setup["settings"])
     simulator = Simulator(Path(setup["data"]), allow_open_sandbox=setup["allow_open_sandbox"])
+    void = simulator.let_canaries_sing(setup["first"])
+    _say(out, {"void": void} if void else {"ready": True})
     for line in lines:
-        try:
-            result = simulator.run(json.loads(line)["code"], settings)
-            found = {item.name: getattr(result, item.name) for item in fields(BacktestResult)}
-        except SandboxUnavailable as error:
-            found = {"no_sandbox": [error.missing, error.why]}
-        except BacktestError as error:
-            found = {"error": str(error)}
-        out.write(json.dumps(found) + "\n")
-        out.flush()
+        result = simulator.run(json.loads(line)["code"], settings)
+        _say(out, {item.name: getattr(result, item.name) for item in fields(BacktestResult)})
     simulator.close()
+
+
+def _say(out: IO[str], message: dict[str, Any]) -> None:
+    out.write(json.dumps(message) + "\n")
+    out.flush()

@@ -24,30 +24,12 @@ from .algorithm import QCAlgorithm
 from .extras import EXTRAS
 from .framework.names import FOLDERS, FRAMEWORK
 from .known import exported, not_modelled
+from .libraries import LEAN_ONLY, LIBRARIES, SUPPORT
 from .schedule import ScheduledEvent
 
 FILE = "main.py"
 """The name that a strategy's code goes by in tracebacks: LEAN's own."""
 LEAN_MODULES = ("AlgorithmImports", "QuantConnect", "System", "clr")
-
-# Libraries of LEAN's own Python environment that are let in where they are installed here.
-LIBRARIES = frozenset({"numpy", "pandas", "scipy", "sklearn", "statsmodels", "pytz", "dateutil"})
-# What those import in turn.
-_SUPPORT = frozenset(
-    {"six", "tzdata", "joblib", "threadpoolctl", "patsy", "packaging", "pyarrow", "numexpr",
-     "bottleneck", "numba", "llvmlite", "psutil"}
-)  # fmt: skip
-# Others that LEAN's image carries: their absence here is ours, not the strategy's.
-_LEAN_ONLY = (
-    "arch autograd catboost cvxopt cvxpy dask deap ecos fastai fbprophet featuretools gensim "
-    "gluonts gplearn gym h5py hmmlearn hurst keras keras_rl lightgbm lxml matplotlib mlfinlab "
-    "mplfinance networkx nltk nolds numba openai opt_einsum osqp pandas_ta plotly pmdarima "
-    "prophet pulp pyfolio pykalman pymc pyportfolioopt pypfopt pyro pywt pyvinecopulib "
-    "QuantLib quantecon requests riskfolio ruptures seaborn shap simpy skfuzzy "
-    "stable_baselines3 stockstats stumpy sympy ta talib tensorflow tensorflow_probability "
-    "theano torch transformers tsfresh ujson wordcloud wrapt xgboost yfinance "
-)
-LEAN_ONLY = frozenset(_LEAN_ONLY.split())
 
 
 def _table() -> dict[str, Any]:
@@ -209,7 +191,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
         if fullname != top:
             return None
-        if top in LIBRARIES or top in _SUPPORT:
+        if top in LIBRARIES or top in SUPPORT:
             found = importlib.machinery.PathFinder.find_spec(fullname, self._folders)
             if found is None and top in LIBRARIES and _asked_by_strategy():
                 not_modelled(f"library {top}", "is not installed beside the simulator")
