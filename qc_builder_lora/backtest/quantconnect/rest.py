@@ -103,12 +103,13 @@ class Rest:
                 patience.wait(self.pace.between_failures(failures), str(failure))
 
     def _send(self, endpoint: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        client = self._client()
         import httpx2
 
         stamp = str(int(time.time()))
         secret = sha256(f"{self._token}:{stamp}".encode()).hexdigest()
         try:
-            response = self._client().post(
+            response = client.post(
                 self.url + endpoint,
                 json=dict(body),
                 headers={"Timestamp": stamp},
@@ -124,7 +125,7 @@ class Rest:
                 try:
                     import httpx2
                 except ModuleNotFoundError as error:
-                    raise MissingExtra("serve", "httpx2") from error
+                    raise MissingExtra("cloud", "httpx2") from error
                 # A redirect would carry the account's hash to another host.
                 self._opened = httpx2.Client(timeout=_TIMEOUT_S, follow_redirects=False)
             return self._opened
