@@ -319,7 +319,10 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rating:
-    """What a person who did not know which was which said of a Comparison."""
+    """What a person who did not know which was which said of a Comparison; one a person.
+
+    `id` is the hash of both.
+    """
 
     id: str
     comparison_id: str

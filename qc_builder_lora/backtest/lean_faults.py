@@ -10,18 +10,13 @@ import re
 import shutil
 import subprocess
 
+from qc_builder_lora.backtest.lean_result import INITIALIZING, LOADING, phase_of
 from qc_builder_lora.errors import EngineUnavailable
 
 NAME = "lean"
 _DOCKER_S = 20.0
 _TAIL = 12
 """Lines of its output that are shown where nothing is known about it."""
-_INITIALIZING = (
-    "During the algorithm initialization, the following exception has occurred",
-    "Algorithm.Initialize() Error",
-    "Unable to import python module",
-    "Loader.TryCreatePythonAlgorithm",
-)
 _RUNNING = ("Runtime Error:", "AlgorithmManager.Run(): RuntimeError")
 
 
@@ -47,10 +42,9 @@ def no_workspace(folder: str) -> EngineUnavailable:
 def strategy_error(output: str) -> tuple[str, str] | None:
     """Phase and text of an error that LEAN printed about the strategy; None if it printed none."""
     lines = output.splitlines()
-    for phase, marks in (("initialize", _INITIALIZING), ("run", _RUNNING)):
-        for index, line in enumerate(lines):
-            if any(mark in line for mark in marks):
-                return phase, "\n".join(part.rstrip() for part in lines[index : index + _TAIL])
+    for index, line in enumerate(lines):
+        if any(mark in line for mark in (*LOADING, *INITIALIZING, *_RUNNING)):
+            return phase_of(line), "\n".join(part.rstrip() for part in lines[index : index + _TAIL])
     return None
 
 

@@ -33,6 +33,9 @@ _CORE = ("Total Orders", "Compounding Annual Return", "Drawdown", "Net Profit", 
 _RENAMED = {"Total Trades": "Total Orders"}  # LEAN, March 2024
 _LIKENESS = 0.75
 """From here on two keys are taken for one that was renamed."""
+LOADING = ("Loader.TryCreatePythonAlgorithm", "Unable to import python module")
+INITIALIZING = ("During the algorithm initialization", "Algorithm.Initialize() Error")
+_IN_INITIALIZE = "hasInitializeError"
 EQUITY_CHART, EQUITY_SERIES = "Strategy Equity", "Equity"
 
 
@@ -50,8 +53,8 @@ class LeanResult:
     """LEAN's own version."""
     error: str | None = None
     stacktrace: str | None = None
-    in_initialize: bool = False
-    """Whether the error came from `initialize`."""
+    failed_in: str = "run"
+    """The phase that an error came from."""
 
     @property
     def total_orders(self) -> int | None:
@@ -70,8 +73,7 @@ class LeanResult:
     def verdict(self) -> tuple[BacktestStatus, str | None, str]:
         """Status, reason, and the last phase that was reached."""
         if self.error or self.stacktrace:
-            phase = "initialize" if self.in_initialize else "run"
-            return BacktestStatus.FAILED, _failure(self.error, self.stacktrace), phase
+            return BacktestStatus.FAILED, _failure(self.error, self.stacktrace), self.failed_in
         missing = problem(self.statistics)
         if missing is not None:
             return BacktestStatus.UNKNOWN, missing, "run"
@@ -93,7 +95,7 @@ def read_result(value: Mapping[str, Any], events: Sequence[Any] = ()) -> LeanRes
         version=_version(value),
         error=None if error is None else str(error).strip() or None,
         stacktrace=None if trace is None else str(trace).strip() or None,
-        in_initialize=bool(entry(value, "hasInitializeError")) or _initializing(error, trace),
+        failed_in=phase_of(f"{error}\n{trace}", initializing=bool(entry(value, _IN_INITIALIZE))),
     )
 
 
@@ -133,6 +135,15 @@ def problem(statistics: Mapping[str, str]) -> str | None:
         if key in _CORE:
             return f"the statistics have no {key!r}: they are {', '.join(sorted(statistics))}"
     return None
+
+
+def phase_of(text: str, *, initializing: bool = False) -> str:
+    """The phase in which a strategy failed, by the words LEAN has for each."""
+    if any(words in text for words in LOADING):
+        return "load"
+    if initializing or any(words in text for words in INITIALIZING):
+        return "initialize"
+    return "run"
 
 
 def find_result(folder: Path) -> Path | None:
@@ -196,11 +207,6 @@ def _version(value: Mapping[str, Any]) -> str | None:
         if found:
             return str(found)
     return None
-
-
-def _initializing(error: Any, trace: Any) -> bool:
-    text = f"{error or ''}\n{trace or ''}".lower()
-    return "algorithm initialization" in text or "algorithm.initialize()" in text
 
 
 def _failure(error: str | None, trace: str | None) -> str:

@@ -13,7 +13,14 @@ from typing import Any
 
 from qc_builder_lora.errors import InputError, SettingsError, UnknownKey
 from qc_builder_lora.eval.score import RATES, Judged, Scores
-from qc_builder_lora.eval.statistics import discordant, mcnemar_exact, pair_e_value
+from qc_builder_lora.eval.sequential import (
+    Counts,
+    better_e_value,
+    difference_interval,
+    not_worse_e_value,
+    pairs_needed,
+)
+from qc_builder_lora.eval.statistics import discordant, mcnemar_exact
 from qc_builder_lora.files import find_default
 from qc_builder_lora.records import VerdictKind
 
@@ -28,12 +35,16 @@ class Rule:
     """Largest chance of calling two equal models different."""
     minimum_pairs: int = 20
     """Fewer judged pairs than this decide nothing."""
+    margin: float = 0.1
+    """How much lower the rate may be, as a fraction, for a challenger to be called not worse."""
 
     def __post_init__(self) -> None:
         if self.metric not in RATES:
             raise SettingsError(f"metric must be one of {', '.join(RATES)}, got {self.metric!r}.")
         if not 0 < self.alpha < 1:
             raise SettingsError(f"alpha must be in (0, 1), got {self.alpha}.")
+        if not 0 < self.margin < 1:
+            raise SettingsError(f"margin must be in (0, 1), got {self.margin}.")
 
 
 def load_rule() -> Rule:
@@ -71,41 +82,54 @@ class Contest:
     rule: Rule
 
     def outcome(self, rate: str) -> dict[str, Any]:
-        """Wins and losses of the challenger by one rate, with both tests."""
-        pairs = [(getattr(p.champion, rate), getattr(p.challenger, rate)) for p in self.pairs]
-        wins, losses, unknown = discordant(pairs)
+        """Wins and losses of the challenger by one rate, with what follows from them."""
+        counts, unknown = self.counts(rate)
+        wins, losses = int(counts.wins), int(counts.losses)
+        low, high = difference_interval(counts, self.rule.alpha)
         return {
-            "pairs": len(pairs) - unknown,
+            "pairs": int(counts.pairs),
             "unknown": unknown,
             "wins": wins,
             "losses": losses,
+            "difference": (wins - losses) / counts.pairs if counts.pairs else None,
+            "interval": [low, high],
             "mcnemar_p": mcnemar_exact(wins, losses),
-            "e_value": pair_e_value(wins, losses),
+            "e_value": better_e_value(counts),
+            "not_worse_e_value": not_worse_e_value(counts, self.rule.margin),
         }
+
+    def counts(self, rate: str) -> tuple[Counts, int]:
+        """Judged pairs by their outcome, and how many were left out as unknown."""
+        pairs = [(getattr(p.champion, rate), getattr(p.challenger, rate)) for p in self.pairs]
+        return count_pairs(pairs)
+
+    def path(self) -> list[tuple[int, float, float, float]]:
+        """Judged pairs, difference and interval by the metric that decides, as the pairs came."""
+        metric, found, counted = self.rule.metric, [], Counts(0, 0, 0)
+        for pair in self.pairs:
+            both = (getattr(pair.champion, metric), getattr(pair.challenger, metric))
+            counts, unknown = count_pairs([both])
+            if not unknown:
+                counted = counted.plus(counts)
+                low, high = difference_interval(counted, self.rule.alpha)
+                centre = (counted.wins - counted.losses) / counted.pairs
+                found.append((int(counted.pairs), centre, low, high))
+        return found
 
     @property
     def kind(self) -> VerdictKind:
-        """Better or worse only with enough pairs and evidence of at least 1 / alpha."""
-        found = self.outcome(self.rule.metric)
-        if found["pairs"] < self.rule.minimum_pairs or found["e_value"] < 1 / self.rule.alpha:
-            return VerdictKind.UNDECIDED
-        return VerdictKind.BETTER if found["wins"] > found["losses"] else VerdictKind.WORSE
+        """What the pairs show by the rate that decides."""
+        return decide(self.counts(self.rule.metric)[0], self.rule)
+
+    @property
+    def more_pairs(self) -> int | None:
+        """Judged pairs that would decide, at the rates seen; 0 when decided, None when never."""
+        return more_pairs(self.counts(self.rule.metric)[0], self.rule)
 
     @property
     def sentence(self) -> str:
         """The verdict in one sentence, with the numbers it rests on."""
-        found = self.outcome(self.rule.metric)
-        numbers = (
-            f"{found['wins']} prompts won, {found['losses']} lost by {self.rule.metric!r} of "
-            f"{found['pairs']} judged pairs, e-value {_short(found['e_value'])}"
-        )
-        if self.kind is VerdictKind.UNDECIDED:
-            return (
-                f"Undecided: the evidence does not tell {self.challenger} from {self.champion} "
-                f"({numbers}; {_short(1 / self.rule.alpha)} needed, and at least "
-                f"{self.rule.minimum_pairs} pairs)."
-            )
-        return f"{self.challenger} is {self.kind.value} than {self.champion}: {numbers}."
+        return sentence(self.champion, self.challenger, self.counts(self.rule.metric)[0], self.rule)
 
     def plain(self) -> dict[str, Any]:
         """As JSON values, for the store and the report."""
@@ -117,6 +141,8 @@ class Contest:
             "metric": self.rule.metric,
             "alpha": self.rule.alpha,
             "minimum_pairs": self.rule.minimum_pairs,
+            "margin": self.rule.margin,
+            "more_pairs": self.more_pairs,
             "rates": {rate: self.outcome(rate) for rate in RATES},
         }
 
@@ -154,6 +180,57 @@ def _gap(pair: Pair) -> int:
     """Steps the champion is ahead by; a step unknown on either side speaks for nobody."""
     steps = [(getattr(pair.champion, rate), getattr(pair.challenger, rate)) for rate in RATES]
     return sum(left - right for left, right in steps if left is not None and right is not None)
+
+
+def count_pairs(pairs: Sequence[tuple[bool | None, bool | None]]) -> tuple[Counts, int]:
+    """(champion, challenger) outcomes → counts, and how many pairs have an unknown side."""
+    wins, losses, unknown = discordant(pairs)
+    return Counts(wins, losses, len(pairs) - unknown - wins - losses), unknown
+
+
+def decide(counts: Counts, rule: Rule) -> VerdictKind:
+    """Anything but undecided needs enough pairs, and evidence of at least 1 / alpha."""
+    if counts.pairs < rule.minimum_pairs:
+        return VerdictKind.UNDECIDED
+    if better_e_value(counts) >= 1 / rule.alpha:
+        return VerdictKind.BETTER if counts.wins > counts.losses else VerdictKind.WORSE
+    if not_worse_e_value(counts, rule.margin) >= 1 / rule.alpha:
+        return VerdictKind.NOT_WORSE
+    return VerdictKind.UNDECIDED
+
+
+def more_pairs(counts: Counts, rule: Rule) -> int | None:
+    """Judged pairs still to come before the rule decides, at the rates seen; None for never."""
+    return pairs_needed(counts, lambda seen: decide(seen, rule) is not VerdictKind.UNDECIDED)
+
+
+def sentence(champion: str, challenger: str, counts: Counts, rule: Rule) -> str:
+    """The verdict in one sentence, with the numbers it rests on."""
+    kind = decide(counts, rule)
+    numbers = (
+        f"{counts.wins:g} prompts won, {counts.losses:g} lost by {rule.metric!r} of "
+        f"{counts.pairs:g} judged pairs, e-value {_short(better_e_value(counts))}"
+    )
+    if kind is VerdictKind.NOT_WORSE:
+        low, _ = difference_interval(counts, rule.alpha)
+        return (
+            f"{challenger} is not worse than {champion} by {100 * rule.margin:g} points or more: "
+            f"{numbers}; the difference is at least {100 * low:.1f} points."
+        )
+    if kind is not VerdictKind.UNDECIDED:
+        return f"{challenger} is {kind.value} than {champion}: {numbers}."
+    return (
+        f"Undecided: the evidence does not tell {challenger} from {champion} "
+        f"({numbers}; {_short(1 / rule.alpha)} needed, and at least "
+        f"{rule.minimum_pairs} pairs). {_outlook(counts, rule)}"
+    )
+
+
+def _outlook(counts: Counts, rule: Rule) -> str:
+    more = more_pairs(counts, rule)
+    if more is None:
+        return "More pairs at this rate would not decide it."
+    return f"At this rate {more} more judged pairs would decide it."
 
 
 def _short(value: float) -> str:

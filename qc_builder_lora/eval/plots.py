@@ -76,6 +76,25 @@ def rates(rows: Sequence[tuple[str, Sequence[tuple[Share, float, float]]]]) -> s
     return _svg(figure, "Rates of both models with intervals")
 
 
+def effect(path: Sequence[tuple[int, float, float, float]], margin: float) -> str:
+    """The difference of the rates over the pairs: (pairs, difference, low, high), fractions."""
+    figure, axes = _axes(7.2, 2.6)
+    if path:
+        pairs = [step[0] for step in path]
+        centre, low, high = ([100 * step[at] for step in path] for at in (1, 2, 3))
+        axes.fill_between(pairs, low, high, color=CHALLENGER, alpha=0.2, linewidth=0, step="post")
+        axes.step(pairs, centre, color=CHALLENGER, linewidth=1.8, where="post")
+    else:
+        axes.text(0.5, 0.5, "no pair could be judged", color=_INK, ha="center", va="center",
+                  transform=axes.transAxes)  # fmt: skip
+    axes.axhline(0, color=_INK, linewidth=1)
+    axes.axhline(-100 * margin, color=_INK, linewidth=1, linestyle="--")
+    axes.set_ylim(-102, 102)
+    axes.set_xlabel("judged pairs", color=_INK)
+    axes.set_ylabel("points", color=_INK)
+    return _svg(figure, "Difference of the two models with its interval, pair by pair")
+
+
 def families(table: Mapping[str, tuple[Share, Share]]) -> str:
     """Share of the funnel's four steps reached, a family a row: (champion, challenger)."""
     names = list(table)

@@ -75,6 +75,9 @@ def _page(material: Material, path: Path) -> dict[str, Any]:
         "report_name": path.name,
         "verdict": {"kind": contest.kind.value, "sentence": contest.sentence},
         "rates": _rates(material),
+        "metric": contest.rule.metric,
+        "confidence": f"{100 * (1 - contest.rule.alpha):g}",
+        "effect_plot": plots.effect(contest.path(), contest.rule.margin),
         "rates_plot": plots.rates(_rate_points(material)),
         "families_plot": plots.families(_family_shares(material)),
         "curves": _curves(contest),
@@ -99,6 +102,8 @@ def _rates(material: Material) -> list[dict[str, Any]]:
             "name": rate,
             "wins": pairs["wins"],
             "losses": pairs["losses"],
+            "difference": _points(pairs["difference"]),
+            "interval": " to ".join(_points(end) for end in pairs["interval"]),
             "p": f"{pairs['mcnemar_p']:.3g}",
             "e": f"{pairs['e_value']:.3g}",
         }
@@ -107,6 +112,11 @@ def _rates(material: Material) -> list[dict[str, Any]]:
             row[arm], row[f"{arm}_interval"] = _rate(scores, rate)
         rows.append(row)
     return rows
+
+
+def _points(difference: float | None) -> str:
+    """A difference of rates in percentage points."""
+    return "unknown" if difference is None else f"{100 * difference:+.0f}"
 
 
 def _rate(scores: Scores, rate: str) -> tuple[str, str]:

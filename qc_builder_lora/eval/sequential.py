@@ -34,6 +34,10 @@ class Counts:
         """All of them."""
         return self.wins + self.losses + self.ties
 
+    def plus(self, other: Counts) -> Counts:
+        """Both together."""
+        return Counts(self.wins + other.wins, self.losses + other.losses, self.ties + other.ties)
+
     def times(self, factor: float) -> Counts:
         """As many more at the same rates."""
         return Counts(self.wins * factor, self.losses * factor, self.ties * factor)

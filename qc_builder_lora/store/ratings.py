@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from qc_builder_lora.ids import json_hash
 from qc_builder_lora.records import Rating
 from qc_builder_lora.store.noun import Noun
 from qc_builder_lora.store.tables import RatingRow
@@ -13,7 +15,7 @@ class Ratings(Noun[Rating]):
     """One a rater and Comparison; a rater may change their mind."""
 
     record, row, word = Rating, RatingRow, "rating"
-    changeable = frozenset({"preferred", "score", "comment", "created_at"})
+    changeable = frozenset({"preferred", "score", "comment", "created_at", "first"})
 
     def find(
         self,
@@ -34,9 +36,9 @@ class Ratings(Noun[Rating]):
 
         Raises StoreError for a Comparison that is not in the store.
         """
+        key = json_hash([rating.comparison_id, rating.rater])
         with self._database.writing():
-            found = self.find(comparison_id=rating.comparison_id, rater=rating.rater)
-            if not found:
-                return self.add(rating)
+            if not self.has(key):
+                return self.add(replace(rating, id=key))
             changes = {name: getattr(rating, name) for name in sorted(self.changeable)}
-            return self._update(found[0].id, changes)
+            return self._update(key, changes)

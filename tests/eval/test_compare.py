@@ -21,8 +21,32 @@ def test_a_clear_winner_is_better_and_the_other_way_round_worse() -> None:
     assert contest(many(24, 22), many(24, 2)).kind is VerdictKind.WORSE
 
 
-def test_two_equal_models_are_undecided_however_many_prompts() -> None:
-    assert contest(many(400, 200), many(400, 200)).kind is VerdictKind.UNDECIDED
+def test_two_equal_models_are_not_worse_once_there_are_enough_prompts() -> None:
+    assert contest(many(24, 12), many(24, 12)).kind is VerdictKind.UNDECIDED
+    found = contest(many(400, 200, "old"), many(400, 200, "new"))
+    assert found.kind is VerdictKind.NOT_WORSE
+    assert found.sentence.startswith("new is not worse than old by 10 points or more: 0 prompts")
+    assert found.more_pairs == 0
+
+
+def test_a_model_that_loses_more_than_the_margin_is_never_called_not_worse() -> None:
+    found = contest(many(60, 40, "old"), many(60, 34, "new"))
+    assert found.kind is VerdictKind.UNDECIDED
+    low, high = found.outcome("trades")["interval"]
+    assert low < -6 / 60 < high
+
+
+def test_undecided_says_how_many_more_pairs_would_decide() -> None:
+    found = contest(many(24, 2), many(24, 6))
+    assert found.kind is VerdictKind.UNDECIDED
+    more = found.more_pairs
+    assert more is not None
+    assert f"At this rate {more} more judged pairs would decide it." in found.sentence
+    factor = (24 + more) // 24 + 1
+    assert contest(many(24 * factor, 2 * factor), many(24 * factor, 6 * factor)).kind in (
+        VerdictKind.BETTER,
+        VerdictKind.NOT_WORSE,
+    )
 
 
 def test_too_few_pairs_decide_nothing_even_when_all_are_won() -> None:
@@ -71,6 +95,7 @@ def test_the_worst_regression_comes_first_and_unknown_is_none() -> None:
         ({"metric": "profit"}, "metric must be one of parses, compiles, runs, trades, got 'profit"),
         ({"alpha": 0}, r"alpha must be in \(0, 1\), got 0"),
         ({"alpha": 1.5}, "got 1.5"),
+        ({"margin": 0}, r"margin must be in \(0, 1\), got 0"),
     ],
 )
 def test_a_rule_that_decides_nothing_is_refused(values: dict[str, object], message: str) -> None:
@@ -92,3 +117,12 @@ def test_the_users_rule_wins_and_an_unknown_key_of_it_is_named(
     path.write_text("metric = \n")
     with pytest.raises(InputError, match=r"promotion\.toml: not valid TOML"):
         load_rule()
+
+
+def test_the_path_takes_the_judged_pairs_in_their_order_and_leaves_the_unknown_out() -> None:
+    champion = scores(judged("a", None), unknown("b"), judged("c"))
+    challenger = scores(judged("a"), judged("b"), judged("c"))
+    path = contest(champion, challenger).path()
+    assert [(pairs, centre) for pairs, centre, _, _ in path] == [(1, 1.0), (2, 0.5)]
+    assert all(low <= centre <= high for _, centre, low, high in path)
+    assert contest(scores(unknown("a")), scores(judged("a"))).path() == []

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from qc_builder_lora.eval import plots
 from qc_builder_lora.eval.report import HostedPrice, Material, write_report
 from qc_builder_lora.ids import file_hash
 from tests.eval.stand_ins import CODE, answer, judged, material, model, scores, unknown
@@ -157,3 +158,10 @@ def test_the_box_is_coloured_by_the_verdict(tmp_path: Path, better: bool) -> Non
     word = "better" if better else "worse"
     assert f'class="verdict {word}"' in text
     assert f"{model().id} is {word} than" in found.text
+
+
+def test_the_difference_is_shown_with_its_interval_and_without_pairs_as_a_word() -> None:
+    seen = plots.effect([(1, 1.0, -0.5, 1.0), (2, 0.5, -0.6, 0.9)], 0.1)
+    assert "<svg" in seen
+    assert "no pair could be judged" not in seen
+    assert "no pair could be judged" in plots.effect([], 0.1)

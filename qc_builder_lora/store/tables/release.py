@@ -148,13 +148,13 @@ class VerdictRow(Base):
 
 
 class RatingRow(Base):
-    """Ratings; one a rater and Comparison."""
+    """Ratings. The id is the hash of Comparison and rater, so that there is one of each pair."""
 
     __tablename__ = "ratings"
     __table_args__ = (
         one_of("preferred", Preference),
         one_of("first", Preference),
-        UniqueConstraint("comparison_id", "rater"),
+        Index("ix_ratings_comparison_id", "comparison_id"),
     )
 
     id: Mapped[str] = mapped_column(Name, primary_key=True)

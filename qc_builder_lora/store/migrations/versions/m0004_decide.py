@@ -42,8 +42,8 @@ def _ratings() -> None:
         sa.ForeignKeyConstraint(
             ["comparison_id"], ["comparisons.id"], name="fk_ratings_comparison_id"
         ),
-        sa.UniqueConstraint("comparison_id", "rater", name="uq_ratings_comparison_id_rater"),
     )
+    op.create_index("ix_ratings_comparison_id", "ratings", ["comparison_id"])
 
 
 def _spendings() -> None:
