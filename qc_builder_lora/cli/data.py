@@ -61,7 +61,7 @@ def _describe(shelf: Any, ticker: str) -> dict[str, Any]:
     from qc_builder_lora.backtest.simulator.feed import NoData
 
     try:
-        series = shelf.series(ticker, False)
+        series = shelf.series(ticker)
     except NoData as error:
         return {"ticker": ticker, "bars": 0, "reason": str(error)}
     if not series.days:

@@ -13,8 +13,9 @@ import pytest
 from qc_builder_lora.backtest.sample_data import convert, convert_sample, ensure_data
 from qc_builder_lora.backtest.simulator import Simulator
 from qc_builder_lora.backtest.simulator.calendar import date_of, day_of
-from qc_builder_lora.backtest.simulator.feed import NoData, load
+from qc_builder_lora.backtest.simulator.feed import Mode, NoData
 from qc_builder_lora.backtest.simulator.folder import DEFAULT_RATE, Folder, rate_at
+from qc_builder_lora.backtest.simulator.rows import read_whole
 from qc_builder_lora.backtest.simulator.shelf import Shelf
 from qc_builder_lora.config import Settings
 from qc_builder_lora.errors import CorruptFile, InputError, NotFound
@@ -63,7 +64,7 @@ def test_the_sample_data_are_four_companies_with_a_manifest(sample_folder: Path)
 def test_converted_closes_are_the_sources_adjusted_closes(sample: Simulator) -> None:
     from bokeh_sampledata.stocks import IBM
 
-    series = sample._shelf.series("IBM", False)
+    series = sample._shelf.series("IBM")
     assert [date_of(day).isoformat() for day in series.days] == sorted(IBM["date"])
     by_day = dict(zip(IBM["date"], IBM["adj_close"], strict=True))
     for row in range(0, 3270, 97):
@@ -121,7 +122,7 @@ def test_a_bad_row_is_unknown_and_names_file_and_line(
 ) -> None:
     path = rewrite(folder, "ibm", change)
     with pytest.raises(CorruptFile, match=f"ibm.zip: {fact}"):
-        Folder(folder).daily("IBM")
+        read_whole(path)
     result = Simulator(folder, allow_open_sandbox=True).run(STRATEGY)
     assert result.status is BacktestStatus.UNKNOWN
     assert result.reason is not None
@@ -169,16 +170,16 @@ def test_the_fingerprint_follows_the_files(folder: Path) -> None:
 
 
 def test_renamed_companies_are_read_under_the_name_of_the_day(lean_data: Path) -> None:
-    series = load(Folder(lean_data), "GOOGL", raw=True)
+    series = Shelf(lean_data).series("GOOGL", Mode.RAW)
     first, last = date_of(series.days[0]), date_of(series.days[-1])
     # Listed as GOOG; what is called GOOG today began in 2014.
     assert (first.isoformat(), last.isoformat()) == ("2004-08-19", "2021-03-31")
-    assert date_of(load(Folder(lean_data), "GOOG", raw=True).days[0]) >= date(2014, 3, 27)
+    assert date_of(Shelf(lean_data).series("GOOG", Mode.RAW).days[0]) >= date(2014, 3, 27)
 
 
 def test_years_under_a_ticker_without_a_file_are_unknown_by_name(lean_data: Path) -> None:
     shelf = Shelf(lean_data)
-    series = shelf.series("QQQ", False)
+    series = shelf.series("QQQ")
     with pytest.raises(NoData, match=r"no data for QQQ from 2004-12-01 .*qqqq\.zip does not exist"):
         series.cover(day_of(date(2004, 1, 2)), day_of(date(2006, 1, 3)), shelf.hours)
     series.cover(day_of(date(2012, 1, 3)), day_of(date(2013, 1, 3)), shelf.hours)
@@ -186,7 +187,7 @@ def test_years_under_a_ticker_without_a_file_are_unknown_by_name(lean_data: Path
 
 def test_rows_of_another_company_before_the_listing_are_left_out(lean_data: Path) -> None:
     # FB's file begins in 1998 with a company that had the ticker before.
-    series = load(Folder(lean_data), "FB", raw=False)
+    series = Shelf(lean_data).series("FB")
     assert date_of(series.days[0]).isoformat() == "2012-05-18"
 
 

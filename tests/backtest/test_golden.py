@@ -40,17 +40,17 @@ def test_every_statistic_equals_lean_to_the_printed_digit(
     assert dict(result.statistics) == wanted
 
 
-def test_minute_bars_are_unknown_by_name(lean: Simulator) -> None:
+def test_ticks_are_unknown_by_name(lean: Simulator) -> None:
     code = """
 from AlgorithmImports import *
 
-class Minutes(QCAlgorithm):
+class Ticks(QCAlgorithm):
     def initialize(self):
         self.set_start_date(2013, 10, 7)
         self.set_end_date(2013, 10, 11)
-        self.add_equity("SPY")
+        self.add_equity("SPY", Resolution.TICK)
 """
     result = lean.run(code)
     assert result.status is BacktestStatus.UNKNOWN
-    assert result.reason == "not modelled: Resolution.MINUTE (for SPY)"
+    assert result.reason == "not modelled: Resolution.TICK (for SPY)"
     assert result.statistics == {}

@@ -22,7 +22,7 @@ Columns = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def bars(sample: Simulator) -> list[TradeBar]:
-    series = sample._shelf.series("AAPL", False)
+    series = sample._shelf.series("AAPL")
     begin = datetime(2003, 1, 1, 9, 30)
     made = []
     for row in range(700, 700 + 2500):

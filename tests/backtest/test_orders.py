@@ -19,7 +19,7 @@ ONCE = "if self.time.date() != date(2010, 1, 5): return\n"
 
 @pytest.fixture(scope="module")
 def aapl(sample: Simulator) -> Series:
-    return sample._shelf.series("AAPL", False)
+    return sample._shelf.series("AAPL")
 
 
 def bar_on(series: Series, day: str) -> dict[str, float]:

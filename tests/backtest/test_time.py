@@ -10,7 +10,9 @@ import pytest
 
 from qc_builder_lora.backtest.protocol import BacktestResult, BacktestSettings
 from qc_builder_lora.backtest.simulator import Simulator
+from qc_builder_lora.backtest.simulator.actions import actions
 from qc_builder_lora.backtest.simulator.calendar import OPEN, Zone, day_of, load_hours
+from qc_builder_lora.backtest.simulator.feed import Mode
 from qc_builder_lora.backtest.simulator.rules import event_times
 from qc_builder_lora.records import BacktestStatus
 
@@ -351,7 +353,9 @@ def test_raw_prices_pay_dividends_and_split_the_holding(lean: Simulator) -> None
     (paid,) = [line for line in result.logs if "dividend" in line]
     assert paid.startswith("2014-08-07 00:00:00 dividend 0.47 0 ")
     price = result.orders[0]["fills"][0]["price"]
-    (split,) = lean._shelf.series("AAPL", True).actions[day_of(date(2014, 6, 9))]
+    day = day_of(date(2014, 6, 9))
+    company = lean._shelf.company("AAPL")
+    split = actions(company, lean._shelf.hours, day - 10, day)[-1][1]
     fraction = (100 / split.value - 699) * split.reference * split.value
     assert float(paid.split()[-1]) == pytest.approx(
         100_000 - price * 100 - 1 + 699 * 0.47 + fraction, abs=0.05
@@ -360,10 +364,10 @@ def test_raw_prices_pay_dividends_and_split_the_holding(lean: Simulator) -> None
 
 def test_a_split_leaves_the_portfolios_value_as_it_was(lean: Simulator) -> None:
     equity = dict(lean.run(RAW).equity)
-    series = lean._shelf.series("AAPL", False)
+    series = lean._shelf.series("AAPL")
     row = series.row_at(day_of(date(2014, 6, 9)))
     gain = series.close[row] / series.close[row - 1] - 1
-    before = 100 * lean._shelf.series("AAPL", True).close[row - 1]
+    before = 100 * lean._shelf.series("AAPL", Mode.RAW).close[row - 1]
     moved = equity["2014-06-09"] - equity["2014-06-06"]
     assert moved == pytest.approx(before * gain, rel=0.002)
 

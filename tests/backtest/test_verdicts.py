@@ -30,8 +30,8 @@ UNKNOWN = {
         "self.bb(self.aapl, 20, 2, MovingAverageType.HULL)",
         "MovingAverageType.HULL",
     ),
-    "hourly bars": ('self.add_equity("IBM", Resolution.HOUR)', "Resolution.HOUR (for IBM)"),
-    "hourly indicators": ("self.sma(self.aapl, 5, Resolution.MINUTE)", "Resolution.MINUTE"),
+    "ticks": ('self.add_equity("IBM", Resolution.TICK)', "Resolution.TICK (for IBM)"),
+    "indicators of ticks": ("self.sma(self.aapl, 5, Resolution.TICK)", "Resolution.TICK"),
     "the object store": ("self.object_store.read('x')", "QCAlgorithm.object_store"),
     "another brokerage": (
         "self.set_brokerage_model(BrokerageName.ALPACA)",

@@ -18,8 +18,8 @@ from qc_builder_lora.backtest.simulator.orders import (
 from qc_builder_lora.backtest.simulator.trades import TradeBuilder
 
 if TYPE_CHECKING:
-    from qc_builder_lora.backtest.simulator.engine import Engine, Subscription
-    from qc_builder_lora.backtest.simulator.feed import Action
+    from qc_builder_lora.backtest.simulator.actions import Action
+    from qc_builder_lora.backtest.simulator.engine import Engine, Security
 
 Event = list[Any]
 
@@ -38,7 +38,7 @@ class Book:
         prices: tuple[float | None, float | None, float | None], tag: str,
     ) -> tuple[int, str, list[Event]]:  # fmt: skip
         """Number, error and events. An order refused before it exists has number 0, as in LEAN."""
-        item = self._engine.subscriptions[index]
+        item = self._engine.securities[index]
         error = self._refusal(item, kind, quantity)
         if error:
             return 0, error, []
@@ -61,7 +61,7 @@ class Book:
             events += self._try(order)
         return order.number, "", events
 
-    def _refusal(self, item: Subscription, kind: Kind, quantity: float) -> str:
+    def _refusal(self, item: Security, kind: Kind, quantity: float) -> str:
         if self._engine.warming_up:
             return (
                 "This operation is not allowed in Initialize or during warm up: "
@@ -96,7 +96,7 @@ class Book:
                 yield from self._try(order)
 
     def _try(self, order: Order) -> list[Event]:
-        item = self._engine.subscriptions[order.index]
+        item = self._engine.securities[order.index]
         bar = item.bar
         if order.kind is Kind.MARKET_ON_OPEN and (bar is None or order.local >= bar.end):
             return []
@@ -110,7 +110,7 @@ class Book:
         price = slipped(order, price, item.holding.price, item.holding.slippage)
         return [self._fill(order, item, price)]
 
-    def _fill(self, order: Order, item: Subscription, price: float) -> Event:
+    def _fill(self, order: Order, item: Security, price: float) -> Event:
         cost = self._engine.account.order_fee(item.holding, order.quantity, item.holding.price)
         self._engine.account.fill(item.holding, order.quantity, price, cost, self._engine.now.utc)
         self.trades.add(item.ticker, order.quantity, price, cost, self._engine.now.utc)
@@ -129,7 +129,7 @@ class Book:
         if order is None:
             return f"Unable to update the order with id {number}: it is not open.", []
         order.quantity = order.quantity if quantity is None else quantity
-        tick = self._engine.subscriptions[order.index].tick
+        tick = self._engine.securities[order.index].tick
         order.limit = order.limit if limit is None else tick(limit)
         order.stop = order.stop if stop is None else tick(stop)
         order.trigger = order.trigger if trigger is None else tick(trigger)
@@ -158,7 +158,7 @@ class Book:
         order.message = message or order.message
         if not order.open and order in self.pending:
             self.pending.remove(order)
-        holding = self._engine.subscriptions[order.index].holding.plain() if quantity else None
+        holding = self._engine.securities[order.index].holding.plain() if quantity else None
         return [
             order.number, int(status), quantity, price, cost, message, self._engine.now.utc,
             holding,
@@ -167,7 +167,7 @@ class Book:
 
     def act(self, index: int, action: Action) -> bool:
         """On raw data a dividend is paid and a split multiplies; whether anything changed."""
-        item = self._engine.subscriptions[index]
+        item = self._engine.securities[index]
         if not item.raw or action.warning:
             return False
         if action.kind == "dividend":

@@ -18,6 +18,10 @@ from qc_builder_lora.errors import CorruptFile
 DAY = 86400
 OPEN = 9 * 3600 + 30 * 60
 CLOSE = 16 * 3600
+SESSION = CLOSE - OPEN
+"""A regular session's length, which LEAN gives a daily bar that it fills forward."""
+PRE_OPEN, POST_CLOSE = 4 * 3600, 20 * 3600
+"""Extended hours, as in LEAN's market hours database."""
 EARLY_CLOSE = 13 * 3600
 NEW_YORK = "America/New_York"
 _EPOCH = date(1970, 1, 1).toordinal()
@@ -95,14 +99,33 @@ class Hours:
         """Seconds after midnight at which the session ends."""
         return self._early.get(day, CLOSE)
 
+    def session(self, day: int, extended: bool) -> tuple[int, int]:
+        """First and last second of a trading day, after its midnight.
+
+        An early close ends the extended session too, as LEAN cuts all segments of that day.
+        """
+        if not extended:
+            return OPEN, self._early.get(day, CLOSE)
+        return PRE_OPEN, self._early.get(day, POST_CLOSE)
+
+    def open_during(self, start: int, end: int, extended: bool = False) -> bool:
+        """Whether the session is on at any time from `start` up to `end`, New York seconds."""
+        for day in range(start // DAY, (end - 1) // DAY + 1):
+            if self.is_open_day(day):
+                first, last = self.session(day, extended)
+                if start < day * DAY + last and end > day * DAY + first:
+                    return True
+        return False
+
     def between(self, first: int, last: int) -> list[int]:
         """Trading days from `first` to `last`, both included."""
         return self.days[bisect_left(self.days, first) : bisect_right(self.days, last)]
 
-    def is_open(self, local: int) -> bool:
+    def is_open(self, local: int, extended: bool = False) -> bool:
         """Whether the session is on at a New York moment."""
         day, second = divmod(local, DAY)
-        return self.is_open_day(day) and OPEN <= second < self.close(day)
+        first, last = self.session(day, extended)
+        return first <= second < last and self.is_open_day(day)
 
     def next_day(self, day: int) -> int:
         """The first trading day after `day`."""
@@ -112,20 +135,21 @@ class Hours:
         """The last trading day before `day`."""
         return self.days[bisect_left(self.days, day) - 1]
 
-    def next_open(self, local: int) -> int:
+    def next_open(self, local: int, extended: bool = False) -> int:
         """The next opening strictly after a New York moment."""
+        opening = PRE_OPEN if extended else OPEN
         day = local // DAY
-        if self.is_open_day(day) and local < day * DAY + OPEN:
-            return day * DAY + OPEN
-        return self.next_day(day) * DAY + OPEN
+        if self.is_open_day(day) and local < day * DAY + opening:
+            return day * DAY + opening
+        return self.next_day(day) * DAY + opening
 
-    def next_close(self, local: int) -> int:
+    def next_close(self, local: int, extended: bool = False) -> int:
         """The next close strictly after a New York moment."""
         day = local // DAY
-        if self.is_open_day(day) and local < day * DAY + self.close(day):
-            return day * DAY + self.close(day)
+        if self.is_open_day(day) and local < day * DAY + self.session(day, extended)[1]:
+            return day * DAY + self.session(day, extended)[1]
         following = self.next_day(day)
-        return following * DAY + self.close(following)
+        return following * DAY + self.session(following, extended)[1]
 
     def bars_before(self, day: int, count: int) -> int:
         """The trading day that lies `count` trading days before `day`."""

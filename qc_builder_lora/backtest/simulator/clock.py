@@ -10,19 +10,18 @@ from __future__ import annotations
 import heapq
 import json
 from collections.abc import Iterator
-from datetime import date
 from typing import Any
 
-from qc_builder_lora.backtest.simulator.calendar import DAY, OPEN, date_of, day_of
+from qc_builder_lora.backtest.simulator.calendar import DAY
 from qc_builder_lora.backtest.simulator.desk import Desk
 from qc_builder_lora.backtest.simulator.feed import NoData, Series
 from qc_builder_lora.backtest.simulator.folder import rate_at
 from qc_builder_lora.backtest.simulator.rules import event_times
+from qc_builder_lora.backtest.simulator.span import bounds
 from qc_builder_lora.backtest.simulator.statistics import Record, summary
+from qc_builder_lora.backtest.simulator.stream import NEVER
 from qc_builder_lora.backtest.surface.wire import LENGTH
 
-DEFAULT_START = day_of(date(1998, 1, 1))
-"""LEAN's start date where a strategy sets none."""
 _SAMPLE = -1
 _END_OF_DAY = -2
 
@@ -40,17 +39,17 @@ class Clock:
         self._volume = 0.0
         self._next_equity = 0
         self._spacing = 0
+        self._told: list[int] = []
 
     def run(self) -> None:
         """Everything after initialize; raises what ends a backtest early."""
         engine, plan = self.engine, self.engine.plan
-        first, start, end = self._bounds()
+        first, start, end = bounds(engine, self.desk.logs)
         self.record = Record(engine.account.cash, trading_days=plan.trading_days)
-        engine.initialized = True
-        engine.skip_to(first)
         self._benchmark(start, end)
         opening = engine.zone.utc(start * DAY)
         self._spacing = max(240, (end + 1 - start) * DAY // 4000)
+        engine.begin(first, end)
         engine.move_to(engine.zone.utc(first * DAY) if first < start else opening)
         self._tell(["begin", engine.now.plain()])
         self._take_up(_SAMPLE, engine.zone.utc(start * DAY))
@@ -59,49 +58,59 @@ class Clock:
         self._take_up_fresh()
         if first >= start:
             self._warmed(opening)
-        for day in engine.hours.between(first, end):
-            if engine.warming_up and engine.close_of(day) > opening:
+        self._run_to_the_end(opening)
+        self._finish()
+
+    def _run_to_the_end(self, opening: int) -> None:
+        engine = self.engine
+        last = engine.zone.utc((engine.last_day + 1) * DAY)
+        pulses = self._pulses(opening)
+        pulse = next(pulses, NEVER)
+        while (following := min(engine.next_moment(), pulse)) <= last:
+            if engine.warming_up and following > opening:
                 self._events(opening, including=False)
                 self._warmed(opening)
-            self._day(day)
+            self._events(following, including=False)
+            self._wake(following)
+            engine.move_to(following)
+            if following == engine.next_moment():
+                self._moment()
+            else:
+                self._pulse()
             if engine.quitting or engine.account.value <= 0:
                 break
-        self._finish()
+            while pulse <= following:
+                pulse = next(pulses, NEVER)
+
+    def _pulses(self, opening: int) -> Iterator[int]:
+        """The closes of the benchmark's days: moments even where the strategy has no bars.
+
+        LEAN feeds its benchmark by the hour; within a day nothing can depend on that.
+        """
+        engine = self.engine
+        if self.benchmark is None:
+            return
+        first = engine.exchange.local(opening) // DAY
+        for day in engine.hours.between(first, engine.last_day):
+            yield engine.exchange.utc(day * DAY + engine.hours.close(day))
+
+    def _pulse(self) -> None:
+        """A moment without bars."""
+        now = self.engine.now
+        self._deliver()
+        self._events(now.utc, including=True)
+        self.engine.move_to(now.utc)
+        self._deliver()
+        self._sample_equity()
 
     def _tell(self, message: list[Any]) -> None:
         self.desk.tell(message)
         self._take_up_fresh()
 
-    def _bounds(self) -> tuple[int, int, int]:
-        """First day of the warm-up, first and last day of the backtest; NoData where bars lack."""
-        engine, plan = self.engine, self.engine.plan
-        start = DEFAULT_START if plan.start is None else plan.start
-        if plan.end is None:
-            raise NoData("the strategy sets no end date; LEAN would run until yesterday")
-        if plan.end < start:
-            raise NoData(f"the end date {date_of(plan.end)} lies before the start date "
-                         f"{date_of(start)}")  # fmt: skip
-        for item in engine.subscriptions:
-            item.series.cover(start, plan.end, engine.hours)
-        first = start
-        if plan.warm_up_bars:
-            first = engine.hours.bars_before(start, plan.warm_up_bars)
-        elif plan.warm_up_seconds:
-            moment = start * DAY - plan.warm_up_seconds
-            # A bar belongs to the warm-up when it begins in it.
-            first = moment // DAY + (1 if moment % DAY > OPEN else 0)
-        for item in engine.subscriptions:
-            if first < start and item.series.days and item.series.days[0] > first:
-                self.desk.logs.append(
-                    f"Note: the warm-up asks for bars of {item.ticker} from {date_of(first)}, "
-                    f"{item.series.path} begins on {date_of(item.series.days[0])}"
-                )
-        return first, start, plan.end
-
     def _benchmark(self, start: int, end: int) -> None:
         ticker = self.engine.plan.benchmark or "SPY"
         try:
-            found = self.desk.shelf.series(ticker, False)
+            found = self.desk.shelf.series(ticker)
             found.cover(start, end, self.engine.hours)
         except NoData as error:
             self.desk.logs.append(f"Note: no figures against the benchmark {ticker}: {error}")
@@ -156,64 +165,43 @@ class Clock:
             if number == _SAMPLE:
                 self._sample()
             elif number == _END_OF_DAY:
-                for index in range(len(self.engine.subscriptions)):
+                for index in range(len(self.engine.securities)):
                     self._tell(["day_end", index, self.engine.now.plain()])
             elif self.desk.schedules[number][0]:
                 self._tell(["fire", number, self.engine.now.plain()])
 
-    def _timers(self, until: int) -> None:
+    def _wake(self, until: int) -> None:
         """Let consolidators emit the periods that ended before a moment, after its events."""
-        for utc in self.engine.due_timers(until):
-            self.engine.move_to(utc)
+        while (due := self.desk.wake_at) is not None and due < until:
+            self.desk.wake_at = None
+            self.engine.move_to(due)
             self._tell(["wake", self.engine.now.plain()])
 
-    # One trading day.
+    # One moment at which bars end or corporate actions happen.
 
-    def _day(self, day: int) -> None:
-        engine = self.engine
-        actions = engine.actions(day)
-        if actions:
-            midnight = engine.exchange.utc(day * DAY)
-            self._events(midnight, including=False)
-            self._timers(midnight)
-            engine.move_to(midnight)
-            self._moment(day, [], [], [], actions)
-        close = engine.close_of(day)
-        self._events(close, including=False)
-        self._timers(close)
-        engine.move_to(close)
-        indices, frames, filled = engine.advance(day)
-        if frames:
-            self._moment(day, indices, frames, filled, [])
-
-    def _moment(
-        self, day: int, indices: list[int], frames: list[str], filled: list[int],
-        actions: list[Any],
-    ) -> None:  # fmt: skip
+    def _moment(self) -> None:
         engine, now = self.engine, self.engine.now
-        every = len(indices) == len(engine.subscriptions)
-        head = (
-            f"{now.text()},{day * DAY + OPEN},"
-            f"{day * DAY + engine.hours.close(day)},{'null' if every else indices},"
-            f"[{','.join(frames)}],{filled}"
-        )
-        busy = bool(engine.book.pending) or (self._queue and self._queue[0][0] <= now.utc)
-        if busy or actions:
+        actions = engine.due_actions()
+        numbers, frames, filled = engine.advance()
+        told = "null" if numbers == self._told else str(numbers)
+        self._told = numbers
+        head = f"{now.text()},{told},[{','.join(frames)}],{filled}"
+        if engine.book.pending or actions or (self._queue and self._queue[0][0] <= now.utc):
             self.desk.channel.send(_frame(f'["prices",{head}]'))
             self._deliver()
             self._events(now.utc, including=True)
             engine.move_to(now.utc)
-            shown = self._act(actions)
-            self.desk.converse(_frame(f'["go",{json.dumps(shown)}]'))
+            self.desk.converse(_frame(f'["go",{json.dumps(self._act(actions))}]'))
         else:
-            self.desk.converse(_frame(f'["step",{head},[]]'))
+            self.desk.converse(_frame(f'["step",{head}]'))
         self._take_up_fresh()
-        if engine.book.pending:
-            self._deliver()
+        self._deliver()
         self._sample_equity()
 
     def _deliver(self) -> None:
         """Fills, told one by one to a strategy that listens, together to one that does not."""
+        if not self.engine.book.pending:
+            return
         if self.engine.plan.flags.get("on_order_event"):
             for event in self.engine.book.scan():
                 self._tell(["events", [event]])
@@ -227,7 +215,7 @@ class Clock:
         changed = {index for index, action in actions if engine.book.act(index, action)}
         if changed:
             holdings = [
-                [index, engine.subscriptions[index].holding.plain()] for index in sorted(changed)
+                [index, engine.securities[index].holding.plain()] for index in sorted(changed)
             ]
             self._tell(["account", engine.account.plain(), holdings])
         return [

@@ -8,17 +8,18 @@ from typing import Any
 from qc_builder_lora.backtest.simulator.account import LEVERAGE, Holding, describe_model
 from qc_builder_lora.backtest.simulator.calendar import DAY, zone
 from qc_builder_lora.backtest.simulator.channel import Channel, Forged, Output
-from qc_builder_lora.backtest.simulator.engine import Engine, Subscription
-from qc_builder_lora.backtest.simulator.feed import NoData
+from qc_builder_lora.backtest.simulator.engine import Engine, Security
+from qc_builder_lora.backtest.simulator.feed import RESOLUTIONS, Mode, NoData, Source
 from qc_builder_lora.backtest.simulator.orders import Kind
-from qc_builder_lora.backtest.simulator.past import MOST_BARS, days_wanted, rows
+from qc_builder_lora.backtest.simulator.past import MOST_BARS, collect, window
 from qc_builder_lora.backtest.simulator.rules import rule_days
 from qc_builder_lora.backtest.simulator.schema import check
 from qc_builder_lora.backtest.simulator.shelf import Shelf
+from qc_builder_lora.backtest.simulator.span import DEFAULT_START
+from qc_builder_lora.backtest.simulator.stream import Stream
 from qc_builder_lora.backtest.surface.wire import pack
 
-_RAW, _ADJUSTED = 0, 1
-"""LEAN's DataNormalizationMode."""
+_HOUR = 3600
 _MOST_SECURITIES = 500
 _MOST_LOG_LINES = 20_000
 
@@ -50,10 +51,13 @@ class Desk:
         self.output = output
         self.shelf = shelf
         self.schedules: dict[int, tuple[list[Any], list[Any]]] = {}
+        self._streams = 0
         self.fresh: list[int] = []
         """Schedules that the clock has not taken up yet."""
         self.logs: list[str] = []
         self.statistics: dict[str, str] = {}
+        self.wake_at: int | None = None
+        """UTC seconds at which a consolidator's period is over, where one waits for that."""
         self.phase = "load"
         self._memory_mb = memory_mb
 
@@ -71,9 +75,12 @@ class Desk:
         while True:
             message = self.channel.receive()
             kind = message[0]
-            if kind == last == "done" and len(message) == 1:
+            if kind == "done" and len(message) == 1 and last == "done":
+                self.wake_at = None
                 return message
             check(message)
+            if kind == "done" and last == "done":
+                self.wake_at = self.engine.exchange.utc(message[1])
             if kind == last:
                 return message
             serve = getattr(self, f"_on_{kind}", None)
@@ -146,40 +153,67 @@ class Desk:
             return self._refuse(str(error))
         return self._answer(None)
 
-    def _on_equity(self, ticker: str, mode: int, leverage: float, fill_forward: bool) -> None:
+    def _on_security(
+        self, ticker: str, mode: int, leverage: float, resolution: int, fill_forward: bool,
+        extended: bool,
+    ) -> None:  # fmt: skip
+        """A security, with its first subscriptions."""
         engine = self.engine
-        if mode not in (_RAW, _ADJUSTED):
-            raise Forged("a data normalization mode")
-        if len(engine.subscriptions) >= _MOST_SECURITIES:
+        if len(engine.securities) >= _MOST_SECURITIES:
             raise NoData(f"more than {_MOST_SECURITIES} securities")
-        series = self.shelf.series(ticker, mode == _RAW)
         holding = Holding(ticker, leverage if leverage >= 1 else LEVERAGE)
-        item = Subscription(ticker, series, mode == _RAW, fill_forward, holding)
-        index = engine.subscribe(item)
+        security = engine.add_security(self.shelf.company(ticker), _mode(mode), holding)
+        made = self._feed(security, resolution, fill_forward, extended)
         if engine.initialized:
-            plan = engine.plan
-            series.cover(engine.now.exchange // DAY, plan.end or 0, engine.hours)
-            item.next_row = series.row_at(engine.now.exchange // DAY - 1) + 1
-        self._answer([index, holding.leverage])
+            engine.announce(security, engine.now.exchange // DAY)
+        self._answer([security.index, holding.leverage, made])
 
-    def _item(self, index: int) -> Subscription:
-        if not 0 <= index < len(self.engine.subscriptions):
+    def _on_subscribe(
+        self, index: int, resolution: int, fill_forward: bool, extended: bool
+    ) -> None:
+        """More bars of a security there is."""
+        self._answer(self._feed(self._item(index), resolution, fill_forward, extended))
+
+    def _feed(
+        self, security: Security, resolution: int, fill_forward: bool, extended: bool
+    ) -> list[list[Any]]:
+        """New subscriptions: number, and trade or quote."""
+        engine = self.engine
+        if resolution not in RESOLUTIONS:
+            raise Forged("a resolution")
+        made = []
+        for kind in ("trade", "quote") if resolution < _HOUR else ("trade",):
+            source = self.shelf.source(security.ticker, security.mode, resolution, kind)
+            if engine.initialized:
+                source.cover(engine.now.exchange // DAY, engine.last_day, engine.hours)
+            self._streams += 1
+            number = self._streams - 1
+            stream = Stream(number, security.index, source, extended,
+                            resolution if fill_forward else 0)  # fmt: skip
+            engine.subscribe(stream)
+            made.append([number, kind])
+        return made
+
+    def _item(self, index: int) -> Security:
+        if not 0 <= index < len(self.engine.securities):
             raise Forged(f"a security number {index}")
-        return self.engine.subscriptions[index]
+        return self.engine.securities[index]
 
     def _on_model(self, index: int, kind: str, described: list[Any]) -> None:
         item = self._item(index)
         if kind == "leverage" and described and float(described[0]) >= 1:
             item.holding.leverage = float(described[0])
-        elif kind == "normalization" and described and item.bar is None:
-            mode = int(described[0])
-            if mode not in (_RAW, _ADJUSTED):
-                raise NotModelled(self.phase, f"DataNormalizationMode {mode}")
-            item.raw = mode == _RAW
-            item.series = self.shelf.series(item.ticker, item.raw)
+        elif kind == "normalization" and described and item.trade is None:
+            self._renormalise(item, _mode(int(described[0])))
         elif not described or not describe_model(kind, described, item.holding):
             raise NotModelled(self.phase, f"Security.set_{kind}_model ({described!r})"[:200])
         self._answer(None)
+
+    def _renormalise(self, item: Security, mode: Mode) -> None:
+        item.mode = mode
+        for stream in item.streams:
+            before = stream.source
+            stream.source = self.shelf.source(item.ticker, mode, before.resolution, before.kind)
 
     # Orders.
 
@@ -206,17 +240,41 @@ class Desk:
 
     # The past and the calendar.
 
-    def _on_history(self, indices: list[int], kind: str, *span: int | None) -> None:
+    def _on_history(
+        self, subjects: list[int | str], kind: str, resolution: int, fill: bool | None,
+        extended: bool | None, mode: int | None, *span: int | str | None,
+    ) -> None:  # fmt: skip
+        """Bars of securities by number, or of tickers that need not be subscribed."""
         engine = self.engine
-        items = [self._item(index) for index in indices]
-        now = engine.now
-        if not engine.initialized:
-            now = _initial(engine)
-        shift = now.exchange - now.local
-        days = days_wanted(engine.hours, (kind, *span), now.exchange, shift)
-        if len(days) * max(len(items), 1) > MOST_BARS:
-            raise NotModelled(self.phase, f"history of more than {MOST_BARS} bars")
-        self._answer([rows(item.series, days, engine.hours) for item in items])
+        now = engine.now if engine.initialized else _initial(engine)
+        found, total = [], 0
+        for subject in subjects:
+            source, filled, beyond = self._source(subject, kind, resolution)
+            filled = filled if fill is None else fill
+            beyond = beyond if extended is None else extended
+            if mode is not None:
+                source = self.shelf.source(
+                    source.ticker, _mode(mode), source.resolution, source.kind
+                )
+            wanted = window(engine.hours, span, now.exchange, now.exchange - now.local,
+                            source.resolution, beyond)  # fmt: skip
+            found.append(collect(source, wanted, engine.hours, engine.exchange, fill=filled,
+                                 extended=beyond))  # fmt: skip
+            total += len(found[-1][0])
+            if total > MOST_BARS:
+                raise NotModelled(self.phase, f"history of more than {MOST_BARS} bars")
+        self._answer(found)
+
+    def _source(self, subject: int | str, kind: str, resolution: int) -> tuple[Source, bool, bool]:
+        """Where history comes from, and whether that is filled forward and in extended hours."""
+        if isinstance(subject, str):
+            return self.shelf.source(subject, Mode.ADJUSTED, resolution, kind), True, False
+        item = self._item(subject)
+        streams = [stream for stream in item.streams if stream.source.kind == kind]
+        finest = min(streams or item.streams, key=lambda stream: stream.resolution)
+        wanted = resolution or finest.resolution
+        source = self.shelf.source(item.ticker, item.mode, wanted, kind)
+        return source, finest.fill > 0, finest.extended
 
     def _on_hours(self, what: str, moment: int) -> None:
         hours, day = self.engine.hours, moment // DAY
@@ -254,19 +312,21 @@ class Desk:
         if number in self.schedules:
             self.schedules[number] = ([], [])
 
-    def _on_timer(self, exchange_local: int) -> None:
-        self.engine.add_timer(exchange_local)
-
 
 def _initial(engine: Engine) -> Any:
     """In initialize the clock stands at midnight of the start date."""
     start = engine.plan.start
     if start is None:
-        from qc_builder_lora.backtest.simulator.clock import DEFAULT_START
-
         start = DEFAULT_START
     engine.move_to(engine.zone.utc(start * DAY))
     return engine.now
+
+
+def _mode(number: int) -> Mode:
+    try:
+        return Mode(number)
+    except ValueError as error:
+        raise Forged("a data normalization mode") from error
 
 
 def _stamp(local: int) -> str:

@@ -1,36 +1,70 @@
-"""One backtest on the simulator's side: clock, prices, orders, account, samples.
+"""The state of one backtest on the simulator's side: the clock, the prices, the account.
 
-The strategy's process is led step by step: it is told what has happened up to a moment, and asks
-for what it wants, until it says `done`. Nothing later than the clock ever crosses the channel.
-LEAN's order within a moment: prices, fills, scheduled events, corporate actions, consolidators and
-indicators, on_data, fills again (AlgorithmManager).
+Securities take the bars of their streams as the clock reaches the bars' ends; the clock stops at
+every moment at which a bar ends. Nothing later than the clock ever leaves this side.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from qc_builder_lora.backtest.simulator.account import Account, Holding
+from qc_builder_lora.backtest.simulator.actions import Action, actions
 from qc_builder_lora.backtest.simulator.book import Book
-from qc_builder_lora.backtest.simulator.calendar import DAY, NEW_YORK, OPEN, Hours, zone
-from qc_builder_lora.backtest.simulator.feed import Action, Series
+from qc_builder_lora.backtest.simulator.calendar import DAY, NEW_YORK, Hours, zone
+from qc_builder_lora.backtest.simulator.feed import Company, Mode
 from qc_builder_lora.backtest.simulator.orders import Bar, round_price
+from qc_builder_lora.backtest.simulator.stream import NEVER, Point, Stream
 
 
 @dataclass
-class Subscription:
-    """One security: its bars, and how far the clock has come in them."""
+class Security:
+    """One security: its last prices, its holding and the subscriptions that feed it."""
 
-    ticker: str
-    series: Series
-    raw: bool
-    fill_forward: bool
+    index: int
+    company: Company
+    mode: Mode
     holding: Holding
-    next_row: int = 0
-    bar: Bar | None = None
+    streams: list[Stream] = field(default_factory=list)
+    trade: Point | None = None
+    """The last trade bar that is not filled forward, as LEAN's cache keeps it."""
+    quote: Point | None = None
+    """The last quote bar of that kind; minutes and seconds have them where the folder does."""
+
+    @property
+    def ticker(self) -> str:
+        """The name the strategy gave it."""
+        return self.company.ticker
+
+    @property
+    def raw(self) -> bool:
+        """Whether its prices are as quoted at the time."""
+        return self.mode is Mode.RAW
+
+    @property
+    def extended(self) -> bool:
+        """Whether a subscription has bars from before the opening and after the close."""
+        return any(stream.extended for stream in self.streams)
+
+    @property
+    def bar(self) -> Bar | None:
+        """The last trade bar; times are the exchange's."""
+        if self.trade is None:
+            return None
+        _, start, end, bars, row, _ = self.trade
+        opened, high, low, close = (column[row] for column in bars.columns[:4])
+        return Bar(start, end, opened, high, low, close)
+
+    def quoted(self, *, ask: bool) -> Bar | None:
+        """One side of the last quote bar, None where there was no quote."""
+        if self.quote is None:
+            return None
+        _, start, end, bars, row, _ = self.quote
+        side = bars.columns[5:9] if ask else bars.columns[:4]
+        opened, high, low, close = (column[row] for column in side)
+        return Bar(start, end, opened, high, low, close) if close else None
 
     def tick(self, price: float | None) -> float | None:
         """To the price tick. Adjusted prices have none (LEAN's AdjustedPriceVariationModel)."""
@@ -64,6 +98,7 @@ class Plan:
     end: int | None = None
     warm_up_bars: int | None = None
     warm_up_seconds: int | None = None
+    warm_up_resolution: int | None = None
     benchmark: str | None = None
     trading_days: int = 252
     max_orders: int = 10_000
@@ -72,7 +107,7 @@ class Plan:
 
 
 class Engine:
-    """The state of one backtest that counts."""
+    """Everything that counts in one backtest."""
 
     def __init__(self, hours: Hours) -> None:
         self.hours = hours
@@ -81,13 +116,17 @@ class Engine:
         self.now = Moment()
         self.plan = Plan()
         self.account = Account()
-        self.subscriptions: list[Subscription] = []
+        self.securities: list[Security] = []
+        self.lineup: list[Stream] = []
+        """Subscriptions in LEAN's order within a moment."""
         self.book = Book(self)
         self.warming_up = True
         self.quitting = False
         self.initialized = False
-        self.timers: list[int] = []
-        self._action_days: set[int] = set()
+        self.last_day = 0
+        """The last day of the backtest, once it runs."""
+        self._agenda: list[tuple[int, int, int, Action]] = []
+        self._announced = 0
 
     # The clock.
 
@@ -97,84 +136,98 @@ class Engine:
         local = exchange if self.zone is self.exchange else self.zone.local(utc)
         self.now = Moment(utc, local, exchange, self.hours.is_open(exchange))
 
-    def close_of(self, day: int) -> int:
-        """UTC seconds at which a trading day's bars end."""
-        return self.exchange.utc(day * DAY + self.hours.close(day))
+    def next_moment(self) -> int:
+        """UTC seconds at which the next bar ends or the next corporate action happens."""
+        following = min((stream.next_utc for stream in self.lineup), default=NEVER)
+        return min(following, self._agenda[0][0]) if self._agenda else following
 
-    def advance(self, day: int) -> tuple[list[int], list[str], list[int]]:
-        """Move every security to the bar of a trading day: indices, bars as JSON, filled ones."""
-        indices, frames, filled = [], [], []
-        for index, item in enumerate(self.subscriptions):
-            series, row = item.series, item.next_row
-            if row < len(series.days) and series.days[row] <= day:
-                while row < len(series.days) and series.days[row] < day:
-                    row += 1
-                if row < len(series.days) and series.days[row] == day:
-                    item.next_row = row + 1
-                    indices.append(index)
-                    frames.append(series.frame(row))
-                    self._take(item, row, day)
-                    continue
-                item.next_row = row
-            if item.bar is not None and item.fill_forward and self._lists(series, day):
-                # Nothing traded: the last bar again, with no volume, as LEAN fills forward.
-                bar = item.bar
-                frames.append(f"[{bar.open!r},{bar.high!r},{bar.low!r},{bar.close!r},0.0]")
-                filled.append(len(indices))
-                indices.append(index)
-                self._take_bar(item, day, bar.open, bar.high, bar.low, bar.close)
-        return indices, frames, filled
+    def advance(self) -> tuple[list[int], list[str], list[int]]:
+        """Let the bars that end now arrive: subscriptions, bars as JSON, which are filled.
 
-    def _lists(self, series: Series, day: int) -> bool:
-        return series.delisted is None or day <= series.delisted
+        A bar that is filled between two ends of its own resolution counts from -1 downwards: LEAN
+        shows it, and keeps it from consolidators.
+        """
+        now = self.now.utc
+        numbers: list[int] = []
+        frames: list[str] = []
+        filled: list[int] = []
+        for stream in self.lineup:
+            if stream.next_utc != now:
+                continue
+            point = stream.point
+            assert point is not None
+            if point[5]:
+                place = len(frames)
+                filled.append(place if self._is_native(stream, point[2]) else -1 - place)
+            else:
+                self._take(stream, point)
+            numbers.append(stream.number)
+            frames.append(stream.text(point))
+            stream.move()
+        return numbers, frames, filled
 
-    def _take(self, item: Subscription, row: int, day: int) -> None:
-        series = item.series
-        self._take_bar(
-            item, day, series.open[row], series.high[row], series.low[row], series.close[row]
-        )
+    def _is_native(self, stream: Stream, end: int) -> bool:
+        if stream.resolution < DAY:
+            return end % stream.resolution == 0
+        return end % DAY == self.hours.close(end // DAY)
 
-    def _take_bar(
-        self, item: Subscription, day: int, open_: float, high: float, low: float, close: float
-    ) -> None:
-        start = day * DAY
-        item.bar = Bar(start + OPEN, start + self.hours.close(day), open_, high, low, close)
-        item.holding.price = close
+    def _take(self, stream: Stream, point: Point) -> None:
+        security = self.securities[stream.security]
+        if stream.is_trade:
+            security.trade = point
+            security.holding.price = point[3].columns[3][point[4]]
+        else:
+            security.quote = point
 
-    def skip_to(self, day: int) -> None:
-        """Forget bars before a day: the backtest begins there."""
-        for item in self.subscriptions:
-            item.next_row = item.series.row_at(day - 1) + 1
+    def due_actions(self) -> list[tuple[int, Action]]:
+        """Corporate actions of this moment, by security."""
+        found = []
+        while self._agenda and self._agenda[0][0] <= self.now.utc:
+            _, _, index, action = heapq.heappop(self._agenda)
+            found.append((index, action))
+        return found
 
-    # Corporate actions.
+    # Securities and subscriptions.
 
-    def actions(self, day: int) -> list[tuple[int, Action]]:
-        """Dividends and splits that take effect on a day, by subscription."""
-        if day not in self._action_days:
-            return []
-        return [
-            (index, action)
-            for index, item in enumerate(self.subscriptions)
-            for action in item.series.actions.get(day, ())
-        ]
+    def add_security(self, company: Company, mode: Mode, holding: Holding) -> Security:
+        """A new security, without subscriptions yet."""
+        found = Security(len(self.securities), company, mode, holding)
+        self.securities.append(found)
+        self.account.holdings.append(holding)
+        return found
 
-    def subscribe(self, item: Subscription) -> int:
-        """Add a security; its number."""
-        self.subscriptions.append(item)
-        self.account.holdings.append(item.holding)
-        self._action_days.update(item.series.actions)
-        return len(self.subscriptions) - 1
+    def subscribe(self, stream: Stream) -> None:
+        """Feed a security; at once where the backtest runs."""
+        self.securities[stream.security].streams.append(stream)
+        self.lineup.append(stream)
+        self.lineup.sort(key=lambda item: item.order)
+        self._refine()
+        if self.initialized:
+            self._begin(stream, self.now.exchange)
 
-    # Timers of consolidators.
+    def _refine(self) -> None:
+        """All gaps are filled at the finest resolution of those that are filled at all."""
+        finest = min((item.resolution for item in self.lineup if item.fill), default=0)
+        for stream in self.lineup:
+            if stream.fill:
+                stream.fill = finest
 
-    def add_timer(self, exchange_local: int) -> None:
-        """Wake the strategy at a New York time."""
-        heapq.heappush(self.timers, self.exchange.utc(exchange_local))
+    def begin(self, first: int, last: int) -> None:
+        """Stand before the first bar of day `first`; the clock will run to the end of `last`."""
+        self.initialized = True
+        self.last_day = last
+        for stream in self.lineup:
+            self._begin(stream, first * DAY)
+        for security in self.securities:
+            self.announce(security, first)
 
-    def due_timers(self, before: int) -> Iterator[int]:
-        """UTC seconds of the timers that are over before a moment, each once."""
-        while self.timers and self.timers[0] < before:
-            due = heapq.heappop(self.timers)
-            while self.timers and self.timers[0] == due:
-                heapq.heappop(self.timers)
-            yield due
+    def _begin(self, stream: Stream, after: int) -> None:
+        # LEAN's end date is the last moment of that day.
+        stream.begin(after, (self.last_day + 1) * DAY - 1, self.hours, self.exchange)
+
+    def announce(self, security: Security, first: int) -> None:
+        """Put a security's corporate actions from a day on into the agenda."""
+        for day, action in actions(security.company, self.hours, first, self.last_day):
+            self._announced += 1
+            entry = (self.exchange.utc(day * DAY), self._announced, security.index, action)
+            heapq.heappush(self._agenda, entry)

@@ -3,60 +3,91 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from qc_builder_lora.backtest.simulator.calendar import DAY, OPEN, Hours
-from qc_builder_lora.backtest.simulator.feed import NoData, Series
+from qc_builder_lora.backtest.simulator.calendar import DAY, Hours, Zone
+from qc_builder_lora.backtest.simulator.feed import NoData, Source
+from qc_builder_lora.backtest.simulator.stream import Point, Stream, points
 
 MOST_BARS = 500_000
 """Bars in one answer; a longer history is refused rather than cut."""
 
 
-def last_ended(hours: Hours, exchange_now: int) -> int:
-    """The last trading day whose bars had ended at a New York moment."""
-    day = exchange_now // DAY
-    if hours.is_open_day(day) and day * DAY + hours.close(day) <= exchange_now:
-        return day
-    return hours.previous_day(day)
+@dataclass(frozen=True)
+class Window:
+    """Bars that end after `after` and not after `until`, New York's seconds."""
+
+    after: int
+    until: int
 
 
-def days_wanted(
-    hours: Hours, span: Sequence[int | str | None], exchange_now: int, shift: int
-) -> list[int]:
-    """Trading days that a span means; `shift` seconds turn the algorithm's time into New York's."""
-    limit = last_ended(hours, exchange_now)
+def window(
+    hours: Hours, span: Sequence[int | str | None], now: int, shift: int, resolution: int,
+    extended: bool,
+) -> Window:  # fmt: skip
+    """What a span means: `count n`, `seconds s`, or `range from to` in the algorithm's time.
+
+    `now` is New York's time, to which `shift` seconds turn the algorithm's.
+    """
     kind, first = span[0], int(span[1] or 0)
     if kind == "count":
-        if first <= 0:
-            return []
-        return hours.between(hours.bars_before(limit + 1, first), limit)
+        return Window(start_of(hours, now, first, resolution, extended), now)
     if kind == "seconds":
-        start, end = exchange_now - first, exchange_now
-    elif kind == "range":
-        start = first + shift
-        end = exchange_now if len(span) < 3 or span[2] is None else int(span[2]) + shift
-    else:
+        return Window(now - first, now)
+    if kind != "range":
         raise NoData(f"history with a span of kind {kind!r}")
-    days = hours.between(start // DAY, min(limit, end // DAY))
-    return [
-        day for day in days
-        if day * DAY + OPEN >= start and day * DAY + hours.close(day) <= end
-    ]  # fmt: skip
+    last = now if len(span) < 3 or span[2] is None else int(span[2]) + shift
+    return Window(first + shift, min(last, now))
 
 
-def rows(series: Series, days: Sequence[int], hours: Hours) -> list[list[float]]:
-    """`[start, end, filled, open, high, low, close, volume]` for each day there is a bar for."""
-    found: list[list[float]] = []
-    for day in days:
-        row = series.row_at(day)
-        if row < 0:
-            continue
-        filled = series.days[row] != day
-        if filled and series.delisted is not None and day > series.delisted:
-            continue
-        start = day * DAY
-        found.append(
-            [start + OPEN, start + hours.close(day), int(filled), series.open[row],
-             series.high[row], series.low[row], series.close[row],
-             0.0 if filled else series.volume[row]]
-        )  # fmt: skip
-    return found
+def start_of(hours: Hours, now: int, count: int, resolution: int, extended: bool) -> int:
+    """After which moment the last `count` bars of open market end: LEAN's GetStartTimeForTradeBars.
+
+    New York's seconds, as `now`.
+    """
+    if count <= 0:
+        return now
+    if resolution == DAY:
+        day = now // DAY
+        if not hours.is_open_day(day) or day * DAY + hours.close(day) > now:
+            day = hours.previous_day(day)
+        return hours.bars_before(day + 1, count) * DAY
+    current = now - now % resolution
+    day = current // DAY + 1
+    while True:
+        day = hours.previous_day(day)
+        opening, closing = (day * DAY + edge for edge in hours.session(day, extended))
+        begin = opening - opening % resolution
+        end = min(current, -(-closing // resolution) * resolution)
+        bars = max((end - begin) // resolution, 0)
+        if bars >= count:
+            return end - count * resolution
+        count -= bars
+
+
+def collect(
+    source: Source, wanted: Window, hours: Hours, zone: Zone, *, fill: bool, extended: bool
+) -> list[list[Any]]:
+    """Columns of the bars in a window: start, end, filled, then those of `bars.py`."""
+    stream = Stream(0, 0, source, extended, source.resolution if fill else 0)
+    found: list[Point] = []
+    for point in points(stream, wanted.after, wanted.until, hours, zone):
+        if point[2] > wanted.until:
+            break
+        found.append(point)
+        if len(found) > MOST_BARS:
+            break
+    return _columns(stream, found)
+
+
+def _columns(stream: Stream, found: list[Point]) -> list[list[Any]]:
+    width = 5 if stream.is_trade else 10
+    rows = [[point[3].columns[column][point[4]] for column in range(width)] for point in found]
+    for row, point in zip(rows, found, strict=True):
+        if point[5]:
+            row[:] = stream.filled(point)
+    head = [[point[place] for point in found] for place in (1, 2)]
+    head.append([int(point[5]) for point in found])
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    return head + (columns or [[] for _ in range(width)])

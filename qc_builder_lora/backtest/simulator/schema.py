@@ -61,15 +61,24 @@ _WORD = _text(50)
 _PRICE = _maybe(_number)
 FORMS: dict[str, Sequence[Check]] = {
     "set": (_WORD, lambda value: _number(value) or _text(200)(value)),
-    "equity": (_text(50), _whole, _number, _flag),
+    "security": (_text(50), _whole, _number, _whole, _flag, _flag),
+    "subscribe": (_whole, _whole, _flag, _flag),
     "submit": (_whole, _whole, _number, _PRICE, _PRICE, _PRICE, _text(1000), _text(50)),
     "update": (_whole, _PRICE, _PRICE, _PRICE, _PRICE, _maybe(_text(1000))),
     "cancel": (_whole, _text(1000)),
-    "history": (_many(_whole, 2000), _WORD, _whole),
     "dates": (_rule, _whole),
+    "history": (
+        _many(lambda x: _whole(x) or _text(50)(x), 2000),
+        _WORD,
+        _whole,
+        _maybe(_flag),
+        _maybe(_flag),
+        _maybe(_whole),
+        _WORD,
+        _whole,
+    ),
     "schedule": (_whole, _rule, _rule),
     "unschedule": (_whole,),
-    "timer": (_whole,),
     "hours": (_WORD, _whole),
     "model": (_whole, _WORD, _many(lambda x: _number(x) or _text(100)(x), 10)),
     "zone": (_text(60),),
@@ -79,11 +88,11 @@ FORMS: dict[str, Sequence[Check]] = {
     "quit": (_text(1000),),
     "phase": (_WORD,),
     "ready": (_flags,),
-    "done": (),
+    "done": (_whole,),
     "failed": (_WORD, _text(200), _text(2000), _maybe(_whole), _text(200)),
     "unknown": (_WORD, _text(300), _text(1000)),
 }
-# `["history", indices, "range", from, to]` has one field more.
+# A history's `"range", from, to` has one field more.
 _EXTRA: dict[str, Check] = {"history": _maybe(_whole)}
 
 

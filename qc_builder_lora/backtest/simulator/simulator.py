@@ -311,7 +311,7 @@ def _daily(equity: dict[int, float], engine: Engine) -> tuple[tuple[str, float],
 def _plain(order: Order, engine: Engine) -> dict[str, Any]:
     return {
         "id": order.number,
-        "symbol": engine.subscriptions[order.index].ticker,
+        "symbol": engine.securities[order.index].ticker,
         "type": Kind(order.kind).name.lower(),
         "quantity": order.quantity,
         "limit_price": order.limit,

@@ -7,7 +7,7 @@ from typing import Any
 
 from .alias import both_styles
 from .enums import enum
-from .known import Lean, missing
+from .known import Lean, missing, not_modelled
 from .symbol import Symbol, SymbolDict, ticker_of
 
 
@@ -129,6 +129,22 @@ class Split(Lean):
         return self.split_factor
 
 
+class Actions:
+    """The corporate actions of one moment."""
+
+    def __init__(self) -> None:
+        self.dividends = SymbolDict()
+        self.splits = SymbolDict()
+        self.delistings = SymbolDict()
+        self.changes = SymbolDict()
+
+    def __bool__(self) -> bool:
+        return bool(self.dividends or self.splits or self.delistings or self.changes)
+
+
+NO_ACTIONS = Actions()
+
+
 @both_styles
 class TradeBars(SymbolDict):
     """Bars by Symbol."""
@@ -140,30 +156,47 @@ class TradeBars(SymbolDict):
 class Slice(Lean):
     """Everything that arrived at one moment."""
 
-    __slots__ = ("_all", "bars", "dividends", "has_data", "splits", "time", "utc_time")
+    __slots__ = (
+        "_all",
+        "bars",
+        "delistings",
+        "dividends",
+        "has_data",
+        "quote_bars",
+        "splits",
+        "symbol_changed_events",
+        "time",
+        "utc_time",
+    )
 
     def __init__(
         self,
         time: datetime,
         utc_time: datetime,
         bars: TradeBars,
-        dividends: SymbolDict,
-        splits: SymbolDict,
+        quote_bars: SymbolDict,
+        actions: Actions | None = None,
     ) -> None:
         self.time = time
         self.utc_time = utc_time
         self.bars = bars
-        self.dividends = dividends
-        self.splits = splits
-        self.has_data = bool(bars or dividends or splits)
-        self._all: TradeBars | None = None
+        self.quote_bars = quote_bars
+        found = actions or NO_ACTIONS
+        self.dividends = found.dividends
+        self.splits = found.splits
+        self.delistings = found.delistings
+        self.symbol_changed_events = found.changes
+        self.has_data = bool(bars or quote_bars or found)
+        self._all: TradeBars | None = None if quote_bars or actions else bars
 
     def _entries(self) -> TradeBars:
-        if not self.dividends and not self.splits:
-            return self.bars
         if self._all is None:
-            # A bar hides a corporate action of the same moment, as in LEAN's indexer.
-            self._all = TradeBars({**self.splits, **self.dividends, **self.bars})
+            # A trade bar hides a quote bar of the same moment, and both a corporate action, as in
+            # LEAN's indexer.
+            self._all = TradeBars(
+                {**self.symbol_changed_events, **self.delistings, **self.splits, **self.dividends,
+                 **self.quote_bars, **self.bars}
+            )  # fmt: skip
         return self._all
 
     def __getitem__(self, key: Any) -> Any:
@@ -186,9 +219,17 @@ class Slice(Lean):
 
     def get(self, key: Any, default: Any = None) -> Any:
         """The entry of a symbol, or all bars where a type is given."""
-        if key is TradeBar:
-            return self.bars if default is None else self.bars.get(default)
+        if isinstance(key, type):
+            found = self._of_type(key)
+            return found if default is None else found.get(default)
         return self._entries().get(key, default)
+
+    def _of_type(self, kind: type) -> SymbolDict:
+        if kind is TradeBar:
+            return self.bars
+        if kind.__name__ == "QuoteBar":
+            return self.quote_bars
+        return not_modelled("Slice.get", kind.__name__)
 
     def keys(self) -> list[Any]:
         return list(self._entries().keys())
@@ -207,19 +248,7 @@ class Slice(Lean):
         return len(self)
 
     @property
-    def quote_bars(self) -> SymbolDict:
-        return SymbolDict()
-
-    @property
     def ticks(self) -> SymbolDict:
-        return SymbolDict()
-
-    @property
-    def delistings(self) -> SymbolDict:
-        return SymbolDict()
-
-    @property
-    def symbol_changed_events(self) -> SymbolDict:
         return SymbolDict()
 
     @property

@@ -20,12 +20,12 @@ from .portfolio import Portfolio
 from .schedule import ScheduleManager
 from .security import Security, SecurityManager
 from .settings import AlgorithmSettings, UniverseSettings
+from .subscriptions import SECONDS, Listener, SubscriptionDataConfig
 from .symbol import Symbol, ticker_of
 from .trading import Trading
 from .wire import Wire
 
 EPOCH = datetime(1970, 1, 1)
-Listener = Callable[[TradeBar], Any]
 
 
 class Refused(ValueError):
@@ -45,8 +45,8 @@ class Desk:
         self.trading = Trading(self)
         self.schedule = ScheduleManager(self)
         self.by_index: list[Security] = []
-        self.listeners: list[list[Listener]] = []
-        self.timed: list[Any] = []
+        self.subscriptions: list[SubscriptionDataConfig] = []
+        self.consolidators: dict[int, tuple[Any, Any]] = {}
         self.parameters: dict[str, str] = {}
         self.start = datetime(1998, 1, 1)
         self.end: datetime | None = None
@@ -115,22 +115,28 @@ class Desk:
         return found
 
     def subscribe(
-        self, ticker: str, resolution: Any, normalization: Any, leverage: float, fill_forward: bool
-    ) -> Security:
-        """Add one equity, or give the one there already is."""
-        if resolution != Resolution.DAILY:
+        self, ticker: str, resolution: Any, normalization: Any, leverage: float,
+        fill_forward: bool, extended: bool,
+    ) -> Security:  # fmt: skip
+        """Add one equity, or further bars to the one there is."""
+        if resolution not in SECONDS:
             not_modelled(f"Resolution.{Resolution(resolution).name}", f"for {ticker}")
+        how = [SECONDS[resolution], bool(fill_forward), bool(extended)]
         symbol = Symbol(ticker)
         if symbol in self.securities:
-            existing: Security = self.securities[symbol]
-            return existing
-        index, leverage = self.ask(
-            ["equity", str(symbol), int(normalization), float(leverage), bool(fill_forward)]
+            security: Security = self.securities[symbol]
+            if not any(item.resolution == resolution for item in security.subscriptions):
+                made = self.ask(["subscribe", security.symbol.number, *how])
+                self._feed(security, made, resolution, fill_forward, extended)
+            return security
+        index, leverage, made = self.ask(
+            ["security", str(symbol), int(normalization), float(leverage), *how]
         )
         symbol.number = index
         security = Security(symbol, self, leverage)
+        security.data_normalization_mode = normalization
         self.by_index.append(security)
-        self.listeners.append([])
+        self._feed(security, made, resolution, fill_forward, extended)
         dict.__setitem__(self.securities, symbol, security)
         dict.__setitem__(self.portfolio, symbol, security.holdings)
         self.added.append(security)
@@ -144,7 +150,7 @@ class Desk:
         """Subscribe to what a universe selects, by the universe's settings."""
         return self.subscribe(
             str(symbol), settings.resolution, settings.data_normalization_mode, settings.leverage,
-            settings.fill_forward,
+            settings.fill_forward, settings.extended_market_hours,
         )  # fmt: skip
 
     def part(self, symbol: Symbol, kept: bool) -> None:
@@ -160,6 +166,24 @@ class Desk:
         self.added, self.removed = [], []
         self.on_changes(changes)
 
+    def _feed(
+        self, security: Security, made: list[list[Any]], resolution: Any, fill_forward: bool,
+        extended: bool,
+    ) -> None:  # fmt: skip
+        for number, kind in made:
+            config = SubscriptionDataConfig(
+                number, security, kind, resolution, fill_forward, extended
+            )
+            self.subscriptions.append(config)
+            security.subscriptions.append(config)
+
+    def subscription(self, security: Security, *, quotes: bool = False) -> SubscriptionDataConfig:
+        """The one that consolidators and indicators of a security listen to: trades, the first."""
+        wanted = [item for item in security.subscriptions if item.is_trade is not quotes]
+        if not wanted:
+            raise ValueError(f"{security.symbol} has no subscription of that kind of bars")
+        return wanted[0]
+
     def seed(self, security: Security) -> None:
         """Give a security its last known price."""
         bars = self.bars([security], ["count", 1])[0]
@@ -168,47 +192,59 @@ class Desk:
 
     def listen(self, security: Security, listener: Listener) -> None:
         """Call `listener(bar)` for every bar, before on_data, in order of registration."""
-        self.listeners[security.symbol.number].append(listener)
+        self.subscription(security).listeners.append(listener)
 
     def consolidate(self, security: Security, consolidator: Any) -> None:
-        """Feed a consolidator, and have it woken when its period is over."""
-        self.listen(security, consolidator.update)
-        self.timed.append(consolidator)
-        consolidator.on_start = self._wake_at
+        """Feed a consolidator, and have it scanned when its period is over."""
+        quotes = getattr(consolidator, "TAKES_QUOTES", False)
+        config = self.subscription(security, quotes=quotes)
+
+        def update(bar: Any) -> None:
+            consolidator.update(bar)
+            consolidator.scan(self.exchange_time)
+
+        self.consolidators[id(consolidator)] = (consolidator, update)
+        config.listeners.append(update)
 
     def drop(self, consolidator: Any) -> None:
         """Feed a consolidator no more."""
-        self.forget([consolidator.update])
-        self.timed = [item for item in self.timed if item is not consolidator]
+        _, update = self.consolidators.pop(id(consolidator), (None, None))
+        self.forget([update])
 
-    def _wake_at(self, end: datetime) -> None:
-        self.send(["timer", int((end - EPOCH).total_seconds())])
+    def wake_at(self) -> int | None:
+        """New York seconds at which the first period of a consolidator is over; None for none."""
+        ends = [
+            end for consolidator, _ in self.consolidators.values()
+            if (end := getattr(consolidator, "ends_at", None)) is not None
+        ]  # fmt: skip
+        return int((min(ends) - EPOCH).total_seconds()) if ends else None
 
     def wake(self) -> None:
         """Let consolidators emit what is over by now."""
-        for consolidator in list(self.timed):
+        for consolidator, _ in list(self.consolidators.values()):
             consolidator.scan(self.exchange_time)
 
-    def forget(self, listeners: list[Listener]) -> None:
+    def forget(self, listeners: list[Any]) -> None:
         """Stop calling them."""
-        for row in self.listeners:
-            row[:] = [listener for listener in row if listener not in listeners]
+        for config in self.subscriptions:
+            config.listeners[:] = [item for item in config.listeners if item not in listeners]
 
-    def bars(self, securities: list[Security], span: list[Any]) -> list[list[TradeBar]]:
+    def rows(
+        self, subjects: list[int | str], span: list[Any], *, kind: str = "trade", seconds: int = 0,
+        fill: bool | None = None, extended: bool | None = None, mode: int | None = None,
+    ) -> list[list[list[Any]]]:  # fmt: skip
+        """History as columns, start, end, filled and prices, for each subject."""
+        found: list[list[list[Any]]] = self.ask(
+            ["history", subjects, kind, seconds, fill, extended, mode, *span]
+        )
+        return found
+
+    def bars(self, securities: list[Security], span: list[Any], **how: Any) -> list[list[TradeBar]]:
         """History up to the clock: `["count", n]`, `["seconds", s]` or `["range", from, to]`."""
-        rows = self.ask(["history", [item.symbol.number for item in securities], *span])
+        found = self.rows([item.symbol.number for item in securities], span, **how)
         return [
-            [
-                make_bar(
-                    security.symbol,
-                    EPOCH + timedelta(seconds=start),
-                    EPOCH + timedelta(seconds=end),
-                    prices,
-                    bool(filled),
-                )
-                for start, end, filled, *prices in found
-            ]
-            for security, found in zip(securities, rows, strict=True)
+            trade_bars(security.symbol, columns)
+            for security, columns in zip(securities, found, strict=True)
         ]
 
     # Account and events.
@@ -241,3 +277,17 @@ class Desk:
         """End after the present moment, as LEAN does."""
         self.quitting = True
         self.send(["quit", message[:1000]])
+
+
+def trade_bars(symbol: Symbol, columns: list[list[Any]]) -> list[TradeBar]:
+    """Trade bars out of the columns of a history."""
+    return [
+        make_bar(
+            symbol,
+            EPOCH + timedelta(seconds=start),
+            EPOCH + timedelta(seconds=end),
+            prices,
+            bool(filled),
+        )
+        for start, end, filled, *prices in zip(*columns, strict=True)
+    ]

@@ -19,7 +19,7 @@ from datetime import date, datetime, time, timedelta
 from types import ModuleType
 from typing import Any
 
-from . import bars, consolidators, enums, indicators, model, orders, security, symbol
+from . import bars, consolidators, enums, indicators, model, orders, quotes, security, symbol
 from .algorithm import QCAlgorithm
 from .extras import EXTRAS
 from .framework.names import FOLDERS, FRAMEWORK
@@ -59,7 +59,12 @@ def _table() -> dict[str, Any]:
         OrderFee=orders.OrderFee,
         CashAmount=orders.CashAmount,
         ScheduledEvent=ScheduledEvent,
+        Bar=quotes.Bar,
+        QuoteBar=quotes.QuoteBar,
+        QuoteBars=quotes.QuoteBars,
         TradeBarConsolidator=consolidators.TradeBarConsolidator,
+        QuoteBarConsolidator=consolidators.QuoteBarConsolidator,
+        IdentityDataConsolidator=consolidators.IdentityConsolidator,
         Calendar=consolidators.Calendar,
         CalendarInfo=consolidators.CalendarInfo,
     )

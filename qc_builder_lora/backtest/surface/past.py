@@ -6,13 +6,14 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from .bars import Slice, TradeBar, TradeBars
-from .consolidators import TradeBarConsolidator, consolidator_for
+from .consolidators import ConsolidatorBase, consolidator_for
 from .desk import EPOCH, Desk
 from .enums import LeanEnum, Resolution
 from .frames import bars_frame
 from .known import not_modelled
+from .quotes import QuoteBars
 from .security import Security
-from .symbol import SymbolDict
+from .subscriptions import SECONDS
 
 
 def history(desk: Desk, args: tuple[Any, ...], named: dict[str, Any], kind: Any = None) -> Any:
@@ -26,8 +27,8 @@ def history(desk: Desk, args: tuple[Any, ...], named: dict[str, Any], kind: Any 
     many = what is None or isinstance(what, list | tuple | set)
     securities = _securities(desk, what)
     span = _span(rest, named)
-    _check(rest, named)
-    rows = desk.bars(securities, span)
+    seconds, how = _options(rest, named)
+    rows = desk.bars(securities, span, seconds=seconds, **how)
     if kind is TradeBar:
         return rows[0] if not many else _by_time(rows)
     if what is None:
@@ -91,19 +92,20 @@ def _seconds(moment: date) -> int:
     return int((moment.replace(tzinfo=None) - EPOCH).total_seconds())
 
 
-_HARMLESS = frozenset({"fill_forward", "flatten", "data_mapping_mode", "contract_depth_offset"})
+_HARMLESS = frozenset({"flatten", "data_mapping_mode", "contract_depth_offset"})
 
 
-def _check(rest: list[Any], named: dict[str, Any]) -> None:
+def _options(rest: list[Any], named: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    """Seconds of a bar, 0 for the security's own, and what else differs from its subscription."""
     resolution = named.pop("resolution", None)
-    if rest and isinstance(rest[0], LeanEnum):
+    if rest and (rest[0] is None or isinstance(rest[0], type(Resolution.DAILY))):
         resolution = rest.pop(0)
-    if resolution is not None and resolution != Resolution.DAILY:
+    if resolution is not None and resolution not in SECONDS:
         not_modelled(f"Resolution.{Resolution(resolution).name}", "in history")
-    if named.pop("extended_market_hours", None):
-        not_modelled("history with extended market hours")
-    if named.pop("data_normalization_mode", None) is not None:
-        not_modelled("history with a data normalization mode of its own")
+    names = ("fill_forward", "extended_market_hours", "data_mapping_mode",
+             "data_normalization_mode")  # fmt: skip
+    found = {name: rest.pop(0) if rest else named.pop(name, None) for name in names}
+    mode = found["data_normalization_mode"]
     for name in _HARMLESS:
         if named.pop(name, None) not in (None, True, False):
             not_modelled(f"history with {name}")
@@ -111,6 +113,11 @@ def _check(rest: list[Any], named: dict[str, Any]) -> None:
         raise TypeError(f"history() got an unexpected keyword argument {next(iter(named))!r}")
     if any(item is not None for item in rest):
         not_modelled("an overload of history", ", ".join(type(i).__name__ for i in rest))
+    return SECONDS.get(resolution, 0), {
+        "fill": found["fill_forward"],
+        "extended": found["extended_market_hours"],
+        "mode": None if mode is None else int(mode),
+    }
 
 
 def _by_time(rows: list[list[TradeBar]]) -> list[TradeBars]:
@@ -122,20 +129,22 @@ def _by_time(rows: list[list[TradeBar]]) -> list[TradeBars]:
 
 
 def _slices(desk: Desk, rows: list[list[TradeBar]]) -> list[Slice]:
-    none = SymbolDict()
     made = []
     for bars in _by_time(rows):
         time = next(iter(bars.values())).end_time
-        made.append(Slice(time, time, bars, none, none))
+        made.append(Slice(time, time, bars, QuoteBars()))
     return made
 
 
-def warm_up(desk: Desk, security: Security, indicator: Any, selector: Any = None) -> None:
+def warm_up(
+    desk: Desk, security: Security, indicator: Any, selector: Any = None, resolution: Any = None
+) -> None:
     """Feed an indicator the bars it needs to be ready."""
     period = getattr(indicator, "warm_up_period", 0) or getattr(indicator, "WarmUpPeriod", 0)
     if not period:
         return
-    for bar in desk.bars([security], ["count", int(period)])[0]:
+    seconds = SECONDS.get(resolution, 0)
+    for bar in desk.bars([security], ["count", int(period)], seconds=seconds)[0]:
         feed(indicator, bar, selector)
 
 
@@ -153,11 +162,10 @@ def feed(indicator: Any, bar: TradeBar, selector: Any) -> None:
 
 def register(
     desk: Desk, security: Security, indicator: Any, span: Any = None, selector: Any = None
-) -> TradeBarConsolidator | None:
-    """Keep an indicator fed, with daily bars or what a consolidator makes of them."""
-    if isinstance(span, LeanEnum):
-        if span != Resolution.DAILY:
-            not_modelled(f"Resolution.{span.name}", f"for {getattr(indicator, 'name', indicator)}")
+) -> ConsolidatorBase | None:
+    """Keep an indicator fed, with the security's bars or what a consolidator makes of them."""
+    own = desk.subscription(security).resolution
+    if isinstance(span, LeanEnum) and span == own:
         span = None
     if span is None:
         if selector is None:
@@ -165,8 +173,8 @@ def register(
         else:
             desk.listen(security, lambda bar: feed(indicator, bar, selector))
         return None
-    consolidator = consolidator_for(span)
+    consolidator = consolidator_for(span, own)
     consolidator.data_consolidated += lambda _, bar: feed(indicator, bar, selector)
-    if not isinstance(span, TradeBarConsolidator):
+    if not isinstance(span, ConsolidatorBase):
         desk.consolidate(security, consolidator)
     return consolidator

@@ -13,6 +13,8 @@ from .symbol import Symbol, SymbolDict
 
 if TYPE_CHECKING:
     from .model import Model
+    from .quotes import QuoteBar
+    from .subscriptions import SubscriptionDataConfig
 
 
 @both_styles
@@ -135,15 +137,18 @@ class Security(Lean):
         self.symbol = symbol
         self.price = self.open = self.high = self.low = self.close = 0.0
         self.volume = 0.0
+        self.bid_price = self.bid_size = self.ask_price = self.ask_size = 0.0
         self.leverage = leverage
         self.has_data = False
         self.is_tradable = True
         self.is_delisted = False
-        self.resolution = Resolution.DAILY
+        self.data_normalization_mode: Any = None
+        self.subscriptions: list[SubscriptionDataConfig] = []
         self.fee_per_share: tuple[Any, ...] = ()
         self.holdings = SecurityHolding(self)
         self._desk = desk
         self._last: TradeBar | None = None
+        self._last_quote: QuoteBar | None = None
         self._models: dict[str, Model] = {}
 
     def take(self, bar: TradeBar) -> None:
@@ -155,6 +160,27 @@ class Security(Lean):
         self.price = self.close = bar.close
         self.volume = bar.volume
         self.has_data = True
+
+    def take_quote(self, bar: QuoteBar) -> None:
+        """Move to a new quote."""
+        self._last_quote = bar
+        if bar.bid is not None:
+            self.bid_price, self.bid_size = bar.bid.close, bar.last_bid_size
+        if bar.ask is not None:
+            self.ask_price, self.ask_size = bar.ask.close, bar.last_ask_size
+
+    @property
+    def resolution(self) -> Any:
+        """The finest of its subscriptions."""
+        return min((item.resolution for item in self.subscriptions), default=Resolution.DAILY)
+
+    @property
+    def is_extended_market_hours(self) -> bool:
+        return any(item.extended_market_hours for item in self.subscriptions)
+
+    @property
+    def is_fill_data_forward(self) -> bool:
+        return any(item.fill_data_forward for item in self.subscriptions)
 
     @property
     def invested(self) -> bool:

@@ -20,13 +20,17 @@ from typing import Any
 from .algorithm import QCAlgorithm
 from .algorithm.callbacks import Callbacks
 from .algorithm.core import use
-from .bars import Dividend, Slice, Split, TradeBars, make_bar
+from .bars import Actions, Dividend, Slice, Split, TradeBars, make_bar
 from .desk import EPOCH, Desk
 from .extras import SecurityChanges
 from .imports import FILE, install
 from .known import NotModelled, exported, on_not_modelled
-from .symbol import SymbolDict
+from .quotes import QuoteBars, make_quote
+from .subscriptions import SubscriptionDataConfig
 from .wire import HungUp, Wire
+
+NO_QUOTES = QuoteBars()
+SESSION = timedelta(hours=6, minutes=30)
 
 
 class BadStrategy(Exception):
@@ -41,8 +45,9 @@ class Strategy:
         self._order = order
         self._desk = Desk(wire)
         self._phase = "load"
-        self._bars = TradeBars()
-        self._none = SymbolDict()
+        self._numbers: list[int] = []
+        self._bars, self._quotes = TradeBars(), NO_QUOTES
+        self._arrived: list[tuple[SubscriptionDataConfig, Any]] = []
         self._start = self._end = EPOCH
 
     def run(self) -> None:
@@ -133,7 +138,7 @@ class Strategy:
             kind = message[0]
             if kind == "step":
                 self._prices(message)
-                self._step(algorithm, on_data, message[7])
+                self._step(algorithm, on_data, [])
             elif kind == "prices":
                 self._prices(message)
                 continue
@@ -145,7 +150,7 @@ class Strategy:
                 return
             else:
                 others[kind](*message[1:])
-            wire.done()
+            wire.done(self._desk.wake_at() if self._desk.consolidators else None)
 
     def _rarer(self, algorithm: Any) -> dict[str, Callable[..., Any]]:
         desk = self._desk
@@ -197,52 +202,75 @@ class Strategy:
             self._desk.by_index[index].holdings.take(holding)
 
     def _prices(self, message: list[Any]) -> None:
-        """`[kind, clock, start, end, indices, rows, filled, corporate actions]`."""
-        _, clock, start, end, indices, rows, filled = message[:7]
+        """`[kind, clock, subscriptions, rows, filled]`; null means the subscriptions of before."""
+        _, clock, numbers, rows, filled = message
         desk = self._desk
         desk.set_clock(*clock)
-        self._bars = bars = TradeBars()
-        if not rows:
-            return
-        begin, finish = EPOCH + timedelta(seconds=start), EPOCH + timedelta(seconds=end)
-        securities = desk.by_index
-        for position, row in enumerate(rows):
-            security = securities[indices[position] if indices else position]
-            bar = make_bar(security.symbol, begin, finish, row, position in filled)
-            security.take(bar)
-            dict.__setitem__(bars, security.symbol, bar)
+        self._bars, self._quotes = TradeBars(), NO_QUOTES
+        self._arrived = arrived = []
+        if numbers is not None:
+            self._numbers = numbers
+        for position, (number, row) in enumerate(zip(self._numbers, rows, strict=True)):
+            config = desk.subscriptions[number]
+            native = position in filled
+            bar = self._bar(config, row, native or -1 - position in filled)
+            if native or not bar.is_fill_forward:
+                arrived.append((config, bar))
+
+    def _bar(self, config: SubscriptionDataConfig, row: list[float], filled: bool) -> Any:
+        """Make a bar, and show it to its security and the slice."""
+        end, symbol, security = self._desk.exchange_time, config.symbol, config.security
+        if not config.is_daily:
+            start = end - config.increment
+        else:
+            # LEAN's strict end times: the regular session, and of a filled bar just its length.
+            start = end - SESSION if filled else end.replace(hour=9, minute=30, second=0)
+        if config.is_trade:
+            bar = make_bar(symbol, start, end, row, filled)
+            if not filled:
+                security.take(bar)
+            before = self._bars.get(symbol)
+            if before is None or before.period > bar.period:
+                dict.__setitem__(self._bars, symbol, bar)
+            return bar
+        quote = make_quote(symbol, start, end, row, filled)
+        if not filled:
+            security.take_quote(quote)
+        if self._quotes is NO_QUOTES:
+            self._quotes = QuoteBars()
+        dict.__setitem__(self._quotes, symbol, quote)
+        return quote
 
     def _step(self, algorithm: Any, on_data: Callable[[Slice], Any], actions: list[Any]) -> None:
-        """Indicators and consolidators, then corporate actions, then on_data: LEAN's order."""
+        """Consolidators and indicators, then corporate actions, then on_data: LEAN's order."""
         desk = self._desk
         desk.deliver_changes()
-        listeners = desk.listeners
-        for symbol, bar in self._bars.items():
-            for listener in listeners[symbol.number]:
+        for config, bar in self._arrived:
+            for listener in list(config.listeners):
                 listener(bar)
-        dividends, splits = self._actions(actions) if actions else (self._none, self._none)
-        now = Slice(desk.time, desk.utc_time, self._bars, dividends, splits)
+        acted = self._actions(actions) if actions else None
+        now = Slice(desk.time, desk.utc_time, self._bars, self._quotes, acted)
         desk.current_slice = now
-        if splits:
-            _method(algorithm, "on_splits")(splits)
-        if dividends:
-            _method(algorithm, "on_dividends")(dividends)
+        if now.splits:
+            _method(algorithm, "on_splits")(now.splits)
+        if now.dividends:
+            _method(algorithm, "on_dividends")(now.dividends)
         if now.has_data:
             on_data(now)
         desk.framework.on_data(algorithm, now)
 
-    def _actions(self, actions: list[Any]) -> tuple[SymbolDict, SymbolDict]:
-        dividends, splits = SymbolDict(), SymbolDict()
+    def _actions(self, actions: list[Any]) -> Actions:
+        found = Actions()
         for index, kind, value, reference, warning in actions:
             symbol = self._desk.by_index[index].symbol
             time: datetime = self._desk.exchange_time
             if kind == "dividend":
                 made: Any = Dividend(symbol, time, value, reference)
-                dict.__setitem__(dividends, symbol, made)
+                dict.__setitem__(found.dividends, symbol, made)
             else:
                 made = Split(symbol, time, value, reference, 0 if warning else 1)
-                dict.__setitem__(splits, symbol, made)
-        return dividends, splits
+                dict.__setitem__(found.splits, symbol, made)
+        return found
 
 
 def _method(algorithm: Any, name: str) -> Any:

@@ -40,9 +40,9 @@ class Wire:
         """Send without waiting for an answer."""
         self._send(pack(message))
 
-    def done(self) -> None:
-        """Say that nothing is left to do at this moment."""
-        self._send(_DONE)
+    def done(self, wake_at: int | None = None) -> None:
+        """Say that nothing is left to do at this moment, before `wake_at` in New York."""
+        self._send(_DONE if wake_at is None else pack(["done", wake_at]))
 
     def _send(self, frame: bytes) -> None:
         try:

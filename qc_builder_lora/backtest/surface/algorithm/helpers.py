@@ -14,6 +14,7 @@ from ..enums import LeanEnum, MovingAverageType, Resolution
 from ..known import not_modelled
 from ..past import register, warm_up
 from ..security import Security
+from ..subscriptions import SECONDS
 
 Parameter = tuple[str, str, Any]
 """Name, kind (`int`, `float`, `average`), default; a required one has REQUIRED."""
@@ -156,9 +157,9 @@ def helper(name: str) -> Callable[..., Any]:
 
 def attach(desk: Any, security: Security, indicator: Any, resolution: Any, selector: Any) -> Any:
     """Register a helper's indicator, warmed up where the settings ask for it."""
-    if resolution is not None and resolution != Resolution.DAILY:
+    if resolution is not None and resolution not in SECONDS:
         not_modelled(f"Resolution.{Resolution(resolution).name}", f"for {indicator.name}")
-    register(desk, security, indicator, None, selector)
+    register(desk, security, indicator, resolution, selector)
     if desk.settings.automatic_indicator_warm_up:
-        warm_up(desk, security, indicator, selector)
+        warm_up(desk, security, indicator, selector, resolution)
     return indicator

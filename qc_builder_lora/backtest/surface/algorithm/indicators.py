@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from ..consolidators import TradeBarConsolidator, consolidator_for
+from ..consolidators import ConsolidatorBase, consolidator_for
 from ..desk import Desk
 from ..enums import LeanEnum
 from ..frames import values_frame
@@ -55,13 +55,13 @@ class IndicatorMethods:
     ) -> None:
         for name in ("resolution", "consolidator"):
             span = named.pop(name, span)
-        if callable(span) and not isinstance(span, TradeBarConsolidator):
+        if callable(span) and not isinstance(span, ConsolidatorBase):
             span, selector = None, span
         if not hasattr(indicator, "feed_bar"):
             indicator = _Foreign(indicator)
         security = self._desk.security(symbol)
         consolidator = register(self._desk, security, indicator, span, selector)
-        if isinstance(span, TradeBarConsolidator) and consolidator is span:
+        if isinstance(span, ConsolidatorBase) and consolidator is span:
             self._desk.consolidate(security, span)
         if self._desk.settings.automatic_indicator_warm_up and span is None:
             warm_up(self._desk, security, indicator, selector)
@@ -75,13 +75,11 @@ class IndicatorMethods:
     def warm_up_indicator(
         self, symbol: Any, indicator: Any, resolution: Any = None, selector: Any = None
     ) -> None:
-        if isinstance(resolution, timedelta) and resolution != timedelta(days=1):
+        if isinstance(resolution, timedelta):
             not_modelled("QCAlgorithm.warm_up_indicator", f"with {resolution}")
-        if isinstance(resolution, LeanEnum) and resolution.name != "DAILY":
-            not_modelled(f"Resolution.{resolution.name}", "in warm_up_indicator")
         if not hasattr(indicator, "feed_bar"):
             indicator = _Foreign(indicator)
-        warm_up(self._desk, self._desk.security(symbol), indicator, selector)
+        warm_up(self._desk, self._desk.security(symbol), indicator, selector, resolution)
 
     def indicator_history(self, indicator: Any, symbol: Any, *args: Any, **named: Any) -> Any:
         """A data frame of the indicator's values over past bars."""
@@ -101,16 +99,15 @@ class IndicatorMethods:
                 values.append(indicator.value)
         return values_frame(times, {"current": values})
 
-    def consolidate(
-        self, symbol: Any, span: Any, *handlers: Any, **named: Any
-    ) -> TradeBarConsolidator:
+    def consolidate(self, symbol: Any, span: Any, *handlers: Any, **named: Any) -> ConsolidatorBase:
         """`consolidate(symbol, timedelta(days=7), handler)`: handler takes the longer bar."""
         handler: Any = named.get("handler", handlers[-1] if handlers else None)
         if not callable(handler):
             raise TypeError(f"consolidate needs a function for the bars, got {handler!r}")
-        consolidator = consolidator_for(span)
+        security = self._desk.security(symbol)
+        consolidator = consolidator_for(span, self._desk.subscription(security).resolution)
         consolidator.data_consolidated += lambda _, bar: handler(bar)
-        self._desk.consolidate(self._desk.security(symbol), consolidator)
+        self._desk.consolidate(security, consolidator)
         return consolidator
 
     @property

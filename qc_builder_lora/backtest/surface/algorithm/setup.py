@@ -12,7 +12,13 @@ from ..security import Security
 from ..settings import AlgorithmSettings
 from ..symbol import Symbol
 
-_MODELLED_MODES = frozenset({DataNormalizationMode.RAW, DataNormalizationMode.ADJUSTED})
+_MODELLED_MODES = frozenset(
+    {
+        DataNormalizationMode.RAW,
+        DataNormalizationMode.ADJUSTED,
+        DataNormalizationMode.SPLIT_ADJUSTED,
+    }
+)
 
 
 def _moment(args: tuple[Any, ...], what: str) -> datetime:
@@ -96,8 +102,6 @@ class Setup:
             raise TypeError(f"No method matches given arguments for AddEquity: {ticker!r}")
         if market is not None and str(market).lower() != "usa":
             not_modelled("QCAlgorithm.add_equity", f"market {market}")
-        if extended_market_hours:
-            not_modelled("QCAlgorithm.add_equity", "extended_market_hours")
         universe = self._desk.universe
         chosen = universe.resolution if resolution is None else resolution
         mode = data_normalization_mode
@@ -106,7 +110,9 @@ class Setup:
             not_modelled(f"DataNormalizationMode.{DataNormalizationMode(mode).name}")
         if not isinstance(chosen, LeanEnum):
             raise TypeError(f"No method matches given arguments for AddEquity: {chosen!r}")
-        return self._desk.subscribe(ticker, chosen, mode, leverage, fill_forward)
+        return self._desk.subscribe(
+            ticker, chosen, mode, leverage, fill_forward, extended_market_hours
+        )
 
     def add_security(
         self, kind: Any, ticker: Any = None, resolution: Any = None, *rest: Any, **named: Any

@@ -144,10 +144,10 @@ def read_panel(
 ) -> Panel:
     """Daily adjusted bars of a LEAN data folder, as a backtest on it sees them."""
     from qc_builder_lora.backtest.simulator.calendar import date_of
-    from qc_builder_lora.backtest.simulator.feed import load
-    from qc_builder_lora.backtest.simulator.folder import Folder
+    from qc_builder_lora.backtest.simulator.shelf import Shelf
 
-    series = [load(Folder(folder), ticker, raw=False) for ticker in tickers]
+    shelf = Shelf(folder)
+    series = [shelf.series(ticker) for ticker in tickers]
     days = sorted({day for one in series for day in one.days})
     days = [
         d for d in days if (not start or date_of(d) >= start) and (not end or date_of(d) <= end)
