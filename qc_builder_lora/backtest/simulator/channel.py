@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import struct
 import threading
@@ -22,6 +23,9 @@ MAX_FRAME = 1 << 20
 _TICK = struct.pack("@ll", 0, 200_000)
 """Seconds and microseconds after which a blocked call looks at the deadline again."""
 _DONE = b'["done"]'
+# All but tab and line feed; the halves that UTF-16 makes of one character; marks that turn the
+# direction of what follows.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 
 
 class Gone(Exception):
@@ -111,7 +115,23 @@ def _decode(frame: bytes) -> list[Any]:
         raise Forged(f"not JSON: {error}") from error
     if not isinstance(message, list) or not message or not isinstance(message[0], str):
         raise Forged("a message that is not a list with a word in front")
-    return message
+    # Only an escape or a byte beyond ASCII can bring in what is not plain text.
+    return list(map(_plain, message)) if b"\\" in frame or not frame.isascii() else message
+
+
+def plain_text(text: str) -> str:
+    """Text as a terminal and a database can take it: no control characters, no half characters."""
+    return _CONTROL.sub("\ufffd", text)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return plain_text(value)
+    if isinstance(value, list):
+        return list(map(_plain, value))
+    if isinstance(value, dict):
+        return {plain_text(key): _plain(item) for key, item in value.items()}
+    return value
 
 
 class Output:
@@ -154,4 +174,5 @@ class Output:
     def text(self) -> str:
         """All that was printed; call it once the process has ended."""
         self._thread.join(timeout=5)
-        return b"".join(self._kept).decode("utf-8", "replace")
+        text = b"".join(self._kept).decode("utf-8", "replace")
+        return plain_text(text.replace("\r\n", "\n"))

@@ -22,6 +22,8 @@ from qc_builder_lora.backtest.surface.wire import pack
 _HOUR = 3600
 _MOST_SECURITIES = 500
 _MOST_LOG_LINES = 20_000
+_MOST_KEPT = 500_000
+_MOST_ORDERS = 100_000
 
 
 class Failed(Exception):
@@ -60,6 +62,7 @@ class Desk:
         """UTC seconds at which a consolidator's period is over, where one waits for that."""
         self.phase = "load"
         self._memory_mb = memory_mb
+        self._kept = 0
 
     def converse(self, frame: bytes) -> None:
         """Send a frame and serve requests until the strategy is done with it."""
@@ -142,6 +145,8 @@ class Desk:
             plan.benchmark = str(value)
         elif key in ("start", "end", "warm_up_bars", "warm_up_seconds", "trading_days",
                      "max_orders"):  # fmt: skip
+            if key == "max_orders" and value > _MOST_ORDERS:
+                raise NotModelled(self.phase, f"more than {_MOST_ORDERS} orders ({value} asked)")
             setattr(plan, key, int(value))
         else:
             raise Forged(f"a setting {key!r}")
@@ -201,13 +206,19 @@ class Desk:
 
     def _on_model(self, index: int, kind: str, described: list[Any]) -> None:
         item = self._item(index)
+        try:
+            self._take_model(item, kind, described)
+        except (TypeError, ValueError) as error:
+            raise Forged(f"a {kind} model described as {described!r:.200}") from error
+        self._answer(None)
+
+    def _take_model(self, item: Security, kind: str, described: list[Any]) -> None:
         if kind == "leverage" and described and float(described[0]) >= 1:
             item.holding.leverage = float(described[0])
         elif kind == "normalization" and described and item.trade is None:
             self._renormalise(item, _mode(int(described[0])))
         elif not described or not describe_model(kind, described, item.holding):
             raise NotModelled(self.phase, f"Security.set_{kind}_model ({described!r})"[:200])
-        self._answer(None)
 
     def _renormalise(self, item: Security, mode: Mode) -> None:
         item.mode = mode
@@ -304,6 +315,7 @@ class Desk:
     def _on_schedule(self, number: int, dates: list[Any], times: list[Any]) -> None:
         if number != len(self.schedules) or number > 10_000:
             raise Forged("a schedule number")
+        self._keep(sum(len(part) if isinstance(part, list) else 1 for part in (*dates, *times)))
         self.schedules[number] = (dates, times)
         self.fresh.append(number)
         self._answer(None)
@@ -311,6 +323,12 @@ class Desk:
     def _on_unschedule(self, number: int) -> None:
         if number in self.schedules:
             self.schedules[number] = ([], [])
+
+    def _keep(self, items: int) -> None:
+        """Count what a strategy makes us keep: it may not fill our memory in place of its own."""
+        self._kept += items
+        if self._kept > _MOST_KEPT:
+            raise Forged(f"more than {_MOST_KEPT} dates of schedules")
 
 
 def _initial(engine: Engine) -> Any:

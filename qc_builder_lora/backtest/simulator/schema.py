@@ -25,6 +25,25 @@ def _number(value: Any) -> bool:
     return good and math.isfinite(value) and abs(value) < _HUGE
 
 
+def _within(low: int, high: int) -> Check:
+    return lambda value: _whole(value) and low <= value <= high
+
+
+_DAY = _within(-719_162, 2_932_896)
+"""Days since 1970 that are a date, from year 1 to 9999."""
+_MOMENT = _within(-719_162 * 86_400, 2_932_896 * 86_400)
+_SETTINGS: dict[str, Check] = {
+    "cash": _number,
+    "benchmark": _text(200),
+    "start": _DAY,
+    "end": _DAY,
+    "warm_up_bars": _within(0, 10**6),
+    "warm_up_seconds": _within(0, 10**10),
+    "trading_days": _within(1, 366),
+    "max_orders": _within(0, 10**12),
+}
+
+
 def _maybe(check: Check) -> Check:
     return lambda value: value is None or check(value)
 
@@ -60,7 +79,7 @@ def _flags(value: Any) -> bool:
 _WORD = _text(50)
 _PRICE = _maybe(_number)
 FORMS: dict[str, Sequence[Check]] = {
-    "set": (_WORD, lambda value: _number(value) or _text(200)(value)),
+    "set": (_SETTINGS.__contains__, lambda value: _number(value) or _text(200)(value)),
     "security": (_text(50), _whole, _number, _whole, _flag, _flag),
     "subscribe": (_whole, _whole, _flag, _flag),
     "submit": (_whole, _whole, _number, _PRICE, _PRICE, _PRICE, _text(1000), _text(50)),
@@ -75,11 +94,11 @@ FORMS: dict[str, Sequence[Check]] = {
         _maybe(_flag),
         _maybe(_whole),
         _WORD,
-        _whole,
+        _MOMENT,
     ),
     "schedule": (_whole, _rule, _rule),
     "unschedule": (_whole,),
-    "hours": (_WORD, _whole),
+    "hours": (_WORD, _MOMENT),
     "model": (_whole, _WORD, _many(lambda x: _number(x) or _text(100)(x), 10)),
     "zone": (_text(60),),
     "log": (_WORD, _text(20_000)),
@@ -88,12 +107,12 @@ FORMS: dict[str, Sequence[Check]] = {
     "quit": (_text(1000),),
     "phase": (_WORD,),
     "ready": (_flags,),
-    "done": (_whole,),
+    "done": (_MOMENT,),
     "failed": (_WORD, _text(200), _text(2000), _maybe(_whole), _text(200)),
     "unknown": (_WORD, _text(300), _text(1000)),
 }
 # A history's `"range", from, to` has one field more.
-_EXTRA: dict[str, Check] = {"history": _maybe(_whole)}
+_EXTRA: dict[str, Check] = {"history": _maybe(_MOMENT)}
 
 
 def check(message: list[Any]) -> None:
@@ -110,3 +129,5 @@ def check(message: list[Any]) -> None:
     for position, (good, value) in enumerate(zip(form, fields, strict=True)):
         if not good(value):
             raise Forged(f"a {kind!r} message whose field {position} is out of bounds")
+    if kind == "set" and not _SETTINGS[fields[0]](fields[1]):
+        raise Forged(f"a setting {fields[0]!r} that is out of bounds")
