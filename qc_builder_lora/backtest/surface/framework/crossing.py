@@ -47,11 +47,24 @@ class _BySecurity(Remembering):
     """Keeps SymbolData for every security of the universe."""
 
     resolution: Any = Resolution.DAILY
+    past = 0
+    """Bars of history that new indicators are fed, where they do not warm up on their own."""
 
     def __init__(self) -> None:
         self.symbol_data_by_symbol: dict[Any, Any] = {}
 
     def on_securities_changed(self, algorithm: Any, changes: Any) -> None:
+        before = set(self.symbol_data_by_symbol)
+        self._follow(algorithm, changes)
+        fresh = [symbol for symbol in self.symbol_data_by_symbol if symbol not in before]
+        if not fresh or not self.past:
+            return
+        for bars in algorithm.history[TradeBar](fresh, self.past, self.resolution):
+            for symbol, bar in bars.items():
+                for indicator in self.symbol_data_by_symbol[symbol].indicators:
+                    indicator.update(bar.end_time, bar.close)
+
+    def _follow(self, algorithm: Any, changes: Any) -> None:
         for security in changes.added_securities:
             known = self.symbol_data_by_symbol.get(security.symbol)
             if known is None:
@@ -161,7 +174,7 @@ class RsiAlphaModel(_BySecurity):
 
     def __init__(self, period: int = 14, resolution: Any = Resolution.DAILY) -> None:
         super().__init__()
-        self.period = period
+        self.period = self.past = period
         self.resolution = resolution
         self.insight_period = SPANS[resolution] * period
         self.name = f"RsiAlphaModel({period},{resolution})"
@@ -180,7 +193,8 @@ class RsiAlphaModel(_BySecurity):
         rsi = RelativeStrengthIndex(self.period, MovingAverageType.WILDERS)
         made: Any = SymbolData(security, rsi=rsi)
         made.state = 0
-        watch(algorithm, security.symbol, rsi, self.resolution, warm=True)
+        # LEAN feeds it `period` bars, one less than it needs to be ready.
+        watch(algorithm, security.symbol, rsi, self.resolution, warm=False)
         return made
 
 
@@ -200,7 +214,7 @@ class HistoricalReturnsAlphaModel(_BySecurity):
 
     def __init__(self, lookback: int = 1, resolution: Any = Resolution.DAILY) -> None:
         super().__init__()
-        self.lookback = lookback
+        self.lookback = self.past = lookback
         self.resolution = resolution
         self.prediction_interval = SPANS[resolution] * lookback
         self.name = f"HistoricalReturnsAlphaModel({lookback},{resolution})"
@@ -223,16 +237,6 @@ class HistoricalReturnsAlphaModel(_BySecurity):
             return False
         known.previous = known.roc.samples
         return bool(known.roc.is_ready)
-
-    def on_securities_changed(self, algorithm: Any, changes: Any) -> None:
-        before = set(self.symbol_data_by_symbol)
-        super().on_securities_changed(algorithm, changes)
-        fresh = [symbol for symbol in self.symbol_data_by_symbol if symbol not in before]
-        if fresh:
-            past = algorithm.history[TradeBar](fresh, self.lookback, self.resolution)
-            for bars in past:
-                for symbol, bar in bars.items():
-                    self.symbol_data_by_symbol[symbol].roc.update(bar.end_time, bar.close)
 
     def _begin(self, algorithm: Any, security: Any) -> Any:
         roc = RateOfChange(f"{security.symbol}.ROC({self.lookback})", self.lookback)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any
 
 from ..alias import both_styles
 from ..enums import Resolution, SecurityType
 from ..known import Lean, not_modelled
+from ..symbol import KeyValuePair
 from .alphas import CompositeAlphaModel, NullAlphaModel, as_alpha
 from .collection import InsightManager
 from .construction import as_construction
@@ -202,8 +203,23 @@ class UniverseManager(Lean):
     def contains_key(self, name: str) -> bool:
         return name in self._framework.universes.by_name
 
+    def keys(self) -> list[str]:
+        return list(self._framework.universes.by_name)
+
+    def values(self) -> list[Universe]:
+        return list(self._framework.universes.by_name.values())
+
+    def items(self) -> list[tuple[str, Universe]]:
+        return list(self._framework.universes.by_name.items())
+
     def __getitem__(self, name: str) -> Universe:
         return self._framework.universes.by_name[name]
+
+    def __contains__(self, name: str) -> bool:
+        return self.contains_key(name)
+
+    def __iter__(self) -> Iterator[KeyValuePair]:
+        return iter([KeyValuePair(*pair) for pair in self.items()])
 
     def __len__(self) -> int:
         return self.count

@@ -10,6 +10,7 @@ from ..alias import both_styles
 from ..enums import SecurityType
 from ..known import not_modelled
 from ..schedule import DateRule, TimeRule
+from .insight import guid
 from .spelling import Overridable, adopt, symbol_of
 from .universe import ONCE, Universe
 
@@ -63,11 +64,12 @@ class ManualUniverseSelectionModel(UniverseSelectionModel):
             things = list(things[0])
         self._symbols = [symbol_of(thing) for thing in things]
         self._settings = settings
+        self._name = f"manual-universe-selection-model-equity-usa-{guid()}"
 
     def create_universes(self, algorithm: Any) -> Any:
         settings = self._settings or algorithm.universe_settings
         symbols = self._symbols
-        return [Universe("manual-universe", lambda now: symbols, settings, ONCE)]
+        return [Universe(self._name, lambda now: symbols, settings, ONCE)]
 
 
 @both_styles
@@ -127,10 +129,11 @@ class ScheduledUniverseSelectionModel(UniverseSelectionModel):
         self._rules: tuple[DateRule, TimeRule] = (given["date_rule"], given["time_rule"])
         self._selector = given["selector"]
         self._settings = given.get("settings")
+        self._name = f"schedule-universe-selection-model-{guid()}"
 
     def create_universes(self, algorithm: Any) -> Any:
         settings = self._settings or algorithm.universe_settings
-        return [Universe("schedule-universe", self._selector, settings, self._rules)]
+        return [Universe(self._name, self._selector, settings, self._rules)]
 
 
 @both_styles
