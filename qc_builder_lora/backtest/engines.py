@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from qc_builder_lora.backtest.protocol import Backtester
 from qc_builder_lora.config import Settings
+
+if TYPE_CHECKING:
+    from qc_builder_lora.backtest.quantconnect.account import Account
 
 
 class Engine(Backtester, Protocol):
@@ -47,6 +50,16 @@ def make_engine(settings: Settings, name: str | None = None) -> Engine:
     from qc_builder_lora.backtest.simulator import Simulator
 
     return Simulator(market_data(settings), allow_open_sandbox=settings.allow_open_sandbox)
+
+
+def quantconnect_account(settings: Settings) -> Account:
+    """The account of the credentials; EngineUnavailable where there are none, or wrong ones."""
+    from qc_builder_lora.backtest.quantconnect import QuantConnect
+
+    engine = make_engine(settings, "quantconnect")
+    assert isinstance(engine, QuantConnect)
+    engine.check()
+    return engine.account
 
 
 def ready_engine(settings: Settings, name: str | None = None) -> Engine:

@@ -1,12 +1,24 @@
-"""qc-lora harvest: from the spool of a builder to the store."""
+"""qc-lora harvest: what a builder, an account, LEAN or a file has, into the store."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from qc_builder_lora.config import load_settings
+from qc_builder_lora.progress import Progress, show_progress
+
+if TYPE_CHECKING:
+    from qc_builder_lora.harvest.sources.piece import Piece, Skipped
+    from qc_builder_lora.harvest.sources.take import SourceReport
+
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+_SHOWN = 20
+"""Skipped things shown; --json has them all."""
 
 
 @click.group("harvest")
@@ -18,6 +30,10 @@ def command() -> None:
       qc-lora run autonomous_build.py      records it, and ingests at the end
       qc-lora harvest ingest               takes what is still in the spool
       qc-lora harvest status               what is recorded, what the store has
+      qc-lora harvest quantconnect         the projects and backtests of your account
+      qc-lora harvest lean ~/lean          results of the LEAN CLI, with the code that ran
+      qc-lora harvest repo ~/builder       a builder's checkout: strategies/, specs/, evaluations
+      qc-lora harvest file old.jsonl       one strategy a line; see: qc-lora harvest file --help
     """
 
 
@@ -78,3 +94,111 @@ def status(as_json: bool) -> None:
         )
         if state.missing:
             click.echo(f"  not hooked, for the host lacks them: {', '.join(state.missing)}")
+
+
+@command.command()
+@click.option("--project", "projects", multiple=True, help="Only this one; may be given again.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def quantconnect(projects: tuple[str, ...], as_json: bool) -> None:
+    """Take an account's Python projects, and the backtests of the code that is in them now.
+
+    Credentials are QC_USER_ID and QC_API_TOKEN. Run it as often as you like: what is in the store
+    is not fetched again.
+    """
+    from qc_builder_lora.backtest.engines import quantconnect_account
+    from qc_builder_lora.harvest.sources import account
+    from qc_builder_lora.harvest.sources.take import knows, take
+    from qc_builder_lora.store import Store
+
+    settings = load_settings()
+    opened = quantconnect_account(settings)
+    try:
+        with Store.open(settings.database_url) as store, show_progress("Harvest", 1) as bar:
+            found = account.pieces(
+                opened, knows(store, account.SOURCE), projects=projects, progress=bar
+            )
+            _say(take(store, account.SOURCE, found), as_json)
+    finally:
+        opened.rest.close()
+
+
+@command.command()
+@click.argument("folder", type=_FOLDER)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def lean(folder: Path, as_json: bool) -> None:
+    """Take LEAN's results below FOLDER, each with the code that is beside it."""
+    from qc_builder_lora.harvest.sources import lean_folder
+
+    _say(_taken(lean_folder.SOURCE, lean_folder.pieces(folder), lean_folder.total(folder)), as_json)
+
+
+@command.command()
+@click.argument("folder", type=_FOLDER)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def repo(folder: Path, as_json: bool) -> None:
+    """Take a builder's checkout: strategies/NAME/main.py, specs/*.yaml, evaluations as JSON.
+
+    What the evaluations say is kept as a claim, with no figures: the gates run the code.
+    """
+    from qc_builder_lora.harvest.sources import checkout
+
+    _say(_taken(checkout.SOURCE, checkout.pieces(folder), checkout.total(folder)), as_json)
+
+
+@command.command()
+@click.argument(
+    "files", nargs=-1, required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def file(files: tuple[Path, ...], as_json: bool) -> None:
+    """Take JSONL FILES of strategies: one JSON object a line, with these keys, all text.
+
+    \b
+      code         required: the source of one strategy
+      instruction  what was asked for
+      title        a name; default the instruction's first line
+      build        what it was made for; lines of one build stay together
+      iteration    which attempt of the build it is (a whole number)
+      model        who wrote it
+      version      its name within the build
+      created_at   ISO 8601
+      licence      an SPDX expression, if the code is not your own
+      family       the kind of strategy
+
+    A broken line is reported with its number, the rest is taken.
+    """
+    from qc_builder_lora.harvest.sources import lines
+
+    found = (piece for path in files for piece in lines.pieces(path))
+    _say(_taken(lines.SOURCE, found, sum(map(lines.total, files))), as_json)
+
+
+def _taken(source: str, found: Iterable[Piece | Skipped], total: int) -> SourceReport:
+    from qc_builder_lora.harvest.sources.take import take
+    from qc_builder_lora.store import Store
+
+    bar: Progress
+    with (
+        Store.open(load_settings().database_url) as store,
+        show_progress("Harvest", max(1, total)) as bar,
+    ):
+        return take(store, source, found, bar)
+
+
+def _say(report: SourceReport, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(report.plain()))
+        return
+    click.echo(
+        f"{report.seen:,} strategies seen: {report.builds:,} builds, {report.generations:,} "
+        f"generations, {report.strategies:,} strategies and {report.backtests:,} backtests are new"
+    )
+    for status, number in sorted(report.statuses.items()):
+        click.echo(f"  backtests {status:<12} {number:>8,}")
+    secrets = ", ".join(f"{kind} {number}" for kind, number in sorted(report.redacted.items()))
+    click.echo(f"secrets removed: {secrets or 'none found'}")
+    for one in report.skipped[:_SHOWN]:
+        click.echo(f"SKIPPED  {one.where}: {one.why}")
+    if len(report.skipped) > _SHOWN:
+        click.echo(f"and {len(report.skipped) - _SHOWN:,} more; --json has them all")

@@ -43,13 +43,20 @@ def _add(store: Store, generation: Generation) -> bool:
             code=generation.code,
             family=_family(store, generation),
             source=SOURCE,
-            licence=LICENCE,
+            licence=_licence(store, generation),
             created_at=now(),
             style="builder",
             strategy_id=generation.strategy_id,
         )
     )
     return True
+
+
+def _licence(store: Store, generation: Generation) -> str:
+    """What the source stated; a builder's own work where it stated none."""
+    if generation.strategy_id is None:
+        return LICENCE
+    return store.strategies.get(generation.strategy_id).licence or LICENCE
 
 
 def _first(store: Store, generation: Generation) -> Generation:

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.harvest.test_redact import PLANTED
 
 from qc_builder_lora.errors import IngestBusy
 from qc_builder_lora.harvest.ingest import IngestReport, ingest
@@ -25,6 +24,7 @@ from qc_builder_lora.harvest.survey import survey
 from qc_builder_lora.records import BacktestStatus, Generation
 from qc_builder_lora.store import Store
 from tests.harvest.story import Story, code, shop
+from tests.test_redact import PLANTED
 
 
 @pytest.fixture

@@ -69,6 +69,10 @@ class Account:
                 raise
             self.rest.post("files/create", body, patience)
 
+    def files(self, project: int, patience: Patience) -> list[dict[str, Any]]:
+        """All files of a project with their content."""
+        return _listed(self.rest.post("files/read", {"projectId": project}, patience), "files")
+
     def read_main(self, project: int, patience: Patience) -> str | None:
         """What main.py is now; None if the project has none."""
         body = {"projectId": project, "name": MAIN}

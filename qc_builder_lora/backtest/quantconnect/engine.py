@@ -55,7 +55,7 @@ class QuantConnect:
     ) -> None:
         self._pace = pace or Pace()
         self._let_in = bool(user and token)
-        self._account = Account(Rest(user or "", token or "", url=url, pace=self._pace))
+        self.account = Account(Rest(user or "", token or "", url=url, pace=self._pace))
         self._ledger = Ledger(home)
         self._project = Project(project, organization)
         self._clean = clean
@@ -78,7 +78,7 @@ class QuantConnect:
         if not self._let_in:
             raise _no_credentials()
         try:
-            self._account.authenticate(Patience(self._pace.deadline_s))
+            self.account.authenticate(Patience(self._pace.deadline_s))
         except Overdue as error:
             raise EngineUnavailable(NAME, f"did not answer: waited for {error}.") from error
 
@@ -93,9 +93,9 @@ class QuantConnect:
         """Let go of the connections; delete the project if it is ours alone and not to be kept."""
         project = self._project
         if self._clean and project.made and project.id is not None:
-            self._account.delete_project(project.id, Patience(self._pace.deadline_s))
+            self.account.delete_project(project.id, Patience(self._pace.deadline_s))
             project.id, project.made = None, False
-        self._account.rest.close()
+        self.account.rest.close()
 
     def run(self, code: str, settings: BacktestSettings | None = None) -> BacktestResult:
         """Backtest one piece of code; see the Backtester protocol."""
@@ -148,7 +148,7 @@ class QuantConnect:
             return self._result(code, began, BacktestStatus.UNKNOWN, str(_no_credentials()))
         patience = Patience(self._pace.deadline_s, stop)
         order = Order(key=self._key(code, settings), code=code, parameters=settings.parameters)
-        flight = Flight(self._account, self._ledger, self._project, order, patience)
+        flight = Flight(self.account, self._ledger, self._project, order, patience)
         try:
             return self._fly(flight, code, began)
         except NotCompiled as refusal:
@@ -216,7 +216,7 @@ class QuantConnect:
             "code": text_hash(code),
             "settings": settings.plain(),
             "project": self._project.name,
-            "url": self._account.rest.url,
+            "url": self.account.rest.url,
         }
         return json_hash(wanted)
 

@@ -1,0 +1,1 @@
+"""Strategies from elsewhere than a running builder: accounts, results, checkouts, files."""

@@ -1,0 +1,145 @@
+"""LEAN's results on a disk, each with the code beside it, as the LEAN CLI leaves them.
+
+`PROJECT/backtests/TIME/ID.json` with `PROJECT/backtests/TIME/code/main.py`: the copy that ran, not
+the project's main.py of today. A result without its code is reported and not taken.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from qc_builder_lora.backtest.lean_result import is_result, load_json, read_file
+from qc_builder_lora.backtest.lean_series import entry
+from qc_builder_lora.errors import InputError
+from qc_builder_lora.harvest.sources.piece import (
+    Measured,
+    Piece,
+    Skipped,
+    parsed_time,
+    read_code,
+    refusal,
+)
+from qc_builder_lora.ids import file_hash, json_hash, text_hash
+from qc_builder_lora.records import BacktestStatus
+
+SOURCE = "lean"
+_PLACES = ("code/main.py", "main.py")
+_OTHER = ("code/Main.cs", "Main.cs")
+_NEVER = re.compile(r"(-summary|-order-events|-log)$|^data-monitor-report")
+_STAMP = re.compile(r"^(\d{4}-\d{2}-\d{2})_(\d{2})-(\d{2})-(\d{2})$")
+_LARGEST = 512 * 2**20
+
+
+def total(root: Path) -> int:
+    """At most this many results, for a progress bar."""
+    return sum(1 for _ in root.rglob("*.json"))
+
+
+def pieces(root: Path) -> Iterator[Piece | Skipped]:
+    """Every result below a folder; InputError where there is no such folder."""
+    if not root.is_dir():
+        raise InputError(f"{root}: no such folder. Name one that has LEAN's results below it.")
+    for path in sorted(root.rglob("*.json")):
+        if _NEVER.search(path.stem) or path.name == "config.json":
+            continue
+        found = _one(root, path)
+        if found is not None:
+            yield found
+
+
+def _one(root: Path, path: Path) -> Piece | Skipped | None:
+    try:
+        if path.stat().st_size > _LARGEST:
+            return Skipped(str(path), f"larger than {_LARGEST // 2**20} MB")
+        value = load_json(path)
+    except InputError as error:
+        return Skipped(str(path), str(error).removeprefix(f"{path}: "))
+    except OSError as error:
+        return Skipped(str(path), f"cannot be read: {error.strerror}")
+    if not isinstance(value, dict) or not is_result(value):
+        # Some other JSON; nobody said that it is a result.
+        return None
+    code_path = next((p for place in _PLACES if (p := path.parent / place).is_file()), None)
+    if code_path is None:
+        csharp = any((path.parent / place).is_file() for place in _OTHER)
+        return Skipped(str(path), "its code is C#" if csharp else "its code is not beside it")
+    try:
+        code = read_code(code_path)
+    except InputError as error:
+        return Skipped(str(path), str(error))
+    siblings = {p.stem for p in code_path.parent.glob("*.py")} | {
+        p.name for p in code_path.parent.iterdir() if p.is_dir()
+    }
+    why = refusal(code, siblings - {"main"})
+    return Skipped(str(code_path), why) if why else _piece(root, path, value, code)
+
+
+def _piece(root: Path, path: Path, value: dict[str, Any], code: str) -> Piece:
+    lean = read_file(path)
+    status, reason, phase = lean.verdict()
+    moment = _moment(path, value)
+    project = _project(path, root)
+    sha256 = text_hash(code)
+    measured = Measured(
+        # Of the content: a folder that is moved or copied is nothing new.
+        key=file_hash(path),
+        moment=moment,
+        status=status,
+        engine="lean",
+        reason=reason,
+        phase=phase,
+        engine_version=f"LEAN {lean.version}" if lean.version else None,
+        code_sha256=sha256,
+        settings={"parameters": _parameters(value)},
+        statistics=lean.statistics,
+        total_orders=lean.total_orders,
+        closed_trades=lean.closed_trades,
+        equity=lean.equity if status is BacktestStatus.COMPLETED else (),
+    )
+    return Piece(
+        key=json_hash([project.name, sha256]),
+        group=project.name,
+        title=project.name,
+        code=code,
+        instruction=_description(project),
+        measured=measured,
+    )
+
+
+def _project(path: Path, root: Path) -> Path:
+    """The folder above `backtests`, else the result's own."""
+    for parent in path.parents:
+        if parent.name == "backtests":
+            return parent.parent.resolve()
+        if parent == root:
+            break
+    return path.parent.resolve()
+
+
+def _description(project: Path) -> str | None:
+    try:
+        found = json.loads((project / "config.json").read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    text = found.get("description") if isinstance(found, dict) else None
+    return text if isinstance(text, str) and text.strip() else None
+
+
+def _parameters(value: dict[str, Any]) -> dict[str, str]:
+    found = entry(entry(value, "algorithmConfiguration") or {}, "parameters")
+    return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
+
+
+def _moment(path: Path, value: dict[str, Any]) -> datetime | None:
+    stated = parsed_time(entry(entry(value, "state") or {}, "StartTime"))
+    if stated is not None:
+        return stated
+    match = _STAMP.match(path.parent.name)
+    if match is None:
+        return None
+    return parsed_time(f"{match[1]}T{match[2]}:{match[3]}:{match[4]}")

@@ -1,0 +1,131 @@
+"""harvest file: JSONL of strategies, one broken line reported and the rest taken."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from qc_builder_lora.errors import InputError
+from qc_builder_lora.harvest.sources.lines import LONGEST_LINE, pieces
+from qc_builder_lora.harvest.sources.take import SourceReport, take
+from qc_builder_lora.records import Role
+from qc_builder_lora.store import Store
+from tests.harvest.sources.conftest import SECRET, code, everything
+
+
+def line(weight: float = 1.0, **more: object) -> str:
+    return json.dumps({"code": code(weight), **more})
+
+
+def harvested(store: Store, path: Path, *lines: str | bytes) -> SourceReport:
+    raw = [one if isinstance(one, bytes) else one.encode() for one in lines]
+    path.write_bytes(b"\n".join(raw) + b"\n")
+    return take(store, "file", pieces(path))
+
+
+def test_a_line_becomes_a_build_a_request_a_generation_and_a_strategy(
+    store: Store, tmp_path: Path
+) -> None:
+    report = harvested(
+        store, tmp_path / "x.jsonl",
+        line(instruction="Hold AAPL.\nAlways.", model="gpt-x", build="b1", iteration=2,
+             version="v2", created_at="2026-01-05T12:00:00", licence="MIT", family="hold"),
+    )  # fmt: skip
+    assert (report.seen, report.builds, report.generations, report.strategies) == (1, 1, 1, 1)
+    (generation,) = store.generations.find()
+    assert (generation.model, generation.iteration, generation.version) == ("gpt-x", 2, "v2")
+    assert generation.role is Role.SERVED
+    assert generation.created_at.isoformat() == "2026-01-05T12:00:00+00:00"
+    assert store.requests.get(generation.request_id).instruction == "Hold AAPL.\nAlways."
+    strategy = store.strategies.get(str(generation.strategy_id))
+    assert (strategy.licence, strategy.family, strategy.source) == ("MIT", "hold", "file")
+    assert store.builds.find()[0].title == "Hold AAPL."
+
+
+def test_harvested_again_nothing_is_doubled(store: Store, tmp_path: Path) -> None:
+    lines = [line(weight, instruction=f"Hold {weight}.") for weight in (0.5, 1.0)]
+    harvested(store, tmp_path / "x.jsonl", *lines)
+    before = everything(store)
+    # Another name, another order: the same lines.
+    report = harvested(store, tmp_path / "y.jsonl", *reversed(lines))
+    assert (report.seen, report.builds, report.generations, report.strategies) == (2, 0, 0, 0)
+    assert everything(store) == before
+
+
+def test_lines_of_a_build_share_it(store: Store, tmp_path: Path) -> None:
+    lines = [line(weight, build="b", iteration=n) for n, weight in enumerate((0.1, 0.2), 1)]
+    assert harvested(store, tmp_path / "x.jsonl", *lines).builds == 1
+    assert {one.build_id for one in store.generations.find()} == {store.builds.find()[0].id}
+
+
+@pytest.mark.parametrize(
+    ("broken", "why"),
+    [
+        ('{"code": "x', "not JSON: Unterminated string"),
+        (b"\xff\xfe{}", "not JSON: 'utf-8' codec"),
+        ("[1, 2]", "not an object but a list"),
+        ("null", "not an object but a NoneType"),
+        ("{}", "it has no 'code'"),
+        ('{"code": 5}', "'code' must be text, got 5"),
+        (line(instrucion="x"), "unknown key 'instrucion'. Did you mean 'instruction'?"),
+        (line(iteration="2"), "'iteration' must be a whole number, got '2'"),
+        (line(iteration=True), "'iteration' must be a whole number, got True"),
+        (line(created_at="yesterday"), "'created_at' must be ISO 8601, got 'yesterday'"),
+        (line(instruction="\ud800"), "its text cannot be kept"),
+        ('{"code": "print(1)"}', "no class derives from QCAlgorithm"),
+        ('{"code": "  "}', "it is empty"),
+        ("[" * 100_000, "not JSON"),
+    ],
+)  # fmt: skip
+def test_a_broken_line_is_reported_with_its_number_and_the_rest_is_taken(
+    store: Store, tmp_path: Path, broken: str | bytes, why: str
+) -> None:
+    path = tmp_path / "x.jsonl"
+    report = harvested(store, path, line(0.1), broken, "", line(0.2))
+    (skipped,) = report.skipped
+    assert skipped.where == f"{path}:2"
+    assert why in skipped.why
+    assert report.generations == 2
+
+
+def test_a_line_without_end_is_not_read_whole(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    with path.open("wb") as file:
+        file.write(b'{"code": "')
+        file.seek(LONGEST_LINE + 1000)
+        file.write(b'"}\n' + line(0.2).encode() + b"\n")
+    report = take(store, "file", pieces(path))
+    assert [one.where for one in report.skipped] == [f"{path}:1"]
+    assert report.generations == 1
+
+
+def test_a_strategy_with_a_syntax_error_is_kept_as_what_was_answered(
+    store: Store, tmp_path: Path
+) -> None:
+    text = json.dumps({"code": "class A(QCAlgorithm:\n  pass"})
+    report = harvested(store, tmp_path / "x.jsonl", text)
+    assert (report.generations, report.strategies) == (1, 0)
+    assert report.labels == {"syntax_error": 1}
+
+
+def test_secrets_are_removed_and_counted(store: Store, tmp_path: Path) -> None:
+    text = json.dumps(
+        {"code": code() + f'KEY = "{SECRET}"\n', "instruction": f"Use {SECRET}", "title": SECRET}
+    )
+    report = harvested(store, tmp_path / "x.jsonl", text)
+    assert report.redacted["anthropic_key"] == 3
+    assert SECRET not in json.dumps(everything(store), default=str)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none\.jsonl: cannot be read: No such file"):
+        list(pieces(tmp_path / "none.jsonl"))
+
+
+def test_clocks_that_run_backwards_change_nothing(store: Store, tmp_path: Path) -> None:
+    lines = [line(0.1, created_at="2031-01-01", build="b"),
+             line(0.2, created_at="1969-01-01", build="b")]  # fmt: skip
+    assert harvested(store, tmp_path / "x.jsonl", *lines).generations == 2
+    assert harvested(store, tmp_path / "x.jsonl", *lines).generations == 0
