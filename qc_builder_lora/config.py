@@ -62,6 +62,18 @@ class Settings:
     anthropic_url: str | None = None
     openai_url: str | None = None
     gemini_url: str | None = None
+    keep_requests: bool = True
+    """Whether `qc-lora serve` keeps what it is asked and answers, secrets taken out."""
+    shadow_share: float = 0.0
+    """The part of the served requests that a second model is asked too, a fraction."""
+    shadow_model: str = "candidate"
+    """Who that is: `candidate` (the newest), a Model id, a GGUF file, or a hosted provider."""
+    shadow_window: str | None = None
+    """When it may work, UTC, like 22:00-06:00; always by default."""
+    shadow_daily_usd: Decimal = Decimal(0)
+    """What a hosted shadow may spend a day; the local one is free."""
+    shadow_queue: int = 32
+    """Requests that may wait for it; more are dropped and counted."""
     recipe: str = "gemma-3-270m"
     suite: str = "smoke"
     jobs: int = 0
@@ -115,6 +127,13 @@ class Settings:
         self._check_positive("max_tokens", "deadline_s", "local_context", "poll_s", "lease_s")
         self._check_positive("backtest_deadline_s")
         self._check_positive("retrain_min_new", "eval_max_tokens")
+        if not 0 <= self.shadow_share <= 1:
+            raise SettingsError(f"shadow_share must be in [0, 1], got {self.shadow_share}.")
+        if self.shadow_daily_usd < 0:
+            raise SettingsError(
+                f"shadow_daily_usd must not be negative, got {self.shadow_daily_usd}."
+            )
+        self._check_positive("shadow_queue")
         if self.budget_usd < 0:
             raise SettingsError(f"budget_usd must not be negative, got {self.budget_usd}.")
 

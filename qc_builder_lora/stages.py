@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,8 @@ from qc_builder_lora.store import Store
 
 if TYPE_CHECKING:
     from qc_builder_lora.eval.contest import Arm
-    from qc_builder_lora.eval.report import HostedPrice
+    from qc_builder_lora.eval.costs import HostedPrice
+    from qc_builder_lora.eval.suite import Suite
 
 STAGES = ("ingest", "gates", "snapshot", "retrain", "release", "evaluate", "report")
 
@@ -178,18 +180,18 @@ def evaluate_model(
 
 
 def report_on(
-    settings: Settings, store: Store, model: Model, *, suite: str | None = None
+    settings: Settings,
+    store: Store,
+    model: Model,
+    *,
+    suite: str | None = None,
+    live: bool = False,
 ) -> dict[str, Any]:
-    """The report about a Model's last evaluation on a suite; NotFound when there is none."""
-    from qc_builder_lora.eval.contest import build_report, scores_file
-    from qc_builder_lora.eval.suite import load_suite
+    """The report about a Model's last evaluation on a suite, or on the builder's own requests
+    (`live`); NotFound when there is none."""
+    from qc_builder_lora.eval.contest import build_report
 
-    chosen = load_suite(suite or settings.suite)
-    scores = scores_file(settings.home, model.id, chosen.name)
-    if not scores.exists():
-        raise NotFound(
-            "evaluation", f"{model.id} on {chosen.name}", f"Run: qc-lora eval {model.id}"
-        )
+    chosen, scores = _evaluated(settings, model, suite, live)
     metrics: dict[str, Any] = {}
     if model.adapter_id is not None:
         metrics = dict(store.runs.get(store.adapters.get(model.adapter_id).run_id).metrics)
@@ -203,6 +205,27 @@ def report_on(
         training=metrics,
         prices=hosted_prices(settings),
     )
+
+
+def _evaluated(
+    settings: Settings, model: Model, suite: str | None, live: bool
+) -> tuple[Suite, Path]:
+    from qc_builder_lora.eval.contest import scores_file
+    from qc_builder_lora.eval.live import live_files
+    from qc_builder_lora.eval.suite import load_suite
+
+    if live:
+        prompts, scores = live_files(settings.home, model.id)
+        if not scores.exists():
+            raise NotFound("live comparison", model.id, f"Run: qc-lora shadow judge {model.id}")
+        return replace(load_suite(str(prompts)), name="live"), scores
+    chosen = load_suite(suite or settings.suite)
+    scores = scores_file(settings.home, model.id, chosen.name)
+    if not scores.exists():
+        raise NotFound(
+            "evaluation", f"{model.id} on {chosen.name}", f"Run: qc-lora eval {model.id}"
+        )
+    return chosen, scores
 
 
 def simulator(settings: Settings) -> Any:
@@ -269,7 +292,7 @@ def data_note(settings: Settings) -> str:
 def hosted_prices(settings: Settings) -> list[HostedPrice]:
     """The configured hosted models' prices, for those that the table knows."""
     from qc_builder_lora.errors import UnknownPrice
-    from qc_builder_lora.eval.report import HostedPrice
+    from qc_builder_lora.eval.costs import HostedPrice
     from qc_builder_lora.models.prices import load_prices
 
     table, found = load_prices(), []

@@ -16,6 +16,7 @@ from qc_builder_lora.errors import QcLoraError
 _NOUNS: dict[str, tuple[str, str]] = {
     "backtest": ("backtest", "Run strategies on bars and print what came of it."),
     "corpus": ("corpus", "Examples of our own, executed before they count."),
+    "cost": ("cost", "What hosted models cost, and what the local one saved."),
     "daemon": ("daemon", "Make a turn of the loop whenever one is due."),
     "data": ("data", "The market data: convert, show."),
     "demo": ("demo", "The whole loop, once, on this machine."),
@@ -28,6 +29,7 @@ _NOUNS: dict[str, tuple[str, str]] = {
     "retrain": ("retrain", "Fine-tune a base model on a snapshot."),
     "run": ("run", "Run a builder's script, unchanged, and harvest what it builds."),
     "serve": ("serve", "Answer over the OpenAI protocol on this machine."),
+    "shadow": ("shadow", "A second model on the same requests, and who is better."),
     "snapshot": ("snapshot", "Freeze what there is to learn from."),
     "status": ("status", "Who answers, the last turn, and what is waited for."),
     "store": ("store", "Upgrade, check, export and import the database."),

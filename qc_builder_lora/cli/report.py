@@ -26,8 +26,9 @@ def command() -> None:
 @command.command()
 @click.argument("model", required=False)
 @click.option("--suite", help="The suite that was evaluated; default: the setting `suite`.")
+@click.option("--live", is_flag=True, help="From `qc-lora shadow judge`, not from a suite.")
 @json_option
-def build(model: str | None, suite: str | None, as_json: bool) -> None:
+def build(model: str | None, suite: str | None, live: bool, as_json: bool) -> None:
     """Write the report about MODEL (default: the newest) from its last evaluation."""
     from qc_builder_lora.stages import newest_model, report_on
 
@@ -38,7 +39,7 @@ def build(model: str | None, suite: str | None, as_json: bool) -> None:
             if model
             else newest_model(store)
         )
-        made = report_on(settings, store, chosen, suite=suite)
+        made = report_on(settings, store, chosen, suite=suite, live=live)
     if as_json:
         say_json(made)
         return

@@ -10,13 +10,13 @@ import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from qc_builder_lora.errors import MissingExtra
 from qc_builder_lora.eval import plots
 from qc_builder_lora.eval.compare import Contest, Pair, regressions
+from qc_builder_lora.eval.costs import HostedPrice, cost_note, cost_rows, traffic
 from qc_builder_lora.eval.score import RATES, Judged, Scores
 from qc_builder_lora.eval.statistics import wilson
 from qc_builder_lora.files import write_text
@@ -24,15 +24,6 @@ from qc_builder_lora.ids import file_hash
 from qc_builder_lora.records import Model
 
 _CURVES, _PAIRS = 4, 3
-
-
-@dataclass(frozen=True, kw_only=True)
-class HostedPrice:
-    """What a hosted model would take for the same tokens, in US dollars a million."""
-
-    name: str
-    input_usd: Decimal
-    output_usd: Decimal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +41,8 @@ class Material:
     made: datetime
     training: Mapping[str, Any] = field(default_factory=dict)
     prices: Sequence[HostedPrice] = ()
+    live: Mapping[str, Any] | None = None
+    """Of a comparison on the builder's own requests: see `eval.live.save_live`."""
 
 
 def write_report(material: Material, path: Path) -> str:
@@ -83,13 +76,14 @@ def _page(material: Material, path: Path) -> dict[str, Any]:
         "curves": _curves(contest),
         "data_note": material.data_note,
         "groups": _groups(contest),
-        "costs": _costs(material),
-        "cost_note": _cost_note(material.prices),
+        "costs": cost_rows(material.champion, material.challenger, material.prices),
+        "cost_note": cost_note(material.prices),
         "training": _training(material.training),
         "attempts": parity["attempts"],
         "parity": parity,
         "provenance": _provenance(material),
         "limits": _limits(material),
+        "live": traffic(material.live) if material.live else None,
         "highlight_css": _highlight_css(),
     }
 
@@ -256,55 +250,6 @@ def _only_colours(css: str) -> str:
     return "\n".join(line for line in css.splitlines() if line.startswith(".hl ."))
 
 
-def _costs(material: Material) -> list[dict[str, str]]:
-    rows = [_local_row(scores) for scores in (material.champion, material.challenger)]
-    answers = [one.answer for one in material.challenger.judged]
-    read = [answer.prompt_tokens for answer in answers]
-    written = [answer.completion_tokens for answer in answers]
-    if None in read or None in written:
-        return rows
-    for price in material.prices:
-        total = (
-            price.input_usd * sum(filter(None, read))
-            + price.output_usd * sum(filter(None, written))
-        ) / 1_000_000
-        rows.append(
-            {
-                "name": f"{price.name}, same tokens",
-                "total": f"{total:.4f}",
-                "each": "unknown",
-                "latency": "unknown",
-                "speed": "unknown",
-            }
-        )
-    return rows
-
-
-def _local_row(scores: Scores) -> dict[str, str]:
-    plain = scores.plain()
-    return {
-        "name": f"{scores.model}, local",
-        "total": "0",
-        "each": "0" if scores.count("trades") else "none trades",
-        "latency": _or_unknown(plain["latency_p50_s"]),
-        "speed": _or_unknown(plain["tokens_per_s"]),
-    }
-
-
-def _or_unknown(value: object) -> str:
-    return "unknown" if value is None else str(value)
-
-
-def _cost_note(prices: Sequence[HostedPrice]) -> str:
-    note = "Local answers cost electricity, which is not counted."
-    if not prices:
-        return note
-    return (
-        f"{note} The hosted rows price the challenger's own token counts by the price table; a "
-        "hosted tokenizer counts somewhat differently, and no hosted model was asked."
-    )
-
-
 def _training(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
     if not metrics:
         return None
@@ -344,10 +289,20 @@ def _provenance(material: Material) -> list[tuple[str, str]]:
 def _limits(material: Material) -> list[str]:
     count = len(material.challenger.judged)
     low, high = wilson(round(0.8 * count), count)
-    return [
+    limits = [
         f"{count} prompts: a rate of 80 % measured on so few may be anything from "
         f"{100 * low:.0f} to {100 * high:.0f} %.",
         "Whether a strategy does what the prompt asked is not judged here: read the code.",
+    ]
+    if material.live:
+        return [
+            *limits,
+            "The requests are what the builder asked in that time; it may ask otherwise tomorrow.",
+            "The builder went on with the champion's answers: how it would have gone on with the "
+            "challenger's is not known.",
+        ]
+    return [
+        *limits,
         "The prompts are of the kinds the model was trained on, with other parameters; other kinds "
         "of request are not covered.",
         "No hosted model was asked: this is not a comparison with Claude or GPT-4.",

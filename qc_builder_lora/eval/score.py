@@ -53,6 +53,8 @@ class Answer:
     error: str | None = None
     failure: str | None = None
     """The kind of the error, see `qc_builder_lora.models.faults`."""
+    cost_usd: str | None = None
+    """US dollars as text, exact; None where unknown."""
 
     @property
     def is_the_models(self) -> bool:

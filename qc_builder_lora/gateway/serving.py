@@ -12,6 +12,7 @@ from pathlib import Path
 from qc_builder_lora.errors import MissingExtra, QcLoraError, SettingsError
 from qc_builder_lora.log import get_logger
 from qc_builder_lora.models.provider import StrategyProvider
+from qc_builder_lora.models.side import Side
 from qc_builder_lora.models.succession import following
 
 log = get_logger(__name__)
@@ -57,6 +58,7 @@ def serve(provider: StrategyProvider, key: str, listener: socket.socket) -> None
         from qc_builder_lora.gateway.app import build_app
     except ModuleNotFoundError as error:
         raise MissingExtra("serve", error.name or "uvicorn") from error
+    side = Side(provider)
     app = build_app(provider, key)
     threading.Thread(target=_load, args=(provider,), daemon=True).start()
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off")
@@ -64,6 +66,7 @@ def serve(provider: StrategyProvider, key: str, listener: socket.socket) -> None
         with following(provider):
             uvicorn.Server(config).run(sockets=[listener])
     finally:
+        side.close()
         provider.close()
 
 

@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import itertools
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
@@ -36,6 +38,34 @@ from qc_builder_lora.records import Request
 T = TypeVar("T")
 
 log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A request that was answered, for those who keep it or ask another model the same."""
+
+    request: Request
+    draft: Draft
+    build_id: str
+    max_tokens: int
+
+
+class _Traffic:
+    """Counts the requests under way."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.count = 0
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        with self._lock:
+            self.count += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.count -= 1
 
 
 @dataclass
@@ -81,6 +111,7 @@ class Chain:
         wait_cap_s: float = 20.0,
         breakers: Mapping[str, Breaker] | None = None,
         on_failure: Callable[[ProviderError], object] = lambda error: None,
+        on_answer: Callable[[Answered], object] = lambda answered: None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
@@ -94,7 +125,10 @@ class Chain:
         self._max_tokens, self._deadline_s = max_tokens, deadline_s
         self._attempts, self._share, self._wait_cap_s = attempts, share, wait_cap_s
         self._clock, self._sleep, self._jitter = clock, sleep, jitter
+        self._traffic = _Traffic()
         self.on_failure = on_failure
+        self.on_answer = on_answer
+        """Told of every answer, on the caller's thread: it must neither wait nor raise."""
         given = breakers or {}
         self.breakers = {w.name: given.get(w.name) or Breaker(clock=clock) for w in self.writers}
 
@@ -112,9 +146,12 @@ class Chain:
             return writer.write(request, max_tokens=call.max_tokens, deadline_s=left_s)
 
         call = self._call(request, max_tokens, deadline_s, build_id)
-        answer = self._first(call, ask)
+        with self._traffic.one():
+            answer = self._first(call, ask)
         self.breakers[answer.writer.name].succeeded()
-        return self._charged(answer.value, answer.reservation)
+        draft = self._charged(answer.value, answer.reservation)
+        self.on_answer(Answered(call.request, draft, call.build_id, call.max_tokens))
+        return draft
 
     def stream(
         self,
@@ -134,8 +171,14 @@ class Chain:
             return _until_text(writer.name, stream)
 
         call = self._call(request, max_tokens, deadline_s, build_id)
-        answer = self._first(call, ask)
-        yield from self._continue(call, answer)
+        with self._traffic.one():
+            answer = self._first(call, ask)
+            yield from self._continue(call, answer)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is under way, through this chain or one provider of it alone."""
+        return self._traffic.count > 0
 
     def admit(self, writer: Writer, place: int) -> None:
         """Ask one more provider from now on, at that place in the order.
@@ -280,6 +323,7 @@ class Chain:
                 told = True
                 breaker.succeeded()
                 draft, reservation = self._charged(chunk.draft, reservation), None
+                self.on_answer(Answered(call.request, draft, call.build_id, call.max_tokens))
                 yield Chunk(text=chunk.text, draft=draft, provider=name, model=draft.model)
                 return
         except ProviderError as error:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from qc_builder_lora.ids import json_hash, now
 from qc_builder_lora.records import Request
 from qc_builder_lora.template import user_text
+
+_MARK = "messages: "
+"""Before the JSON of all messages, in the context of a Dialogue of more than two."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,6 +24,9 @@ class Dialogue(Request):
 def new_dialogue(messages: Sequence[Mapping[str, str]]) -> Dialogue:
     """A Request from chat messages: the last user's text is the instruction, the rest context."""
     kept = tuple({"role": m["role"], "content": m["content"]} for m in messages)
+    if [message["role"] for message in kept] not in (["user"], ["system", "user"]):
+        # Not lossless otherwise: a stored Request must give the same messages again.
+        return _keeping_all(kept)
     users = [index for index, message in enumerate(kept) if message["role"] == "user"]
     last = users[-1] if users else len(kept) - 1
     before = [message["content"] for index, message in enumerate(kept) if index != last]
@@ -29,6 +36,37 @@ def new_dialogue(messages: Sequence[Mapping[str, str]]) -> Dialogue:
         context="\n\n".join(before),
         created_at=now(),
         messages=kept,
+    )
+
+
+def _keeping_all(kept: tuple[Mapping[str, str], ...]) -> Dialogue:
+    users = [message["content"] for message in kept if message["role"] == "user"]
+    return Dialogue(
+        id=json_hash({"messages": kept}),
+        instruction=users[-1] if users else kept[-1]["content"],
+        context=_MARK + json.dumps(list(kept), ensure_ascii=False),
+        created_at=now(),
+        messages=kept,
+    )
+
+
+def restored(request: Request) -> Request:
+    """A stored Request as it was asked: with the messages of the Dialogue that it came from."""
+    if isinstance(request, Dialogue):
+        return request
+    if request.context.startswith(_MARK):
+        messages = json.loads(request.context.removeprefix(_MARK))
+    else:
+        system = [{"role": "system", "content": request.context}] if request.context else []
+        messages = [*system, {"role": "user", "content": request.instruction}]
+        if json_hash({"messages": messages}) != request.id:
+            return request
+    return Dialogue(
+        id=request.id,
+        instruction=request.instruction,
+        context=request.context,
+        created_at=request.created_at,
+        messages=tuple(messages),
     )
 
 

@@ -55,13 +55,15 @@ class LocalServer:
         context: int = 4096,
         threads: int = 0,
         memory_mb: int = 0,
+        niceness: int = 0,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        """`niceness` of the child, 0 to 19: a shadow's leaves the CPUs to everybody else."""
         self.artefact = artefact
         self.key = secrets.token_urlsafe(32)
         self._options = {"context": context, "threads": threads, "memory-mb": memory_mb}
-        self._memory_mb = memory_mb
+        self._memory_mb, self._niceness = memory_mb, niceness
         self._clock, self._sleep = clock, sleep
         self._lock = threading.Lock()
         self._owner = os.getpid()
@@ -180,7 +182,7 @@ class LocalServer:
         command += ["--template", self.artefact.template]
         for name, value in self._options.items():
             command += [f"--{name}", str(value)]
-        return subprocess.Popen(
+        child = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -189,6 +191,10 @@ class LocalServer:
             # Of its own session: a Ctrl-C in the terminal is for the builder, not for it.
             start_new_session=True,
         )
+        if self._niceness:
+            # Before it has threads: they inherit it.
+            os.setpriority(os.PRIO_PROCESS, child.pid, self._niceness)
+        return child
 
     def _keep_tail(self, child: subprocess.Popen[bytes]) -> None:
         assert child.stderr is not None

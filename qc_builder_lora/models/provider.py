@@ -171,15 +171,7 @@ class StrategyProvider:
         return Store.open(self.settings.database_url, busy_s=BUSY_S)
 
     def _maker(self, name: str) -> Callable[[], Writer | None]:
-        def make() -> Writer | None:
-            key: str | None = getattr(self.settings, f"{name}_key")
-            if not key:
-                return None
-            writer: Callable[..., Writer] = _hosted_class(name)
-            model = getattr(self.settings, f"{name}_model")
-            return writer(key, model, url=getattr(self.settings, f"{name}_url"))
-
-        return make
+        return lambda: hosted_writer(self.settings, name)
 
     def _local(self) -> Writer | None:
         settings = self.settings
@@ -242,6 +234,15 @@ class StrategyProvider:
                 promote_it=f"qc-lora model promote {model.id} --report REPORT --by NAME",
             )
         return model
+
+
+def hosted_writer(settings: Settings, name: str) -> Writer | None:
+    """The Writer of a hosted provider, None where no key of it is set."""
+    key: str | None = getattr(settings, f"{name}_key")
+    if not key:
+        return None
+    writer: Callable[..., Writer] = _hosted_class(name)
+    return writer(key, getattr(settings, f"{name}_model"), url=getattr(settings, f"{name}_url"))
 
 
 def _hosted_class(name: str) -> Any:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from qc_builder_lora.eval import plots
-from qc_builder_lora.eval.report import HostedPrice, Material, write_report
+from qc_builder_lora.eval.costs import HostedPrice
+from qc_builder_lora.eval.report import Material, write_report
 from qc_builder_lora.ids import file_hash
 from tests.eval.stand_ins import CODE, answer, judged, material, model, scores, unknown
 

@@ -1,0 +1,172 @@
+"""qc-lora shadow: a second model on the same requests, and what the comparison says."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from qc_builder_lora.cli.common import facts, json_option, opened, resolve, say_json, table
+from qc_builder_lora.errors import InputError
+
+if TYPE_CHECKING:
+    from qc_builder_lora.config import Settings
+    from qc_builder_lora.records import Model
+    from qc_builder_lora.store import Store
+
+_UNITS = {"h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+@click.group("shadow")
+def command() -> None:
+    """Ask a second model what was served, judge both answers, and see who is better.
+
+    \b
+    Examples:
+      QC_LORA_SHADOW_SHARE=0.5 qc-lora serve --key-file .qc-lora/gateway.key
+      qc-lora shadow replay --since 7d --limit 100
+      qc-lora shadow judge
+      qc-lora shadow status
+      qc-lora report build --live
+    """
+
+
+@command.command()
+@json_option
+def status(as_json: bool) -> None:
+    """What the last `qc-lora serve` asked the shadow, what it dropped and why, and the pairs."""
+    settings, store = opened()
+    with store:
+        found = {"serving": _serving(settings), "pairs": _pairs(store)}
+    if as_json:
+        say_json(found)
+        return
+    serving = found["serving"]
+    if serving is None:
+        click.echo("No qc-lora serve has run here yet.")
+    else:
+        rows: list[tuple[str, object]] = [("told at", serving["at"])]
+        for part in ("requests", "shadow"):
+            values = serving[part]
+            if values is None:
+                rows.append((part, "off"))
+                continue
+            rows += [(f"{part}: {name}", value) for name, value in values.items()]
+        facts(rows)
+    click.echo()
+    table(("challenger", "shadow answers"), found["pairs"])
+
+
+def _serving(settings: Settings) -> Any:
+    path = settings.home / "serving.json"
+    return json.loads(path.read_text("utf-8")) if path.exists() else None
+
+
+def _pairs(store: Store) -> list[tuple[str, int]]:
+    from collections import Counter
+
+    from qc_builder_lora.records import Role
+
+    names = Counter(one.model or "unknown" for one in store.generations.find(role=Role.SHADOW))
+    return names.most_common()
+
+
+@command.command()
+@click.argument("model", required=False)
+@click.option("--since", default="30d", show_default=True, help="12h, 7d, 4w, or an ISO date.")
+@click.option("--limit", default=200, show_default=True, help="Most requests to ask, newest first.")
+@click.option("--hosted", help="Ask anthropic, openai or gemini instead of a local model.")
+@json_option
+def replay(model: str | None, since: str, limit: int, hosted: str | None, as_json: bool) -> None:
+    """Ask MODEL (default: the newest) the stored requests it has not answered yet.
+
+    Nothing is asked twice: an answer is kept by request and model. A hosted model spends within
+    `shadow_daily_usd`; asked what it was served for, it shows how often it agrees with itself.
+    """
+    from qc_builder_lora.progress import show_progress
+    from qc_builder_lora.shadow_job import replay_requests
+
+    settings, store = opened()
+    with store:
+        chosen = None if hosted else _model(store, model)
+        made = replay_requests(
+            settings, store, chosen, hosted=hosted, since=moment(since), limit=limit,
+            show=show_progress,
+        )  # fmt: skip
+    if as_json:
+        say_json(made)
+        return
+    facts(list(made.items()))
+    click.echo("next: qc-lora shadow judge")
+
+
+@command.command()
+@click.argument("model", required=False)
+@click.option("--against", help="The served model to compare with; default: the most frequent.")
+@click.option("--since", default="30d", show_default=True, help="12h, 7d, 4w, or an ISO date.")
+@json_option
+def judge(model: str | None, against: str | None, since: str, as_json: bool) -> None:
+    """Judge the pairs of MODEL (default: the newest) and of what was served, and say who wins."""
+    from qc_builder_lora.progress import show_progress
+    from qc_builder_lora.shadow_job import judge_pairs
+
+    settings, store = opened()
+    with store:
+        chosen = _model(store, model)
+        made = judge_pairs(settings, store, chosen, against, moment(since), show_progress)
+    if as_json:
+        say_json(made)
+        return
+    _show(made)
+    click.echo(f"next: qc-lora report build {chosen.id} --live")
+
+
+def _show(made: dict[str, Any]) -> None:
+    rows = []
+    for rate, found in made["contest"]["rates"].items():
+        low, high = found["interval"]
+        gap = found["difference"]
+        shown = "unknown" if gap is None else f"{100 * gap:+.1f}"
+        rows.append(
+            (rate, found["pairs"], found["unknown"], found["wins"], found["losses"], shown,
+             f"{100 * low:+.1f} to {100 * high:+.1f}", f"{found['e_value']:.3g}")
+        )  # fmt: skip
+    table(("rate", "pairs", "unknown", "won", "lost", "points", "at every look", "e-value"), rows)
+    for reason, count in made["dropped"].items():
+        click.echo(f"{count} requests not paired: {reason}")
+    saving = made["saving"]
+    if saving["usd_a_month"] is not None:
+        click.echo(
+            f"{made['champion']} would cost ${saving['usd_a_month']} a month at this traffic"
+        )
+    click.echo("\n" + made["contest"]["sentence"])
+
+
+def _model(store: Store, name: str | None) -> Model:
+    from qc_builder_lora.stages import newest_model
+
+    if name is None:
+        return newest_model(store)
+    found: Model = resolve(store.models.find(), "model", name, "qc-lora model list")
+    return found
+
+
+def moment(text: str) -> datetime:
+    """`12h`, `7d`, `4w` ago, or an ISO date or time (UTC where it names no zone)."""
+    from datetime import UTC
+
+    from qc_builder_lora.ids import now
+
+    match = re.fullmatch(r"(\d+)([hdw])", text.strip())
+    if match:
+        return now() - timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InputError(
+            f"{text!r} is no time. Give 12h, 7d, 4w, or a date like 2026-11-01."
+        ) from error
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

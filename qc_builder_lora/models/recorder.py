@@ -1,0 +1,158 @@
+"""Keeps what the gateway served, for comparisons and for the bill: Requests and Generations.
+
+A thread writes; the caller only puts into a bounded queue. While the store is locked or gone the
+queue fills, then the newest are dropped and counted, and serving goes on. Secrets are taken out
+before anything is written. No Strategy is made of a served answer, so none of it is taught.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from qc_builder_lora.errors import StoreError
+from qc_builder_lora.ids import new_id, now
+from qc_builder_lora.log import get_logger
+from qc_builder_lora.models.chain import Answered
+from qc_builder_lora.records import Build, Generation, Request, Role
+from qc_builder_lora.redact import Redactor
+
+if TYPE_CHECKING:
+    from qc_builder_lora.store import Store
+
+_MOST = 1000
+"""Answers that may wait for the store."""
+_REST_S = 5.0
+
+log = get_logger(__name__)
+
+
+class Recorder:
+    """One queue and one thread; `take` is what a Chain's `on_answer` calls."""
+
+    def __init__(
+        self,
+        open_store: Callable[[], Store],
+        *,
+        host: str,
+        then: Callable[[str, Answered], object] = lambda generation_id, answered: None,
+        most: int = _MOST,
+        rest_s: float = _REST_S,
+    ) -> None:
+        """`host` is what Builds made here say of where they came from; `then` is called, on the
+        recorder's thread, with the id of each Generation once it is in the store.
+        """
+        self._open, self._host, self._then = open_store, host, then
+        self._rest_s = rest_s
+        self._waiting: queue.Queue[Answered | None] = queue.Queue(most)
+        self._store: Store | None = None
+        self._ending = threading.Event()
+        self._said = False
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+        self.counts: Counter[str] = Counter()
+        """`kept`, `dropped`, and `redacted` secrets, since the start."""
+        self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """Answers that the store has not taken yet."""
+        return self._waiting.qsize()
+
+    def take(self, answered: Answered) -> None:
+        """Keep an answer, some time soon; never waits and never raises."""
+        try:
+            self._waiting.put_nowait(answered)
+        except queue.Full:
+            self.counts["dropped"] += 1
+
+    def close(self, timeout_s: float = 5.0) -> None:
+        """Write what waits, for so long, and say what could not be written."""
+        self._ending.set()
+        self._thread.join(timeout_s)
+        left = self.waiting + self.counts["dropped"]
+        if left:
+            log.warning("served answers were not kept", answers=left)
+        if self._store is not None and not self._thread.is_alive():
+            self._store.close()
+
+    def flush(self, timeout_s: float = 10.0) -> bool:
+        """Wait until all that was taken is in the store; whether it is."""
+        end = time.monotonic() + timeout_s
+        while self._waiting.unfinished_tasks and time.monotonic() < end:
+            time.sleep(0.01)
+        return not self._waiting.unfinished_tasks
+
+    def _run(self) -> None:
+        while not (self._ending.is_set() and self._waiting.empty()):
+            try:
+                answered = self._waiting.get(timeout=0.1)
+            except queue.Empty:
+                continue
+            if answered is not None:
+                self._keep(answered)
+            self._waiting.task_done()
+
+    def _keep(self, answered: Answered) -> None:
+        while True:
+            try:
+                key = self._write(answered)
+            except StoreError as error:
+                self._say_once(error)
+                if self._ending.wait(self._rest_s):
+                    self.counts["dropped"] += 1
+                    return
+                continue
+            self._said = False
+            self.counts["kept"] += 1
+            self._then(key, answered)
+            return
+
+    def _say_once(self, error: StoreError) -> None:
+        if not self._said:
+            log.warning("served answers wait for the store", why=str(error))
+        self._said = True
+
+    def _write(self, answered: Answered) -> str:
+        if self._store is None:
+            self._store = self._open()
+        store = self._store
+        redactor = Redactor()
+        request, generation = self._records(answered, redactor)
+        with store.transaction():
+            if generation.build_id is not None and not store.builds.has(generation.build_id):
+                store.builds.add(self._build(generation.build_id))
+            store.requests.add(request)
+            store.generations.add(generation)
+        self.counts["redacted"] += redactor.counts.total()
+        return generation.id
+
+    def _build(self, key: str) -> Build:
+        return Build(id=key, title="requests served", host=self._host, started_at=now())
+
+    def _records(self, answered: Answered, redactor: Redactor) -> tuple[Request, Generation]:
+        asked, draft = answered.request, answered.draft
+        request = Request(
+            id=asked.id,
+            instruction=redactor.text(asked.instruction),
+            context=redactor.text(asked.context),
+            created_at=asked.created_at,
+        )
+        generation = Generation(
+            id=new_id(),
+            request_id=request.id,
+            code=redactor.text(draft.code),
+            role=Role.SERVED,
+            created_at=now(),
+            model=draft.model,
+            build_id=answered.build_id or None,
+            prompt_tokens=draft.prompt_tokens,
+            completion_tokens=draft.completion_tokens,
+            cost_usd=draft.cost_usd,
+            latency_s=draft.latency_s,
+            finish_reason=draft.finish_reason,
+        )
+        return request, generation

@@ -1,0 +1,183 @@
+"""Shadow comparisons from end to end: ask what was stored, judge the pairs, keep the outcome.
+
+Knows models, backtests and evaluation, as `stages.py` does, and is called by `qc-lora shadow`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from qc_builder_lora.config import Settings
+from qc_builder_lora.errors import InputError, QcLoraError, SettingsError
+from qc_builder_lora.progress import Progress
+from qc_builder_lora.records import Generation, Model, Request, Role
+from qc_builder_lora.store import Store
+
+Show = Callable[[str, float], AbstractContextManager[Progress]]
+_GIVE_UP = 5
+"""Failures in a row, none of them the model's own, after which a replay stops."""
+
+
+def replay_requests(
+    settings: Settings,
+    store: Store,
+    model: Model | None,
+    *,
+    hosted: str | None,
+    since: datetime,
+    limit: int,
+    show: Show,
+) -> dict[str, Any]:
+    """Ask a Model, or a hosted provider, the stored Requests that it has no shadow answer to.
+
+    Returns counts. Raises InputError when there is nothing to ask, SettingsError without a key.
+    """
+    from qc_builder_lora.models.chain import Answered, Chain
+    from qc_builder_lora.models.dialogue import restored
+    from qc_builder_lora.models.shadow import Shadow, ShadowRule
+
+    served = _served(store, since)
+    with _asked(settings, model, hosted) as (writer, budget):
+        todo = _unanswered(store, served, writer.model, limit)
+        chain = Chain([writer], budget=budget, attempts=2)
+        rule = ShadowRule(queue=max(1, len(todo)), errors=_GIVE_UP, deadline_s=settings.deadline_s)
+        counts: Counter[str] = Counter(
+            requests=len(served), answered_before=len(served) - len(todo)
+        )
+        with show(f"Ask {writer.model}", max(1, len(todo))) as progress:
+            asker = Shadow(chain, rule, lambda: store, busy=lambda: False, start=False)
+            for number, (request, generation) in enumerate(todo):
+                progress.update(number)
+                draft = _draft(generation, hosted)
+                answered = Answered(restored(request), draft, "", settings.max_tokens)
+                counts[asker.ask(answered)] += 1
+                if asker.paused:
+                    raise QcLoraError(
+                        f"The replay has stopped: {asker.paused}. {counts['answered']} answers "
+                        "were kept; the same command goes on with the rest."
+                    )
+            progress.update(max(1, len(todo)))
+    return {"model": writer.model, **counts}
+
+
+def judge_pairs(
+    settings: Settings,
+    store: Store,
+    model: Model,
+    against: str | None,
+    since: datetime,
+    show: Show,
+) -> dict[str, Any]:
+    """Both answers of every pair through the funnel; Comparisons, scores file, verdict."""
+    from qc_builder_lora.backtest.engines import ready_engine
+    from qc_builder_lora.eval import live
+
+    traffic = live.find_traffic(store, model.id, against, since)
+    judging = live.Judging(
+        engine=ready_engine(settings), cache=settings.cache_folder, jobs=settings.usable_jobs
+    )
+    with show("Judge", 2 * len(traffic.pairs)) as progress:
+        judged = live.judge_traffic(traffic, judging, progress)
+    ceiling = _ceiling(store, traffic.champion, since, judging, show)
+    new = live.keep_comparisons(store, traffic, judged[2])
+    path = live.save_live(
+        settings.home, traffic, judging, judged, challenger_sha256=model.sha256, ceiling=ceiling
+    )
+    return {
+        "champion": traffic.champion,
+        "challenger": model.id,
+        "pairs": len(traffic.pairs),
+        "new_comparisons": new,
+        "dropped": dict(traffic.dropped),
+        "ceiling": ceiling,
+        "saving": live.monthly_saving(traffic),
+        "contest": judged[2].plain(),
+        "scores": str(path),
+    }
+
+
+def _ceiling(
+    store: Store, champion: str, since: datetime, judging: Any, show: Show
+) -> dict[str, Any] | None:
+    """How often the champion agrees with itself, where it was asked twice; None where not."""
+    from qc_builder_lora.eval import live
+
+    try:
+        twice = live.find_traffic(store, champion, champion, since)
+    except InputError:
+        return None
+    with show(f"Judge {champion} twice", 2 * len(twice.pairs)) as progress:
+        first, second, _, _ = live.judge_traffic(twice, judging, progress)
+    return live.agreement((first, second))
+
+
+def _served(store: Store, since: datetime) -> dict[str, Generation]:
+    """The newest served answer to each Request."""
+    found: dict[str, Generation] = {}
+    for one in store.generations.find(role=Role.SERVED, since=since):
+        found.setdefault(one.request_id, one)
+    if not found:
+        raise InputError(
+            f"No request has been served since {since:%Y-%m-%d %H:%M} UTC. Serve some with: "
+            "qc-lora serve; or harvest a builder with: qc-lora run SCRIPT"
+        )
+    return found
+
+
+def _unanswered(
+    store: Store, served: dict[str, Generation], model: str, limit: int
+) -> list[tuple[Request, Generation]]:
+    todo: list[tuple[Request, Generation]] = []
+    for key, generation in served.items():
+        if len(todo) == limit:
+            break
+        if not store.generations.find(request_id=key, role=Role.SHADOW, model=model, limit=1):
+            todo.append((store.requests.get(key), generation))
+    return todo
+
+
+def _draft(generation: Generation, hosted: str | None) -> Any:
+    from qc_builder_lora.models.writer import Draft
+
+    # The name is left out: a hosted model may be asked again what it was served for.
+    return Draft(text="", code=generation.code, provider=hosted or "", model="")
+
+
+@contextmanager
+def _asked(settings: Settings, model: Model | None, hosted: str | None) -> Iterator[Any]:
+    """The Writer to ask and its Budget; closed at the end."""
+    from qc_builder_lora.models.artefact import describe
+    from qc_builder_lora.models.budget import Budget
+    from qc_builder_lora.models.ledger import BUSY_S, StoreLedger
+    from qc_builder_lora.models.local import LocalWriter
+    from qc_builder_lora.models.local_server import LocalServer
+    from qc_builder_lora.models.prices import load_prices
+    from qc_builder_lora.models.provider import hosted_writer
+
+    ledger = StoreLedger(lambda: Store.open(settings.database_url, busy_s=BUSY_S))
+    writer: Any
+    if hosted is not None:
+        writer = hosted_writer(settings, hosted)
+        if writer is None:
+            raise SettingsError(f"No key of {hosted} is set, so it cannot be asked.")
+    else:
+        assert model is not None
+        server = LocalServer(
+            describe(Path(model.path), model.id),
+            context=settings.local_context,
+            threads=settings.local_threads,
+            memory_mb=settings.local_memory_mb,
+        )
+        writer = LocalWriter(server=server)
+    try:
+        yield writer, Budget(load_prices(), settings.shadow_daily_usd, ledger)
+    finally:
+        close = getattr(writer, "close", None)
+        if close is not None:
+            close()
+        ledger.close()
