@@ -73,6 +73,11 @@ def fault(output: str, code: int, folder: str) -> EngineUnavailable:
             NAME, "LEAN's Docker image is not on this machine and could not be fetched.",
             "Run where there is a network: docker pull quantconnect/lean:latest",
         )  # fmt: skip
+    if "old lean cli root folder" in text:
+        return EngineUnavailable(
+            NAME, f"{folder} is a workspace of an old kind, without an organisation.",
+            "Make a new one in an empty folder with lean init, and name it with lean_workspace.",
+        )  # fmt: skip
     if "lean init" in text or "lean configuration file" in text:
         return no_workspace(folder)
     tail = "\n".join(output.strip().splitlines()[-_TAIL:])

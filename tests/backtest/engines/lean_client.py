@@ -21,7 +21,11 @@ from typing import Any
 
 VERSION = "1.0.230"
 MODULES = "modules-1.14.json"
-"""`lean` fetches this file when it is imported; offline an empty one must be there."""
+"""`lean` fetches this file when it is imported; offline one must be there. With a source of data in
+it, `lean backtest` comes as far as Docker."""
+LOCAL = {"id": "Local", "display-id": "Local", "type": ["data-downloader"], "platform": ["cli"],
+         "configurations": []}  # fmt: skip
+COMMAND = "python tests/backtest/engines/lean_client.py --make"
 FIRST = "class A(QCAlgorithm):\n    pass\n"
 
 
@@ -43,20 +47,21 @@ def make(where: Path) -> None:
     pip = [str(python(where)), "-m", "pip", "install", "--quiet", f"lean=={VERSION}"]
     subprocess.run(pip, check=True)
     package = next(where.glob("lib/python*/site-packages/lean"))
-    (package / MODULES).write_text('{"modules": []}')
+    (package / MODULES).write_text(json.dumps({"modules": [LOCAL]}))
 
 
 def missing(where: Path) -> str | None:
     """Why the environment cannot be used; None if it can."""
     if not python(where).exists():
-        return f"the lean CLI's client is not in {where}: make it with {sys.argv[0]} --make"
+        return f"the lean CLI's client is not in {where}: make it with {COMMAND}"
     if not list(where.glob(f"lib/python*/site-packages/lean-{VERSION}.dist-info")):
         return f"{where} has no lean {VERSION}"
     # Older than a day it is fetched again, and a failed fetch keeps the old one.
     for path in where.glob(f"lib/python*/site-packages/lean/{MODULES}"):
-        path.touch()
-        return None
-    return f"{where} has no {MODULES}"
+        if "Local" in path.read_text():
+            path.touch()
+            return None
+    return f"{where} has not our {MODULES}: make it with {COMMAND}"
 
 
 def drive(url: str) -> dict[str, Any]:
