@@ -15,6 +15,7 @@ from qc_builder_lora.errors import QcLoraError
 # noun → (module below this package, help line); a command is the module's attribute `command`.
 _NOUNS: dict[str, tuple[str, str]] = {
     "backtest": ("backtest", "Run strategies on bars and print what came of it."),
+    "check": ("check", "Find a strategy's mistakes before anything runs."),
     "corpus": ("corpus", "Examples of our own, executed before they count."),
     "cost": ("cost", "What hosted models cost, and what the local one saved."),
     "daemon": ("daemon", "Make a turn of the loop whenever one is due."),

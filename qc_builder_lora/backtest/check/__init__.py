@@ -1,4 +1,4 @@
-"""Cheap checks of strategy code, before anything runs: parse, compile, identity."""
+"""Cheap checks of strategy code before anything runs: parse, rules, compile, identity."""
 
 from __future__ import annotations
 

@@ -12,24 +12,30 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from qc_builder_lora.backtest.surface.known import enums
+
 # .NET gives these to every object, and LEAN's Python layer more to some.
 _OF_ALL = frozenset(
     {"get_type", "equals", "get_hash_code", "to_string", "memberwise_clone", "reference_equals",
      "get_enumerator", "as_managed_object", "overloads"}
 )  # fmt: skip
-# A strategy may hang attributes of its own on these (.NET's dynamic objects).
-_DYNAMIC = frozenset(
-    {"Security", "DynamicData", "PythonData", "BaseData", "IBaseData", "object", "Type"}
-)
+# A strategy may hang attributes of its own on these and what derives from them (.NET's dynamic
+# objects), and what is said to be one of the others may be any class derived from it.
+_DYNAMIC = frozenset({"Security", "DynamicData", "PythonData"})
+_ABSTRACT = frozenset({"BaseData", "object", "Type", "Order"})
 
 
 @dataclass(frozen=True)
 class Call:
-    """One way to call a method: names in order, how many are needed, whether more may follow."""
+    """One way to call a method: names in order, how many are needed, whether more may follow.
+
+    `loose` has the positions that take a Resolution under another name, or anything at all.
+    """
 
     names: tuple[str, ...]
     needed: int
     more: bool
+    loose: frozenset[int] = frozenset()
 
     def __str__(self) -> str:
         shown = [*self.names[: self.needed], *(f"{name}=…" for name in self.names[self.needed :])]
@@ -93,13 +99,16 @@ def _call(text: str) -> Call:
     parts = [part for part in text.split(",") if part]
     plain = [part for part in parts if not part.startswith("*")]
     needed = sum(1 for part in plain if not part.endswith("?"))
-    return Call(tuple(part.rstrip("?") for part in plain), needed, len(plain) < len(parts))
+    names = tuple(part.rstrip("?").rstrip("^~") for part in plain)
+    loose = frozenset(index for index, part in enumerate(plain) if {"^", "~"} & {*part})
+    return Call(names, needed, len(plain) < len(parts), loose)
 
 
 def item(cls: str) -> str:
     """The class of what subscripting gives, or empty."""
     for name in lineage(cls):
-        if found := _table()[name].get("item"):
+        found = _table()[name].get("item")
+        if found is not None:
             return str(found)
     return ""
 
@@ -107,7 +116,10 @@ def item(cls: str) -> str:
 def is_closed(cls: str) -> bool:
     """Whether a member that is not listed certainly does not exist."""
     names = list(lineage(cls))
-    return bool(names) and not any(name in _DYNAMIC or _table()[name].get("open") for name in names)
+    interface = cls[:1] == "I" and cls[1:2].isupper()
+    if not names or interface or cls in _ABSTRACT:
+        return False
+    return not any(name in _DYNAMIC or _table()[name].get("open") for name in names)
 
 
 def lacks(cls: str, name: str) -> bool:
@@ -118,6 +130,13 @@ def lacks(cls: str, name: str) -> bool:
 def is_indicator(cls: str) -> bool:
     """Whether it is one of LEAN's indicators."""
     return "IndicatorBase" in lineage(cls)
+
+
+@cache
+def enum_members(enum: str) -> frozenset[str]:
+    """All names of an enum's members, in capitals; empty for what is none."""
+    known = enums().get(enum, {})
+    return frozenset(known) | frozenset(_table()["_aliases"].get(enum, ()) if known else ())
 
 
 @cache

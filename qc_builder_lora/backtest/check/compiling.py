@@ -12,9 +12,11 @@ from __future__ import annotations
 import fcntl
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
+from queue import SimpleQueue
 
 from qc_builder_lora.backtest.check.mypy_batch import Batch, Broken
 from qc_builder_lora.backtest.check.parsing import tree_of
@@ -75,22 +77,41 @@ def _result(answer: Answer) -> CheckResult:
 
 
 def type_faults(
-    codes: Sequence[str], cache: Path | None = None, told: Callable[[int], None] = lambda _: None
+    codes: Sequence[str],
+    cache: Path | None = None,
+    told: Callable[[int], None] = lambda _: None,
+    *,
+    jobs: int = 1,
 ) -> list[Answer]:
-    """The faults of each code, which must parse, in order. `told` hears how many are done."""
+    """The faults of each code, which must parse, in order. `told` hears how many are done; `jobs`
+    runs of mypy go on at a time, each with a cache of its own."""
     if not codes:
         return []
     for name in ("mypy", "quantconnect-stubs"):
         if _version(name) == "not installed":
             return [f"{name} is not installed: pip install 'qc-builder-lora[check]'"] * len(codes)
-    folder = (cache or Path(tempfile.gettempdir())) / "mypy"
-    folder.mkdir(parents=True, exist_ok=True)
+    root = cache or Path(tempfile.gettempdir())
+    folders: SimpleQueue[Path] = SimpleQueue()
+    for job in range(jobs):
+        folders.put(root / ("mypy" if job == 0 else f"mypy-{job + 1}"))
+    size = min(AT_A_TIME, -(-len(codes) // jobs))
+    parts = [codes[start : start + size] for start in range(0, len(codes), size)]
     answers: list[Answer] = []
-    with _locked(folder):
-        for start in range(0, len(codes), AT_A_TIME):
-            answers += _some(codes[start : start + AT_A_TIME], folder)
+    with ThreadPoolExecutor(jobs) as pool:
+        for found in pool.map(lambda part: _in_a_free_one(part, folders), parts):
+            answers += found
             told(len(answers))
     return answers
+
+
+def _in_a_free_one(codes: Sequence[str], folders: SimpleQueue[Path]) -> list[Answer]:
+    folder = folders.get()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _locked(folder):
+            return _some(codes, folder)
+    finally:
+        folders.put(folder)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import sys
 from collections.abc import Iterator
 from importlib import metadata
@@ -47,7 +48,24 @@ _PLAIN = frozenset({"bool", "int", "float", "str"})
 # Bases that give no member that a strategy could name.
 _EMPTY = frozenset({"Generic", "Iterable", "IEquatable", "IComparable", "IDisposable", "Protocol",
                     "ICloneable", "IConvertible", "Object", "str", "object", "Exception",
-                    "IEnumerable", "ISerializable", "IFormattable"})  # fmt: skip
+                    "IEnumerable", "ISerializable", "IFormattable", "IDynamicMetaObjectProvider",
+                    "INotifyCollectionChanged", "ICollection"})  # fmt: skip
+# Members of IndicatorBase (Indicators/IndicatorBase.cs) that the stubs do not have.
+_MORE: dict[str, dict[str, dict[str, Any]]] = {
+    "IndicatorBase": {
+        "current": {"kind": "property", "gives": "IndicatorDataPoint"},
+        "previous": {"kind": "property", "gives": "IndicatorDataPoint"},
+        "window": {"kind": "property", "gives": "RollingWindow"},
+        "is_ready": {"kind": "property", "gives": "bool"},
+        "updated": {"kind": "property", "set": True},
+        "reset": {"kind": "method", "calls": [""]},
+        "compare_to": {"kind": "method", "gives": "int", "calls": ["other~"]},
+        "to_detailed_string": {"kind": "method", "gives": "str", "calls": [""]},
+        "count": {"kind": "property", "gives": "int"},
+        "warm_up_period": {"kind": "property", "gives": "int"},
+        "set_warm_up_period": {"kind": "method"},
+    },
+}
 _DUNDERS = frozenset({"__getitem__", "__call__"})
 
 
@@ -76,7 +94,7 @@ class Reader:
             self.table[name] = entry
             waiting += entry["bases"]
             waiting += [one["gives"] for one in entry["members"].values() if "gives" in one]
-            waiting += [entry["item"]] if "item" in entry else []
+            waiting += [entry["item"]] if entry.get("item") else []
         return {name: self.table[name] for name in sorted(self.table)}
 
     def _is_indicator(self, name: str) -> bool:
@@ -90,18 +108,22 @@ class Reader:
         for node in self.stubs.classes[qualified]:
             for base in node.bases:
                 name = _last(base)
-                if name in self.qualified and name not in bases:
+                if name == _last_of(qualified) and name not in {*_MORE, *_EMPTY}:
+                    open_ended = True  # the stubs leave its namesake without type arguments out
+                elif name in self.qualified and name not in bases:
                     bases.append(name)
                 elif name not in self.qualified and name not in _EMPTY:
                     open_ended = True
-                if isinstance(base, ast.Subscript) and not item:
+                if isinstance(base, ast.Subscript) and not item and name.endswith("Dictionary"):
                     item = self._gives(_final(base.slice), module)
             for statement in node.body:
                 self._member(statement, module, members)
-        got = members.pop("__getitem__", {}).get("gives", "") or item
+        members |= _MORE.get(_last_of(qualified), {})
+        own = members.pop("__getitem__", None)
+        got = own.get("gives", "") if own is not None else item
         entry: dict[str, Any] = {"bases": [name for name in bases if name != _last_of(qualified)]}
-        if got:
-            entry["item"] = got
+        if got or own is not None:
+            entry["item"] = got  # empty where it may be one class or another
         if open_ended:
             entry["open"] = True
         entry["members"] = {name: members[name] for name in sorted(members)}
@@ -172,7 +194,8 @@ def _final(node: ast.expr) -> ast.expr:
 
 
 def _parameters(node: ast.FunctionDef, static: bool) -> str:
-    """`symbol,period,resolution?`: what may be left out has a question mark."""
+    """`symbol,period,resolution?`: what may be left out has a question mark. `^` marks what takes a
+    Resolution under another name, `~` what takes anything."""
     names = list(_names(node.args))
     return ",".join(names if static else names[1:])
 
@@ -180,15 +203,36 @@ def _parameters(node: ast.FunctionDef, static: bool) -> str:
 def _names(arguments: ast.arguments) -> Iterator[str]:
     required = len(arguments.args) - len(arguments.defaults)
     for index, one in enumerate(arguments.args):
-        yield one.arg + ("?" if index >= required else "")
+        yield one.arg + _mark(one) + ("?" if index >= required else "")
     if arguments.vararg:
         yield f"*{arguments.vararg.arg}"
+
+
+def _mark(parameter: ast.arg) -> str:
+    text = ast.unparse(parameter.annotation) if parameter.annotation else ""
+    if re.search(r"\bQuantConnect\.Resolution\b", text):
+        return "" if parameter.arg == "resolution" else "^"
+    return "~" if re.search(r"typing\.Any\b(?!\])|System\.Object|^typing\.Type", text) else ""
+
+
+def _unvalued(stubs: Stubs) -> dict[str, list[str]]:
+    """Members of enums that the stubs give no value for: other names for one that has."""
+    found = {}
+    for name, qualified in stubs.exported().items():
+        lacking = [
+            node.targets[0].id for node in stubs.classes[qualified][0].body
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+            and isinstance(node.value, ast.Constant) and node.value.value is ...
+        ]  # fmt: skip
+        if lacking:
+            found[name] = lacking
+    return dict(sorted(found.items()))
 
 
 def render(stubs: Stubs, version: str) -> str:
     """The whole file, one class a line."""
     note = f"From quantconnect-stubs {version}, by qc_builder_lora.backtest.check.lean_api"
-    lines = [f'"_": {json.dumps(note)}']
+    lines = [f'"_": {json.dumps(note)}', f'"_aliases": {json.dumps(_unvalued(stubs))}']
     for name, entry in Reader(stubs).read().items():
         lines.append(f"{json.dumps(name)}: {json.dumps(entry, separators=(',', ':'))}")
     return "{\n" + ",\n".join(lines) + "\n}\n"
@@ -198,7 +242,7 @@ def main() -> None:
     """Write the file."""
     text = render(find_stubs(), metadata.version("quantconnect-stubs"))
     write_text(TARGET, text)
-    sys.stdout.write(f"{TARGET}: {text.count(chr(10)) - 2} classes, {len(text) // 1024} kB\n")
+    sys.stdout.write(f"{TARGET}: {text.count(chr(10)) - 4} classes, {len(text) // 1024} kB\n")
 
 
 if __name__ == "__main__":

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import re
 import warnings
 from collections.abc import Iterator
 
 from qc_builder_lora.backtest.check.result import PASSED, CheckResult, failed
 from qc_builder_lora.errors import InputError
 
-MOST_CHARACTERS = 10_000_000
+MOST_CHARACTERS = 500_000
+"""Twice the largest file that QuantConnect takes; a syntax tree needs a kilobyte a character."""
 _BASES = frozenset({"QCAlgorithm", "QCAlgorithmFramework", "QCAlgorithmFrameworkBridge"})
 _RENAMED = "Strategy"
 
@@ -35,6 +37,15 @@ def parses(code: str) -> CheckResult:
 
 def tree_of(code: str) -> ast.Module | str:
     """The syntax tree, or the sentence that says why there is none."""
+    found = syntax_of(code)
+    if not isinstance(found, SyntaxError):
+        return found
+    where = f"line {found.lineno}: " if found.lineno else ""
+    return f"{where}{type(found).__name__}: {found.msg}"
+
+
+def syntax_of(code: str) -> ast.Module | SyntaxError | str:
+    """The syntax tree; Python's own error; or a sentence where Python has no place to point at."""
     if len(code) > MOST_CHARACTERS:
         return f"the source has {len(code)} characters, more than {MOST_CHARACTERS}"
     try:
@@ -43,28 +54,83 @@ def tree_of(code: str) -> ast.Module | str:
             warnings.simplefilter("ignore")
             return ast.parse(code)
     except SyntaxError as error:
-        where = f"line {error.lineno}: " if error.lineno else ""
-        return f"{where}{type(error).__name__}: {error.msg}"
+        return error
     except (RecursionError, MemoryError):
         return "nested too deeply for Python's parser"
     except (ValueError, OverflowError) as error:
         return f"not Python source: {error}"
 
 
-def strategy_classes(tree: ast.Module) -> list[ast.ClassDef]:
-    """Classes that derive from QCAlgorithm, by themselves or through another, less those that
-    others derive from: the ones LEAN would have to choose between."""
-    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+_HINTS = (
+    (r"^\s*(?:```|~~~)", "Take the Markdown fence out"),
+    (r"[\u201c\u201d\u2018\u2019]", "Write straight quotes"),
+    (r"&&|\|\|", "Write and, or"),
+    (r"\bnew\s+\w+\s*\(", "Python makes objects without new"),
+    (r"\b(?:var|const|let)\s+\w+\s*=", "Python's names need no var"),
+    (r"\d[mMfF]\b", "Python's numbers have no suffix"),
+    (r";\s*$", "Take the semicolon out"),
+    (r"^\s*(?:else if)\b", "Write elif"),
+    (r"\+\+|--", "Write += 1"),
+    (r"^\s*(?:if|for|while|def|class|else|elif|try|with)\b[^#:]*$", "End the line with a colon"),
+)
+
+
+def hint_of(error: SyntaxError, code: str) -> str:
+    """What to do about an error of Python's, by what stands in its line."""
+    lines = re.split(r"\r\n|\r|\n", code)
+    line = lines[error.lineno - 1] if error.lineno and error.lineno <= len(lines) else ""
+    for pattern, hint in _HINTS:
+        if re.search(pattern, line):
+            return hint
+    if "never closed" in error.msg or "EOF" in error.msg or error.lineno == len(lines):
+        return "Finish it: the text seems to be cut off"
+    if "indent" in error.msg:
+        return "Indent the line as its block is, with spaces"
+    return "Correct the line as Python 3.11 reads it"
+
+
+def algorithm_classes(tree: ast.Module) -> list[ast.ClassDef]:
+    """All classes at the top of the module, in any branch of it, that derive from QCAlgorithm, by
+    themselves or through another: those that LEAN makes an object of."""
     strategies = set(_BASES)
     found: list[ast.ClassDef] = []
-    bases_used: set[str] = set()
-    for node in classes:
-        bases = {_last_name(base) for base in node.bases}
-        if bases & strategies:
+    for node in _top_level(tree):
+        if isinstance(node, ast.ImportFrom):
+            strategies |= {one.asname for one in node.names if one.asname and one.name in _BASES}
+        if (
+            isinstance(node, ast.ClassDef)
+            and {_last_name(base) for base in node.bases} & strategies
+        ):
             strategies.add(node.name)
             found.append(node)
-            bases_used |= bases
-    return [node for node in found if node.name not in bases_used]
+    return found
+
+
+def _top_level(tree: ast.Module) -> Iterator[ast.stmt]:
+    """Statements of the module and of its `if`, `try` and `with`, in the order of the source."""
+    waiting: list[ast.stmt] = list(reversed(tree.body))
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if isinstance(node, ast.If | ast.Try | ast.With | ast.For | ast.While):
+            inner = [*node.body, *getattr(node, "orelse", []), *getattr(node, "finalbody", [])]
+            for handler in getattr(node, "handlers", []):
+                inner += handler.body
+            waiting.extend(reversed(inner))
+
+
+def strategy_classes(tree: ast.Module) -> list[ast.ClassDef]:
+    """Of those classes the ones that no other derives from: those LEAN has to choose between."""
+    found = {node.name: node for node in algorithm_classes(tree)}
+    bases = {_last_name(base) for node in found.values() for base in node.bases}
+    return [node for name, node in found.items() if name not in bases]
+
+
+def lean_choice(tree: ast.Module) -> ast.ClassDef | None:
+    """The class that LEAN runs: it makes an object of each in the order of their names and keeps
+    the last (AlgorithmPythonWrapper.cs)."""
+    found = {node.name: node for node in algorithm_classes(tree)}
+    return found[max(found)] if found else None
 
 
 def _last_name(node: ast.expr) -> str:

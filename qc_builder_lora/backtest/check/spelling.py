@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import dataclass
 from functools import cache
 
-from qc_builder_lora.backtest.check.api import constants
+from qc_builder_lora.backtest.check.api import constants, enum_members
+from qc_builder_lora.backtest.check.parsing import algorithm_classes
 from qc_builder_lora.backtest.surface.alias import snake
 from qc_builder_lora.backtest.surface.known import all_members, enums, members
 
@@ -18,13 +20,29 @@ from qc_builder_lora.backtest.surface.known import all_members, enums, members
 def _enum_members() -> dict[str, dict[str, str]]:
     """Enum → member in any spelling without underscores, in lower case → member."""
     return {
-        name: {member.replace("_", "").lower(): member for member in members}
-        for name, members in enums().items()
+        name: {member.replace("_", "").lower(): member for member in enum_members(name)}
+        for name in enums()
     }
 
 
 Change = tuple[int, int, str]
 """Columns of a line, from 0 and in bytes, and what stands there instead."""
+
+
+@dataclass(frozen=True)
+class Respelling:
+    """A name in LEAN's older spelling, where it stands, and the newer one.
+
+    `kind` is "name", "enum" for a member of an enum or a constant, "own" for an attribute of the
+    strategy that would collide with the newer name of one of LEAN's.
+    """
+
+    node: ast.Attribute | ast.FunctionDef
+    line: int
+    start: int
+    end: int
+    text: str
+    kind: str
 
 
 def in_snake_case(code: str, tree: ast.Module) -> str:
@@ -37,16 +55,32 @@ def in_snake_case(code: str, tree: ast.Module) -> str:
 
 def changes_to_snake_case(code: str, tree: ast.Module) -> dict[int, list[Change]]:
     """By line what `in_snake_case` writes."""
+    changes: dict[int, list[Change]] = {}
+    for one in respellings(code, tree):
+        changes.setdefault(one.line, []).append((one.start, one.end, one.text))
+    return changes
+
+
+def respellings(code: str, tree: ast.Module) -> list[Respelling]:
+    """Every name in the older spelling, in no set order."""
     own = _own_names(tree)
     hidden = _hidden(tree)
-    changes: dict[int, list[Change]] = {}
+    of_algorithms = {node for cls in algorithm_classes(tree) for node in ast.walk(cls)}
     lines = lines_of(code)
+    modules = _modules(tree)
+    called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    found = []
     for node in ast.walk(tree):
-        change = _attribute(node, own, hidden) or _override(node, lines)
-        if change is not None:
-            line, start, end, text = change
-            changes.setdefault(line, []).append((start, end, text))
-    return changes
+        if isinstance(node, ast.Attribute):
+            if isinstance(node.value, ast.Name) and node.value.id in modules:
+                continue  # pd.Series is not LEAN's
+            mine = hidden if node in of_algorithms else frozenset()
+            one = _attribute(node, own, mine, node in called)
+        else:
+            one = _override(node, lines) if isinstance(node, ast.FunctionDef) else None
+        if one is not None:
+            found.append(one)
+    return found
 
 
 def changed(code: str, changes: dict[int, list[Change]]) -> str:
@@ -73,21 +107,30 @@ def _own_names(tree: ast.Module) -> set[str]:
             own.add(node.name)
         elif isinstance(node, ast.Attribute) and _is_stored(node):
             own.add(node.attr)
-    return {name for name in own if snake(name) not in _OVERRIDES}
+    return {name for name in own if snake(name) not in OVERRIDES}
 
 
-def _hidden(tree: ast.Module) -> set[str]:
+def _modules(tree: ast.Module) -> set[str]:
+    names = {"pd", "np", "math", "json", "os"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {one.asname or one.name.partition(".")[0] for one in node.names}
+    return names
+
+
+def _hidden(tree: ast.Module) -> frozenset[str]:
     """Own attributes of a strategy in the older spelling that LEAN's newer one would collide with.
 
     `self.sma = self.SMA(…)` is two names in such a strategy; in snake case it would be one.
     """
     names = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
     if "Initialize" not in names:
-        return set()
+        return frozenset()
     stored = {
-        node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and _is_stored(node)
-    }
-    return {name for name in stored if name.islower() and name in members("QCAlgorithm")}
+        node.attr for cls in algorithm_classes(tree) for node in ast.walk(cls)
+        if isinstance(node, ast.Attribute) and _is_stored(node)
+    }  # fmt: skip
+    return frozenset(name for name in stored if name.islower() and name in members("QCAlgorithm"))
 
 
 def _is_stored(node: ast.Attribute) -> bool:
@@ -99,43 +142,47 @@ def _of_self(node: ast.Attribute) -> bool:
     return isinstance(node.value, ast.Name) and node.value.id == "self"
 
 
-def _attribute(node: ast.AST, own: set[str], hidden: set[str]) -> tuple[int, int, int, str] | None:
-    if not isinstance(node, ast.Attribute):
-        return None
-    text = None
+def _attribute(
+    node: ast.Attribute, own: set[str], hidden: frozenset[str], called: bool
+) -> Respelling | None:
+    text, kind = None, "name"
     if node.attr in hidden and _of_self(node):
-        text = f"{node.attr}_own"
+        text, kind = f"{node.attr}_own", "own"
     elif not node.attr[:1].isupper() or node.attr in own:
         return None
     elif isinstance(node.value, ast.Name):
         known = _enum_members().get(node.value.id) or constants(node.value.id)
-        text = known.get(node.attr.replace("_", "").lower())
+        text, kind = known.get(node.attr.replace("_", "").lower()), "enum"
+        if text == node.attr:
+            return None
     if text is None and snake(node.attr) in all_members():
-        text = snake(node.attr)
+        text, kind = snake(node.attr), "name"
+        if node.attr in ("Keys", "Values") and not called:
+            text += "()"  # .NET's property; in the newer spelling it is Python's method
     if text is None or node.end_lineno is None or node.end_col_offset is None:
         return None
     start = node.end_col_offset - len(node.attr.encode())
-    return node.end_lineno, start, node.end_col_offset, text
+    return Respelling(node, node.end_lineno, start, node.end_col_offset, text, kind)
 
 
-_OVERRIDES = frozenset(
+OVERRIDES = frozenset(
     {"initialize", "on_data", "on_order_event", "on_end_of_algorithm", "on_end_of_day",
      "on_securities_changed", "on_warmup_finished", "on_margin_call", "on_margin_call_warning",
      "on_splits", "on_dividends", "on_delistings", "on_symbol_changed_events", "post_initialize",
      "on_end_of_time_step", "on_brokerage_message"}
 )  # fmt: skip
+"""The methods of an algorithm that LEAN calls."""
 
 
-def _override(node: ast.AST, lines: list[str]) -> tuple[int, int, int, str] | None:
-    if not isinstance(node, ast.FunctionDef) or snake(node.name) not in _OVERRIDES:
-        return None
-    if node.name == snake(node.name):
+def _override(node: ast.FunctionDef, lines: list[str]) -> Respelling | None:
+    text = snake(node.name)
+    if text not in OVERRIDES or node.name == text:
         return None
     raw = lines[node.lineno - 1].encode("utf-8", "surrogatepass")
     start = raw.find(node.name.encode(), node.col_offset)
     if start < 0:
         return None
-    return node.lineno, start, start + len(node.name.encode()), snake(node.name)
+    return Respelling(node, node.lineno, start, start + len(node.name.encode()), text, "name")
 
 
 _MISSING = re.compile(r'has no attribute "(\w+)"')
