@@ -205,6 +205,8 @@ class Server:
         kernel.limit(int(order["memory_mb"]), float(order["cpu_s"]))
         for name in [item for item in sys.modules if item.partition(".")[0] == "sandbox"]:
             del sys.modules[name]
+        # Where bubblewrap made the root it lies there, for it was started from there.
+        sys.modules["sandbox"] = None  # type: ignore[assignment]
         module = importlib.import_module(self._module)
         connection = socket.socket(fileno=3)
         self._filter()

@@ -139,6 +139,8 @@ class Desk:
 
     def _on_set(self, key: str, value: Any) -> None:
         plan = self.engine.plan
+        if self.engine.initialized and key != "trading_days":
+            raise Forged(f"a setting {key!r} after initialize")
         if key == "cash":
             self.engine.account.cash = float(value)
         elif key == "benchmark":

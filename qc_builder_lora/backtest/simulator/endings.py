@@ -28,7 +28,9 @@ def died(child: Child, ending: Ending, limits: Limits) -> str:
     """Why a strategy's process is gone; BacktestError where it was not its own doing."""
     if ending.killed:
         return "closed its channel to the simulator, and went on without it"
-    if ending.signal in (signal.SIGXCPU, signal.SIGKILL) and ending.cpu_s >= limits.cpu_s - 0.1:
+    # The hard limit, for who ignores SIGXCPU; the kernel counts in ticks, so not to the digit.
+    spent = ending.signal == signal.SIGKILL and ending.cpu_s >= 0.9 * limits.cpu_s
+    if ending.signal == signal.SIGXCPU or spent:
         return f"used more than {limits.cpu_s:g} s of CPU time"
     if ending.signal == signal.SIGKILL:
         if child.host_ran_out_of_memory():

@@ -65,7 +65,7 @@ class Strategy:
             return
         except BaseException as error:  # noqa: BLE001 - whatever the strategy raises is its failure
             with suppress(HungUp):
-                self._wire.send(["failed", self._phase, *describe(error)])
+                self._wire.send(["failed", self._phase, *_described(error)])
 
     def _load(self) -> Any:
         code = self._order["code"]
@@ -307,6 +307,14 @@ _source: list[str] = []
 
 def _remember(code: str) -> None:
     _source[:] = code.splitlines()
+
+
+def _described(error: BaseException) -> list[Any]:
+    """`describe`, or no more than the class where nothing is left to describe it with."""
+    try:
+        return describe(error)
+    except BaseException:  # noqa: BLE001 - out of memory, or a hook of the strategy's
+        return [type(error).__name__, "", None, ""]
 
 
 def describe(error: BaseException) -> list[Any]:

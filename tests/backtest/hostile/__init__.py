@@ -1,0 +1,14 @@
+"""Strategies that attack: each is contained, gets the right verdict, and leaves nothing.
+
+One module a theme; `ALL` is what the suite runs.
+"""
+
+from __future__ import annotations
+
+from tests.backtest.hostile import channel, files, machine, memory, money, network, source, time
+from tests.backtest.hostile.case import Case
+
+ALL: tuple[Case, ...] = (
+    *files.CASES, *network.CASES, *machine.CASES, *memory.CASES, *time.CASES, *channel.CASES,
+    *money.CASES, *source.CASES,
+)  # fmt: skip
