@@ -19,9 +19,9 @@ BUSY = Limits(wall_s=8, cpu_s=1, memory_mb=400)
 class Case:
     """A strategy made of pieces; it must end with `status`, and never with money it has not made.
 
-    `reason` is how the reason begins, or may begin. `says` are lines of its log that must be there:
-    what it tried and was refused. No log line may begin with `REACHED`, which is what an attack logs when
-    it gets somewhere.
+    `reason` is how the reason begins, or may begin. `says` are ends of lines of its log that must
+    be there: what it tried and was refused. No line may have `REACHED` in it, which is what an
+    attack logs when it gets somewhere.
     """
 
     name: str
