@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from qc_builder_lora.harvest.sources.take import SourceReport
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+_BUSY_S = 120.0
+"""How long a store that another process holds is waited for: longer than any of our own takes."""
 _SHOWN = 20
 """Skipped things shown; --json has them all."""
 
@@ -113,7 +115,10 @@ def quantconnect(projects: tuple[str, ...], as_json: bool) -> None:
     settings = load_settings()
     opened = quantconnect_account(settings)
     try:
-        with Store.open(settings.database_url) as store, show_progress("Harvest", 1) as bar:
+        with (
+            Store.open(settings.database_url, busy_s=_BUSY_S) as store,
+            show_progress("Harvest", 1) as bar,
+        ):
             found = account.pieces(
                 opened, knows(store, account.SOURCE), projects=projects, progress=bar
             )
@@ -180,7 +185,7 @@ def _taken(source: str, found: Iterable[Piece | Skipped], total: int) -> SourceR
 
     bar: Progress
     with (
-        Store.open(load_settings().database_url) as store,
+        Store.open(load_settings().database_url, busy_s=_BUSY_S) as store,
         show_progress("Harvest", max(1, total)) as bar,
     ):
         return take(store, source, found, bar)

@@ -62,11 +62,13 @@ class QuantConnect:
         self._lock = threading.Lock()
         self._stops: set[threading.Event] = set()
         self._cancelled = False
+        self._version = _VERSION
 
     @property
     def version(self) -> str:
-        """Of the protocol; each result names the LEAN that made it."""
-        return _VERSION
+        """Of the protocol, and after `check` of the LEAN that the project is set to; each result
+        names the LEAN that made it."""
+        return self._version
 
     @property
     def data_fingerprint(self) -> str | None:
@@ -78,7 +80,11 @@ class QuantConnect:
         if not self._let_in:
             raise _no_credentials()
         try:
-            self.account.authenticate(Patience(self._pace.deadline_s))
+            patience = Patience(self._pace.deadline_s)
+            self.account.authenticate(patience)
+            found = self.account.project_named(self._project.name, patience) or {}
+            if found.get("leanVersionId") is not None:
+                self._version = f"{_VERSION}.lean{found['leanVersionId']}"
         except Overdue as error:
             raise EngineUnavailable(NAME, f"did not answer: waited for {error}.") from error
 
@@ -203,7 +209,7 @@ class QuantConnect:
             return f"LEAN {lean.version}"
         if self._project.version:
             return f"LEAN version id {self._project.version}"
-        return _VERSION
+        return self._version
 
     def _stop(self, flight: Flight) -> None:
         try:
@@ -230,7 +236,7 @@ class QuantConnect:
         phase: str = "load",
         **more: Any,
     ) -> BacktestResult:
-        base: dict[str, Any] = {"engine_version": _VERSION, "code_sha256": text_hash(code)}
+        base: dict[str, Any] = {"engine_version": self._version, "code_sha256": text_hash(code)}
         return BacktestResult(
             status=status,
             engine=NAME,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from qc_builder_lora.backtest.check import strategy_hash
-from qc_builder_lora.errors import InputError
+from qc_builder_lora.errors import InputError, StoreError, StoreUnavailable
 from qc_builder_lora.harvest.labels import label_of
 from qc_builder_lora.harvest.sources.piece import Measured, Piece, Skipped, record_id
 from qc_builder_lora.ids import now, text_hash
@@ -95,6 +95,17 @@ class _Keeper:
     def keep(self, piece: Piece) -> None:
         # Not of its time: a file that was only touched is nothing new.
         generation_id = record_id(self._source, None, piece.key, "generation")
+        try:
+            self._keep(piece, generation_id)
+        except StoreUnavailable:
+            raise
+        except StoreError:
+            # Another harvester was between our look and our write; what it kept is as good.
+            if not self._store.generations.has(generation_id):
+                raise
+            self._keep(piece, generation_id)
+
+    def _keep(self, piece: Piece, generation_id: str) -> None:
         with self._store.transaction():
             build_id = self._build(piece)
             if not self._store.generations.has(generation_id):

@@ -369,6 +369,14 @@ def test_check_asks_the_server(make: Make) -> None:
         make(token="wrong").check()
 
 
+def test_check_learns_which_lean_the_project_is_set_to(make: Make, cloud: Account) -> None:
+    cloud.create_project("qc-lora", "Py")
+    engine = make()
+    assert engine.version == "rest-v2"
+    engine.check()
+    assert engine.version == "rest-v2.lean17000"
+
+
 def test_the_token_is_nowhere_but_in_the_hash(
     make: Make, cloud: Account, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

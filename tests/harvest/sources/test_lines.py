@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -129,3 +130,43 @@ def test_clocks_that_run_backwards_change_nothing(store: Store, tmp_path: Path) 
              line(0.2, created_at="1969-01-01", build="b")]  # fmt: skip
     assert harvested(store, tmp_path / "x.jsonl", *lines).generations == 2
     assert harvested(store, tmp_path / "x.jsonl", *lines).generations == 0
+
+
+def test_two_harvesters_of_one_file_double_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_text("\n".join(line(weight / 100, build="b") for weight in range(60)))
+    url = f"sqlite:///{tmp_path}/store.db"
+    Store.open(url).close()
+    reports: list[SourceReport] = []
+
+    def harvest() -> None:
+        with Store.open(url, busy_s=60) as store:
+            reports.append(take(store, "file", pieces(path)))
+
+    threads = [threading.Thread(target=harvest) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert len(reports) == 3
+    assert sum(report.generations for report in reports) == 60
+    with Store.open(url) as store:
+        assert store.counts()["generations"] == 60
+        assert store.counts()["builds"] == 1
+
+
+def test_a_record_that_another_harvester_wrote_in_between_is_as_good(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    harvested(store, tmp_path / "x.jsonl", line(0.1))
+    # A line that differs only in when it was kept, as the other harvester's does.
+    look, looks = store.generations.has, []
+
+    def has(key: str) -> bool:
+        looks.append(key)
+        return len(looks) > 1 and look(key)
+
+    monkeypatch.setattr(store.generations, "has", has)
+    report = harvested(store, tmp_path / "x.jsonl", line(0.1))
+    assert (report.generations, store.counts()["generations"]) == (0, 1)
+    assert len(looks) > 1
