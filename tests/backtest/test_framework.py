@@ -426,3 +426,96 @@ def choose(self, now):
         assert told[:2] == ["AAPL,IBM", "MSFT"]
     assert "11 2" in lines
     assert "12 3" in lines
+
+
+CHANGES = """
+def on_securities_changed(self, changes):
+    for word, items in (("+", changes.added_securities), ("-", changes.removed_securities)):
+        if items:
+            self.log(f"{self.time:%m%d} {word}{','.join(str(item.symbol) for item in items)}")
+
+def choose(self, now):
+    if now.month == 1 and 10 < now.day < 20:
+        return []
+    return ["IBM"]
+"""
+
+
+def test_what_a_universe_deselects_leaves_and_may_come_back(run: Run) -> None:
+    initialize = """
+        self.universe_settings.resolution = Resolution.DAILY
+        self.universe = self.add_universe("mine", self.choose)
+    """
+    on_data = """
+        if self.time.month == 1:
+            names = ",".join(sorted(str(key) for key in data.keys()))
+            active = ",".join(sorted(str(key) for key in self.active_securities.keys()))
+            self.log(f"{self.time:%m%d} {names} {active}")
+    """
+    lines = words(run(initialize, on_data, CHANGES))
+    assert [line for line in lines if line[5] in "+-"] == [
+        "0104 +AAPL,IBM",
+        "0111 -IBM",
+        "0120 +IBM",
+    ]
+    assert [line for line in lines if line[5] not in "+-"][4:7] == [
+        "0108 AAPL,IBM AAPL,IBM", "0111 AAPL AAPL", "0112 AAPL AAPL",
+    ]  # fmt: skip
+    assert "0120 AAPL,IBM AAPL,IBM" in lines
+
+
+def test_what_is_held_keeps_its_bars_until_it_is_sold(run: Run) -> None:
+    initialize = """
+        self.universe_settings.resolution = Resolution.DAILY
+        self.add_universe("mine", self.choose)
+    """
+    on_data = """
+        if self.time.month > 1:
+            return
+        if self.time.day == 4:
+            self.market_order("IBM", 10)
+        if self.time.day == 13:
+            self.liquidate("IBM")
+        self.log(f"{self.time:%m%d} {len(data)}")
+    """
+    lines = words(run(initialize, on_data, CHANGES))
+    # Sold at the open of the 14th; the selection of the 15th lets it go.
+    assert "0114 2" in lines
+    assert "0115 1" in lines
+
+
+def test_insights_of_what_leaves_are_over_and_its_holding_is_sold(run: Run) -> None:
+    head = """
+class Always(AlphaModel):
+    def update(self, algorithm, data):
+        wanted = [item for item in algorithm.active_securities.keys() if item == "IBM"]
+        if algorithm.insights.total_count:
+            return []
+        return [Insight.price(item, timedelta(days=90), InsightDirection.UP) for item in wanted]
+"""
+    initialize = f"""
+        self.universe_settings.resolution = Resolution.DAILY
+        self.add_universe("mine", self.choose)
+        self.set_alpha(Always())
+        {EQUAL}
+    """
+    result = run(initialize, more=CHANGES, head=head)
+    bought, sold = result.orders
+    assert (bought["symbol"], sold["quantity"]) == ("IBM", -bought["quantity"])
+    assert sold["time"][:10] == "2010-01-11"
+
+
+def test_a_removed_security_is_closed_and_told_of(run: Run) -> None:
+    on_data = """
+        if self.time.day == 4 and self.time.month == 1:
+            self.market_order(self.aapl, 10)
+            self.limit_order(self.aapl, 10, 1)
+        if self.time.day == 6 and self.time.month == 1:
+            known, other = self.remove_security(self.aapl), self.remove_security("X")
+            self.log(f"{self.time:%m%d} {known} {other}")
+    """
+    result = run("", on_data, CHANGES)
+    lines = [line for line in words(result) if line[:2] == "01"]
+    assert lines == ["0104 +AAPL", "0106 True False", "0107 -AAPL"]
+    assert [order["quantity"] for order in result.orders] == [10, 10, -10]
+    assert result.orders[1]["status"] == "canceled"

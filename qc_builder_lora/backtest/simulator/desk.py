@@ -181,6 +181,11 @@ class Desk:
         """More bars of a security there is."""
         self._answer(self._feed(self._item(index), resolution, fill_forward, extended))
 
+    def _on_unsubscribe(self, index: int) -> None:
+        """No more bars of a security."""
+        self.engine.unsubscribe(self._item(index))
+        self._answer(None)
+
     def _feed(
         self, security: Security, resolution: int, fill_forward: bool, extended: bool
     ) -> list[list[Any]]:

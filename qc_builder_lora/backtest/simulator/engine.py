@@ -205,6 +205,13 @@ class Engine:
         if self.initialized:
             self._begin(stream, self.now.exchange)
 
+    def unsubscribe(self, security: Security) -> None:
+        """Feed a security no more; its last price stays."""
+        for stream in security.streams:
+            stream.stop()
+        self.lineup = [stream for stream in self.lineup if stream.security != security.index]
+        security.streams.clear()
+
     def _refine(self) -> None:
         """All gaps are filled at the finest resolution of those that are filled at all."""
         finest = min((item.resolution for item in self.lineup if item.fill), default=0)

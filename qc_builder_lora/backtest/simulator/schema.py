@@ -82,6 +82,7 @@ FORMS: dict[str, Sequence[Check]] = {
     "set": (_SETTINGS.__contains__, lambda value: _number(value) or _text(200)(value)),
     "security": (_text(50), _whole, _number, _whole, _flag, _flag),
     "subscribe": (_whole, _whole, _flag, _flag),
+    "unsubscribe": (_whole,),
     "submit": (_whole, _whole, _number, _PRICE, _PRICE, _PRICE, _text(1000), _text(50)),
     "update": (_whole, _PRICE, _PRICE, _PRICE, _PRICE, _maybe(_text(1000))),
     "cancel": (_whole, _text(1000)),

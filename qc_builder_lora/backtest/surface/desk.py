@@ -126,6 +126,8 @@ class Desk:
         if symbol in self.securities:
             security: Security = self.securities[symbol]
             if not any(item.resolution == resolution for item in security.subscriptions):
+                if not security.subscriptions:
+                    self._back(security)
                 made = self.ask(["subscribe", security.symbol.number, *how])
                 self._feed(security, made, resolution, fill_forward, extended)
             return security
@@ -147,16 +149,27 @@ class Desk:
         return security
 
     def join(self, symbol: Symbol, settings: Any) -> Security:
-        """Subscribe to what a universe selects, by the universe's settings."""
+        """Subscribe to what a universe selects, by its settings, unless it is there already."""
+        known = self.securities.get(symbol)
+        if known is not None and known.subscriptions:
+            return known  # type: ignore[no-any-return]
         return self.subscribe(
             str(symbol), settings.resolution, settings.data_normalization_mode, settings.leverage,
             settings.fill_forward, settings.extended_market_hours,
         )  # fmt: skip
 
-    def part(self, symbol: Symbol, kept: bool) -> None:
-        """A universe lets a security go; `kept` where another universe has it still."""
-        if not kept:
-            not_modelled("a universe that lets a security go", str(symbol))
+    def _back(self, security: Security) -> None:
+        """A security whose bars had been stopped comes in again."""
+        security.is_tradable = True
+        self.added.append(security)
+
+    def stop(self, security: Security) -> None:
+        """No more bars of a security; its holding and its last price stay."""
+        self.ask(["unsubscribe", security.symbol.number])
+        for config in security.subscriptions:
+            config.listeners.clear()
+        security.subscriptions.clear()
+        security.is_tradable = False
 
     def deliver_changes(self) -> None:
         """Tell the strategy and its models of securities that came and went."""

@@ -29,6 +29,8 @@ class SecurityHolding(Lean):
         self.total_fees = 0.0
         self.last_trade_profit = 0.0
         self.total_sale_volume = 0.0
+        self.target: Any = None
+        """The framework's last target."""
 
     def take(self, state: list[float]) -> None:
         """Copy the simulator's figures."""
@@ -181,6 +183,11 @@ class Security(Lean):
     @property
     def is_fill_data_forward(self) -> bool:
         return any(item.fill_data_forward for item in self.subscriptions)
+
+    def split(self, factor: float) -> None:
+        """On raw data a split moves the last price before the next bar does."""
+        for name in ("price", "open", "high", "low", "close"):
+            setattr(self, name, getattr(self, name) * factor)
 
     @property
     def invested(self) -> bool:

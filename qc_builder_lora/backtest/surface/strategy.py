@@ -22,6 +22,7 @@ from .algorithm.callbacks import Callbacks
 from .algorithm.core import use
 from .bars import Actions, Dividend, Slice, Split, TradeBars, make_bar
 from .desk import EPOCH, Desk
+from .enums import DataNormalizationMode
 from .extras import SecurityChanges
 from .imports import FILE, install
 from .known import NotModelled, exported, on_not_modelled
@@ -269,6 +270,9 @@ class Strategy:
                 dict.__setitem__(found.dividends, symbol, made)
             else:
                 made = Split(symbol, time, value, reference, 0 if warning else 1)
+                security = self._desk.by_index[index]
+                if not warning and security.data_normalization_mode == DataNormalizationMode.RAW:
+                    security.split(value)
                 dict.__setitem__(found.splits, symbol, made)
         return found
 

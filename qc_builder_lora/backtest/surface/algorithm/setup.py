@@ -62,7 +62,10 @@ class Setup:
 
     @property
     def end_date(self) -> datetime:
-        return self._desk.end or datetime.max
+        """The last moment of the last day."""
+        if self._desk.end is None:
+            return datetime.max
+        return self._desk.end + timedelta(days=1, microseconds=-1)
 
     def set_cash(self, *args: Any, **named: Any) -> None:
         self._desk.only_initialize("SetCash")
@@ -110,9 +113,11 @@ class Setup:
             not_modelled(f"DataNormalizationMode.{DataNormalizationMode(mode).name}")
         if not isinstance(chosen, LeanEnum):
             raise TypeError(f"No method matches given arguments for AddEquity: {chosen!r}")
-        return self._desk.subscribe(
+        security = self._desk.subscribe(
             ticker, chosen, mode, leverage, fill_forward, extended_market_hours
         )
+        self._desk.framework.universes.own(security)
+        return security
 
     def add_security(
         self, kind: Any, ticker: Any = None, resolution: Any = None, *rest: Any, **named: Any
@@ -123,8 +128,17 @@ class Setup:
             not_modelled("QCAlgorithm.add_security", f"SecurityType.{SecurityType(kind).name}")
         return self.add_equity(ticker, resolution, *rest, **named)
 
-    def remove_security(self, symbol: Any) -> bool:
-        not_modelled("QCAlgorithm.remove_security")
+    def remove_security(self, symbol: Any, tag: str = "") -> bool:
+        """Cancel its orders, close its position, and stop its bars once nothing is held."""
+        desk = self._desk
+        if symbol not in desk.securities:
+            return False
+        security = desk.security(symbol)
+        desk.trading.transactions.cancel_open_orders(security.symbol)
+        if security.invested:
+            desk.trading.liquidate([security.symbol], tag or None)
+        desk.framework.universes.remove(security)
+        return True
 
     def symbol(self, ticker: str) -> Symbol:
         """The Symbol of a subscribed ticker."""
@@ -142,7 +156,8 @@ class Setup:
 
     @property
     def active_securities(self) -> Any:
-        return self._desk.securities
+        """Those that a universe has, or that bars still come in of."""
+        return self._desk.framework.universes.active
 
     @property
     def universe_settings(self) -> Any:

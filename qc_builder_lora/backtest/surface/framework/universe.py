@@ -1,7 +1,7 @@
 """Universes: securities that come and go by what a function of the strategy's own selects.
 
 It may select tickers that the data folder has. Fundamental data, constituents and chains are not
-modelled.
+modelled. What leaves a universe keeps its bars until nothing of it is held or ordered.
 """
 
 from __future__ import annotations
@@ -13,12 +13,16 @@ from typing import Any
 from ..alias import both_styles
 from ..known import not_modelled
 from ..schedule import DateRule, TimeRule
+from ..security import SecurityManager
 from ..symbol import Symbol
 from .sessions import DAY, seconds_of
 from .spelling import Overridable, symbol_of
+from .target import on_the_way
 
 ONCE = None
 EVERY_DAY = timedelta(days=1)
+OWN = "qc-universe-userdefined-usa-equity"
+"""The universe of what a strategy adds itself."""
 
 
 @both_styles
@@ -35,6 +39,7 @@ class Universe(Overridable):
         self.name = name
         self.universe_settings = settings
         self.members: dict[Symbol, Any] = {}
+        self.selected: set[Symbol] = set()
         self.when = when
         self._selector = selector
         self._added: dict[Symbol, datetime] = {}
@@ -44,7 +49,9 @@ class Universe(Overridable):
         found = self._selector(now)
         if found is self.UNCHANGED:
             return None
-        return list(dict.fromkeys(symbol_of(thing) for thing in found or ()))
+        symbols = list(dict.fromkeys(symbol_of(thing) for thing in found or ()))
+        self.selected = set(symbols)
+        return symbols
 
     def contains_member(self, symbol: Any) -> bool:
         return symbol_of(symbol) in self.members
@@ -61,7 +68,8 @@ class Universe(Overridable):
 
     def leave(self, symbol: Symbol) -> None:
         """Let a security go."""
-        del self.members[symbol], self._added[symbol]
+        self.members.pop(symbol, None)
+        self._added.pop(symbol, None)
 
 
 class Universes:
@@ -70,8 +78,39 @@ class Universes:
     def __init__(self, desk: Any) -> None:
         self._desk = desk
         self.by_name: dict[str, Universe] = {}
-        self._own: set[str] = set()
+        self._own: set[str] = {OWN}
         self._begun = False
+        self._leaving: list[tuple[Universe, Symbol]] = []
+        """Deselected while something of them was held, ordered or wanted."""
+
+    # What a strategy adds and removes itself.
+
+    def own(self, security: Any) -> None:
+        """A security that the strategy added."""
+        universe = self.by_name.get(OWN)
+        if universe is None:
+            universe = Universe(OWN, lambda now: Universe.UNCHANGED, self._desk.universe, ONCE)
+            self.by_name[OWN] = universe
+        universe.enter(security, self._desk.utc_time)
+
+    def remove(self, security: Any) -> None:
+        """Out of every universe, told of at the next moment."""
+        self._desk.removed.append(security)
+        for universe in self.by_name.values():
+            if security.symbol in universe.members:
+                self._let_go(universe, security.symbol)
+        security.is_tradable = False
+
+    @property
+    def active(self) -> SecurityManager:
+        """The securities that are in any universe."""
+        found = SecurityManager()
+        for security in self._desk.by_index:
+            if any(security.symbol in item.members for item in self.by_name.values()):
+                dict.__setitem__(found, security.symbol, security)
+        return found
+
+    # Universes.
 
     def take(self, universes: Iterable[Any], *, own: bool) -> None:
         """Add universes; those of the selection model replace what it gave before."""
@@ -95,12 +134,11 @@ class Universes:
     def begin(self) -> None:
         """The first selection, at the first moment of the backtest."""
         self._begun = True
-        for universe in self.by_name.values():
+        for universe in list(self.by_name.values()):
             self._start(universe)
 
     def _start(self, universe: Universe) -> None:
-        when = universe.when
-        schedule = self._desk.schedule
+        when, schedule = universe.when, self._desk.schedule
         if isinstance(when, tuple):
             schedule.on(universe.name, *when, lambda: self.select(universe))
             return
@@ -127,27 +165,46 @@ class Universes:
         """Ask one universe, and follow it."""
         now = self._desk.utc_time
         symbols = universe.perform_selection(self._desk.exchange_time)
+        self._finish_leaving(universe)
         if symbols is None:
             return
-        wanted = set(symbols)
         for symbol in sorted(universe.members):
-            if symbol not in wanted and universe.may_leave(symbol, now):
-                self._leave(universe, symbol)
+            if symbol not in universe.selected and universe.may_leave(symbol, now):
+                # As LEAN, whether or not another universe has it still.
+                self._desk.removed.append(universe.members[symbol])
+                self._let_go(universe, symbol)
         for symbol in symbols:
             if symbol not in universe.members:
-                universe.enter(self._subscribe(symbol, universe.universe_settings), now)
+                universe.enter(self._desk.join(symbol, universe.universe_settings), now)
         if deliver:
             self._desk.deliver_changes()
 
-    def _subscribe(self, symbol: Symbol, settings: Any) -> Any:
-        return self._desk.join(symbol, settings)
-
-    def _leave(self, universe: Universe, symbol: Symbol) -> None:
+    def _let_go(self, universe: Universe, symbol: Symbol) -> None:
+        if not self._at_rest(symbol):
+            if (universe, symbol) not in self._leaving:
+                self._leaving.append((universe, symbol))
+            return
         universe.leave(symbol)
-        others = any(symbol in item.members for item in self.by_name.values())
-        self._desk.part(symbol, others)
+        if not any(symbol in item.members for item in self.by_name.values()):
+            self._desk.stop(self._desk.securities[symbol])
+
+    def _at_rest(self, symbol: Symbol) -> bool:
+        """Whether nothing of a security is held, ordered or wanted."""
+        security = self._desk.securities[symbol]
+        target = getattr(security.holdings, "target", None)
+        wanted = target is not None and target.quantity
+        return not (security.invested or wanted or on_the_way(self._desk.trading, symbol))
+
+    def _finish_leaving(self, asked: Universe) -> None:
+        """Look again at what was held when it was deselected."""
+        waiting, self._leaving = self._leaving, []
+        for universe, symbol in waiting:
+            if universe is asked and symbol in universe.selected:
+                continue
+            self._let_go(universe, symbol)
 
     def _dissolve(self, universe: Universe) -> None:
         for symbol in list(universe.members):
-            self._leave(universe, symbol)
+            self._desk.removed.append(universe.members[symbol])
+            self._let_go(universe, symbol)
         self._desk.deliver_changes()
