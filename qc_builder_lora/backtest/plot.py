@@ -14,6 +14,7 @@ from qc_builder_lora.backtest.protocol import BacktestResult
 from qc_builder_lora.errors import InputError, MissingExtra
 from qc_builder_lora.files import atomic_write, write_text
 
+_STYLES = ("-", "--", ":")
 _KINDS = (".html", ".png", ".svg")
 
 
@@ -50,10 +51,12 @@ def _picture(title: str, results: Sequence[BacktestResult], kind: str) -> bytes:
 
     figure = Figure(figsize=(10, 6), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    for result in results:
+    for index, result in enumerate(results):
+        # Equal curves lie on one another: dashes let the one below be seen.
+        style = _STYLES[index % len(_STYLES)]
         days = [date.fromisoformat(day) for day, _ in result.equity]
         values = [value for _, value in result.equity]
-        upper.plot(days, values, linewidth=1.2, label=result.engine)
+        upper.plot(days, values, style, linewidth=1.2, label=result.engine)
         lower.fill_between(days, drawdown(values), alpha=0.4)
     upper.set_title(title)
     upper.set_ylabel("equity, USD")

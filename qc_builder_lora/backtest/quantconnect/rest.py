@@ -98,7 +98,7 @@ class Rest:
                     raise Unanswered(NAME, f"{endpoint}: {failure}.") from failure
                 if failures >= self.pace.tries:
                     raise EngineUnavailable(
-                        NAME, f"{endpoint}: {failure}, {failures} times.", self._cure()
+                        NAME, f"{endpoint}: {failure}, {failures} times.", self._cure(str(failure))
                     ) from failure
                 patience.wait(self.pace.between_failures(failures), str(failure))
 
@@ -167,7 +167,10 @@ class Rest:
             "quantconnect.com.",
         )
 
-    def _cure(self) -> str:
+    def _cure(self, failure: str) -> str:
+        if failure.startswith("HTTP 500"):
+            # So its own client reads it.
+            return "QuantConnect also answers so to a wrong QC_USER_ID or QC_API_TOKEN."
         if self.url == URL:
             return "Look at status.quantconnect.com, and for a proxy in between."
         return f"Is {self.url} the right address (quantconnect_url)?"

@@ -313,7 +313,9 @@ def test_an_answer_of_html_is_unknown_and_shown(engine: QuantConnect, cloud: Acc
 
 def test_http_500_is_unknown(engine: QuantConnect, cloud: Account) -> None:
     cloud.faults.server_error = 1000
-    assert "HTTP 500 with text/html" in unknown(engine)
+    reason = unknown(engine)
+    assert "HTTP 500 with text/html" in reason
+    assert "also answers so to a wrong QC_USER_ID or QC_API_TOKEN" in reason
 
 
 def test_no_server_at_all_is_unknown(make: Make) -> None:
