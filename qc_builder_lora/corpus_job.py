@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from qc_builder_lora.progress import Progress
 from qc_builder_lora.store import Store
 
 if TYPE_CHECKING:
+    from qc_builder_lora.harvest.corpus.alphas.examples import Origin
+    from qc_builder_lora.harvest.corpus.alphas.tree import Expr
     from qc_builder_lora.harvest.corpus.candidate import Candidate, Funnel
 
 Show = Callable[[str, float], AbstractContextManager[Progress]]
@@ -25,7 +28,6 @@ def build_starter(
 ) -> dict[str, Any]:
     """Draw, check, execute and keep the starter corpus; returns the report as JSON values."""
     from qc_builder_lora.eval.suite import suite_paths
-    from qc_builder_lora.harvest.corpus.bars import corpus_data
     from qc_builder_lora.harvest.corpus.starter import (
         SOURCE,
         candidates,
@@ -36,10 +38,103 @@ def build_starter(
 
     manifest = load_manifest()
     drawn = candidates(draws(manifest, held_out_keys(suite_paths())), manifest)
-    data = corpus_data(
-        sample_bars(settings), settings.home / "corpus-data", manifest.synthetic_tickers
-    )
+    data = corpus_bars(settings)
     return keep_all(settings, store, show, list(drawn), data, SOURCE, jobs=jobs).plain()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlphaOptions:
+    """What a user may decide of the alphas' strategies; None and empty leave it to the data."""
+
+    data: Path | None = None
+    tickers: Sequence[str] = ()
+    classification: Path | None = None
+    weighting: str | None = None
+    adv: str = "dollars"
+    jobs: int | None = None
+
+
+def add_worldquant(
+    settings: Settings, store: Store, show: Show, paper: Path | None, options: AlphaOptions
+) -> Funnel:
+    """The 101 alphas of the paper, each traded on what the data folder has."""
+    from qc_builder_lora.harvest.corpus.alphas.examples import Origin
+    from qc_builder_lora.harvest.corpus.alphas.paper import LICENCE, VERSION, download, read_paper
+
+    path = paper or download(settings.cache_folder / "papers" / "1601.00991.pdf")
+    trees = [alpha.tree for alpha in read_paper(path)]
+    origin = Origin(source="worldquant", licence=LICENCE, version=VERSION)
+    return _add_alphas(settings, store, show, trees, origin, options)
+
+
+def add_own_alphas(
+    settings: Settings, store: Store, show: Show, count: int, seed: int, options: AlphaOptions
+) -> Funnel:
+    """Alphas of our own, drawn with a seed: the same each time, and more for a larger count."""
+    from itertools import islice
+
+    from qc_builder_lora.harvest.corpus.alphas.examples import Origin
+    from qc_builder_lora.harvest.corpus.alphas.language import LEVELS, VERSION
+    from qc_builder_lora.harvest.corpus.alphas.panel import random_panel
+    from qc_builder_lora.harvest.corpus.alphas.sieve import PANEL, own_formulas
+
+    trees = []
+    with show("Draw", count) as progress:
+        for tree in islice(own_formulas(random_panel(*PANEL), seed, LEVELS), count):
+            trees.append(tree)
+            progress.update(len(trees))
+    origin = Origin(source="alphas", licence="Apache-2.0", version=VERSION)
+    return _add_alphas(settings, store, show, trees, origin, options)
+
+
+def _add_alphas(
+    settings: Settings,
+    store: Store,
+    show: Show,
+    trees: Sequence[Expr],
+    origin: Origin,
+    options: AlphaOptions,
+) -> Funnel:
+    from qc_builder_lora.errors import InputError
+    from qc_builder_lora.eval.suite import suite_paths
+    from qc_builder_lora.files import find_default
+    from qc_builder_lora.harvest.corpus.alphas.evaluate import Conventions
+    from qc_builder_lora.harvest.corpus.alphas.examples import candidates
+    from qc_builder_lora.harvest.corpus.alphas.market import market_of
+    from qc_builder_lora.harvest.corpus.alphas.panel import read_listings
+    from qc_builder_lora.harvest.corpus.candidate import Funnel
+    from qc_builder_lora.harvest.corpus.starter import held_out_keys, key_of
+
+    data = options.data or settings.data or corpus_bars(settings)
+    table = options.classification or find_default("harvest/corpus/classification.csv")
+    market = market_of(
+        data,
+        options.tickers,
+        read_listings(table),
+        weighting=options.weighting,
+        conventions=Conventions(adv=options.adv),
+    )
+    funnel, found = Funnel(origin.source), []
+    held_out = held_out_keys(suite_paths())
+    for made in candidates(trees, market, origin):
+        if isinstance(made, InputError):
+            funnel.refuse("not on these tickers: " + str(made).partition(".")[0])
+        elif key_of(made.family, made.parameters) in held_out:
+            funnel.refuse("held out by a suite")
+        else:
+            found.append(made)
+    return keep_all(
+        settings, store, show, found, data, origin.source, jobs=options.jobs, funnel=funnel
+    )
+
+
+def corpus_bars(settings: Settings) -> Path:
+    """The sample data with random walks under further tickers; made once."""
+    from qc_builder_lora.harvest.corpus.bars import corpus_data
+    from qc_builder_lora.harvest.corpus.starter import load_manifest
+
+    tickers = load_manifest().synthetic_tickers
+    return corpus_data(sample_bars(settings), settings.home / "corpus-data", tickers)
 
 
 def keep_all(

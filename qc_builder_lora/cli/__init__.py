@@ -14,6 +14,7 @@ from qc_builder_lora.errors import QcLoraError
 
 # noun → (module below this package, help line); a command is the module's attribute `command`.
 _NOUNS: dict[str, tuple[str, str]] = {
+    "alpha": ("alpha", "The language of formulaic alphas, and one as a strategy."),
     "backtest": ("backtest", "Run strategies on bars and print what came of it."),
     "check": ("check", "Find a strategy's mistakes before anything runs."),
     "corpus": ("corpus", "Examples of our own, executed before they count."),

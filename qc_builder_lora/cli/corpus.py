@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from qc_builder_lora.cli.common import json_option, opened, say_json, table
+from qc_builder_lora.cli.common import F, json_option, opened, say_json, table
+
+if TYPE_CHECKING:
+    from qc_builder_lora.corpus_job import AlphaOptions
 
 
 @click.group("corpus")
@@ -17,9 +20,11 @@ def command() -> None:
 
     \b
     Examples:
-      qc-lora corpus build           draw, compile, backtest and keep the starter corpus
-      qc-lora corpus families        what there is
-      qc-lora corpus list --json     what the store holds
+      qc-lora corpus build                      draw, execute and keep the starter corpus
+      qc-lora corpus add alphas --count 200     formulaic alphas of our own
+      qc-lora corpus add worldquant --paper 1601.00991.pdf
+      qc-lora corpus families                   what there is
+      qc-lora corpus list --json                what the store holds
     """
 
 
@@ -55,6 +60,107 @@ def families(as_json: bool) -> None:
         say_json([dict(zip(("family", "theme", "phrasings"), row, strict=True)) for row in rows])
         return
     table(("family", "theme", "phrasings"), rows)
+
+
+@command.group("add")
+def add() -> None:
+    """Add public knowledge: each source is a command, and safe to repeat.
+
+    Every example is executed before it counts, and says its source, licence and version.
+    """
+
+
+def _alpha_options(function: F) -> F:
+    """The options that both kinds of alphas take."""
+    path = click.Path(path_type=Path)
+    for option in (
+        click.option("--data", type=path, help="A LEAN data folder; default the one in force."),
+        click.option("--tickers", help="Only these, with commas; default those of the folder."),
+        click.option(
+            "--classification",
+            type=path,
+            help="CSV: ticker, sector, industry, subindustry, shares.",
+        ),
+        click.option(
+            "--weighting",
+            type=click.Choice(["dollar-neutral", "long-only"]),
+            help="How a signal becomes weights; default now one, now the other.",
+        ),
+        click.option(
+            "--adv",
+            type=click.Choice(["dollars", "shares"]),
+            default="dollars",
+            show_default=True,
+            help="What adv20 is; see: qc-lora alpha ambiguities",
+        ),
+        click.option("--jobs", type=int, help="Backtests at a time; default all usable CPUs."),
+        json_option,
+    ):
+        function = option(function)
+    return function
+
+
+@add.command()
+@click.option(
+    "--paper", type=click.Path(path_type=Path), help="The PDF; default it is fetched from arXiv."
+)
+@_alpha_options
+def worldquant(paper: Path | None, as_json: bool, **options: Any) -> None:
+    """The 101 alphas of "101 Formulaic Alphas" (arXiv:1601.00991), from your copy of the paper.
+
+    The paper keeps the rights to its formulas: their examples are marked
+    LicenseRef-WorldQuant-paper and stay out of a snapshot unless you ask for them there.
+
+    \b
+    Example:
+      qc-lora corpus add worldquant --paper 1601.00991.pdf --weighting dollar-neutral
+    """
+    from qc_builder_lora.corpus_job import add_worldquant
+    from qc_builder_lora.progress import show_progress
+
+    settings, store = opened()
+    with store:
+        funnel = add_worldquant(settings, store, show_progress, paper, _chosen(options))
+    _say_funnel(funnel.plain(), as_json)
+
+
+@add.command()
+@click.option("--count", type=click.IntRange(1), default=200, show_default=True, help="How many.")
+@click.option("--seed", default=1, show_default=True, help="Another number, other alphas.")
+@_alpha_options
+def alphas(count: int, seed: int, as_json: bool, **options: Any) -> None:
+    """Alphas of our own in the paper's language, drawn at random: Apache-2.0, as many as you like.
+
+    The same seed draws the same ones; a larger count adds to them.
+
+    \b
+    Example:
+      qc-lora corpus add alphas --count 500 --seed 7
+    """
+    from qc_builder_lora.corpus_job import add_own_alphas
+    from qc_builder_lora.progress import show_progress
+
+    settings, store = opened()
+    with store:
+        funnel = add_own_alphas(settings, store, show_progress, count, seed, _chosen(options))
+    _say_funnel(funnel.plain(), as_json)
+
+
+def _chosen(options: dict[str, Any]) -> AlphaOptions:
+    from qc_builder_lora.corpus_job import AlphaOptions
+
+    names = [name.strip() for name in (options.pop("tickers") or "").split(",")]
+    return AlphaOptions(tickers=[name for name in names if name], **options)
+
+
+def _say_funnel(plain: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        say_json(plain)
+        return
+    steps = ("source", "in", "parsed", "compiles", "runs", "trades", "kept", "new")
+    table(steps, [[plain[step] for step in steps]])
+    for reason, count in plain["stopped"].items():
+        click.echo(f"  stopped: {reason}  {count}")
 
 
 @command.command("list")

@@ -22,15 +22,25 @@ def command() -> None:
 @command.command()
 @click.option("--quota", default=200, show_default=True, help="Most examples of one family.")
 @click.option("--source", "sources", multiple=True, help="Only this source; may be repeated.")
+@click.option(
+    "--licence",
+    "licences",
+    multiple=True,
+    help="Take examples of this reserved licence too (LicenseRef-…); may be repeated.",
+)
 @json_option
-def build(quota: int, sources: tuple[str, ...], as_json: bool) -> None:
-    """Choose and split the store's examples; the same ones give the same snapshot."""
+def build(quota: int, sources: tuple[str, ...], licences: tuple[str, ...], as_json: bool) -> None:
+    """Choose and split the store's examples; the same ones give the same snapshot.
+
+    Examples whose licence reserves the rights of somebody else (LicenseRef-WorldQuant-paper) are
+    left out unless that licence is named.
+    """
     from qc_builder_lora.eval.suite import suite_paths
     from qc_builder_lora.harvest.snapshot import Choice, build_snapshot
 
     _, store = opened()
     with store:
-        choice = Choice(family_quota=quota, sources=sources)
+        choice = Choice(family_quota=quota, sources=sources, licences=licences)
         _, report = build_snapshot(store, suite_paths(), choice)
     plain = report.plain()
     if as_json:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from qc_builder_lora.errors import EmptySnapshot, InputError, SettingsError
+from qc_builder_lora.harvest.accept import LICENCE as OWN_WORK
 from qc_builder_lora.harvest.accept import SOURCE as BUILDER
 from qc_builder_lora.ids import json_hash, now, text_hash
 from qc_builder_lora.records import Example, Snapshot, Split
@@ -36,6 +37,8 @@ class Choice:
     """Most Examples of one family."""
     sources: tuple[str, ...] = ()
     """Only these sources; all where empty."""
+    licences: tuple[str, ...] = ()
+    """Reserved licences that are asked for; see `is_reserved`."""
 
     def __post_init__(self) -> None:
         if not 0 < self.validation_share < 0.5:
@@ -95,6 +98,8 @@ def build_snapshot(
         "sources": list(choice.sources),
         "suites": {path.name: text_hash(path.read_text("utf-8")) for path in suites},
     }
+    if choice.licences:
+        settings["licences"] = sorted(choice.licences)
     snapshot_id = json_hash({"members": {k: str(v) for k, v in members.items()}, **settings})
     snapshot = Snapshot(id=snapshot_id, created_at=now(), members=members, settings=settings)
     report.snapshot_id = snapshot_id
@@ -180,6 +185,8 @@ def _clean(
     for example in sorted(examples, key=lambda e: e.id):
         if choice.sources and example.source not in choice.sources:
             report.left_out["source not chosen"] += 1
+        elif is_reserved(example.licence) and example.licence not in choice.licences:
+            report.left_out[f"licence not asked for: {example.licence}"] += 1
         elif json_hash([example.family, dict(example.parameters)]) in keys:
             report.left_out["held out by a suite"] += 1
         elif _asked(example, asked):
@@ -189,6 +196,11 @@ def _clean(
         else:
             seen.add(pair)
             yield example
+
+
+def is_reserved(licence: str) -> bool:
+    """Whether somebody else may hold the rights: a licence of no standard, and not the owner's."""
+    return licence.startswith("LicenseRef-") and licence != OWN_WORK
 
 
 def _asked(example: Example, asked: Sequence[frozenset[str]]) -> bool:

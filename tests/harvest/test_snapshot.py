@@ -196,3 +196,18 @@ def test_a_choice_that_leaves_a_side_empty_is_refused(
 ) -> None:
     with pytest.raises(SettingsError, match=message):
         Choice(**values)  # type: ignore[arg-type]
+
+
+def test_a_reserved_licence_stays_out_unless_it_is_asked_for(told: Told) -> None:
+    for number in range(12):
+        told.example(number)
+    reserved = "LicenseRef-WorldQuant-paper"
+    for number in range(12, 20):
+        told.example(number, licence=reserved)
+    told.example(20, licence="LicenseRef-own-work")
+    _, report = build_snapshot(told.store, [], Choice())
+    assert report.left_out[f"licence not asked for: {reserved}"] == 8
+    assert report.splits.total() == 13
+    snapshot, report = build_snapshot(told.store, [], Choice(licences=(reserved,)))
+    assert report.splits.total() == 21
+    assert snapshot.settings["licences"] == [reserved]

@@ -60,6 +60,12 @@ class Funnel:
             "families": dict(sorted(self.families.items())),
         }
 
+    def refuse(self, reason: str) -> None:
+        """One that came in and was read, but is not made into a candidate."""
+        self.counts["in"] += 1
+        self.counts["parsed"] += 1
+        self.stop(reason)
+
     def stop(self, reason: str) -> None:
         """One that came in and is not kept."""
         self.stopped[reason] += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,7 @@ def load_manifest(path: Path | None = None) -> Manifest:
 def held_out_keys(suites: Iterable[Path]) -> set[str]:
     """Family-and-parameters keys of the prompts in evaluation suites."""
     return {
-        json.dumps([prompt.get("family"), prompt["parameters"]], sort_keys=True)
+        key_of(prompt.get("family"), prompt["parameters"])
         for prompt in suite_prompts(suites)
         if prompt.get("parameters") is not None
     }
@@ -79,7 +79,12 @@ def held_out_keys(suites: Iterable[Path]) -> set[str]:
 
 def draw_key(draw: Draw) -> str:
     """The same key as in `held_out_keys`."""
-    return json.dumps([draw.family.name, dict(draw.parameters)], sort_keys=True)
+    return key_of(draw.family.name, draw.parameters)
+
+
+def key_of(family: Any, parameters: Mapping[str, Any]) -> str:
+    """Family and parameters as one text."""
+    return json.dumps([family, dict(parameters)], sort_keys=True)
 
 
 def draws(

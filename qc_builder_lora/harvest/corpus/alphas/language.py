@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+VERSION = "alphas 1"
+"""Of our own alphas: another number for every change that draws others or writes them anew."""
+
 INPUTS = {
     "open": "opening price",
     "high": "highest price",

@@ -22,6 +22,7 @@ from qc_builder_lora.harvest.corpus.alphas.tree import Expr
 
 COUNT = 101
 ADDRESS = "https://arxiv.org/pdf/1601.00991"
+VERSION = "arXiv:1601.00991"
 LICENCE = "LicenseRef-WorldQuant-paper"
 """The paper keeps all rights to its formulas, so they teach only those who ask for them."""
 _HEADING = re.compile(r"^\s*Alpha\s*#\s*(\d{1,3})\s*:", re.IGNORECASE | re.MULTILINE)
