@@ -22,6 +22,7 @@ _NOUNS: dict[str, tuple[str, str]] = {
     "daemon": ("daemon", "Make a turn of the loop whenever one is due."),
     "data": ("data", "The market data: convert, show."),
     "demo": ("demo", "The whole loop, once, on this machine."),
+    "doctor": ("doctor", "What this machine gives: the sandbox's walls and all else."),
     "eval": ("eval", "Score a model on a suite beside what answers now."),
     "generate": ("generate", "Ask the chain for one strategy."),
     "harvest": ("harvest", "Take what a builder made into the store."),

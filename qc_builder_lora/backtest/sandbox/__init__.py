@@ -11,5 +11,5 @@ few libraries that LEAN has, 64 MB of a /tmp of its own, and one socket to the s
     kernel.py      namespaces, identities, capabilities, limits
     seccomp.py     which system calls are left, and syscalls.py their numbers
     refusals.py    why a machine refuses a wall, and the cure
-    probe.py       tries the walls from the inside, for `qc-lora doctor`
+    probe/         tries the walls from the inside, for `qc-lora doctor`
 """

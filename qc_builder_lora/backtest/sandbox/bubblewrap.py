@@ -12,6 +12,8 @@ from typing import Any
 from qc_builder_lora.backtest.sandbox.kernel import NOBODY
 
 _SCRATCH_CAPABILITY = "CAP_SYS_ADMIN"
+CGROUPS = Path("/proc/self/ns/cgroup")
+"""There where the kernel has namespaces of control groups."""
 
 
 def find() -> str | None:
@@ -32,7 +34,8 @@ def command(program: str, root: dict[str, Any], *, as_root: bool) -> list[str]:
     """
     found = [
         program, "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts",
-        "--unshare-cgroup-try", "--hostname", "sandbox", "--die-with-parent", "--as-pid-1",
+        *(["--unshare-cgroup"] if CGROUPS.exists() else []),
+        "--hostname", "sandbox", "--die-with-parent", "--as-pid-1",
     ]  # fmt: skip
     if not as_root:
         found += ["--unshare-user", "--uid", str(NOBODY), "--gid", str(NOBODY)]

@@ -121,12 +121,14 @@ class Zygote:
         told = self._go_behind_walls(roots[True], roots[False], allow_open)
         self.missing_walls: tuple[str, ...] = _missing(told)
         """Walls its children lack; none but where that was allowed."""
+        self.why: tuple[str, ...] = tuple(told["why"])
+        """Why they are missing, or why bubblewrap did not do."""
         self.extra: tuple[str, ...] = tuple(told["extra"])
         """What else is to be said of the walls: see `zygote.py`."""
         if self.missing_walls and not allow_open:
             self.close()
             raise SandboxUnavailable(
-                self.missing_walls, "; ".join(told["why"]), refusals.cure(refusals.read_machine())
+                self.missing_walls, "; ".join(self.why), refusals.cure(refusals.read_machine())
             )
 
     def _go_behind_walls(self, startable: Root, plain: Root, allow_open: bool) -> dict[str, Any]:
@@ -157,8 +159,11 @@ class Zygote:
     def _start(self, root: dict[str, Any], wrapper: list[str], as_root: bool) -> dict[str, Any]:
         folder = None if wrapper else tempfile.mkdtemp(prefix="qc-lora-")
         setup = json.dumps(
-            {**self._setup, "root": root, "by": self.by, "as_root": as_root, "folder": folder}
-        )
+            {
+                **self._setup, "root": root, "by": self.by, "as_root": as_root, "folder": folder,
+                "cgroup": bubblewrap.CGROUPS.exists(),
+            }
+        )  # fmt: skip
         python = os.path.realpath(sys.executable) if wrapper else sys.executable
         script = str(_HERE / "zygote.py")
         ours, theirs = socket.socketpair()

@@ -84,6 +84,8 @@ def enter_root(walls: Walls, setup: dict[str, Any]) -> None:
 def behind_bubblewrap(walls: Walls, setup: dict[str, Any]) -> None:
     """bwrap has made the namespaces and the root, or we would not be here."""
     walls.standing += [name for name in _NAMESPACES if name != "user" or not setup["as_root"]]
+    if setup["cgroup"]:
+        walls.extra.append("cgroup")
     try:
         mounts.scratch(setup["root"]["tmp_mb"], setup["root"]["tmp_files"])
     except OSError:
