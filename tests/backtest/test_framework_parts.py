@@ -54,16 +54,17 @@ EXCHANGE = zone(NEW_YORK)
 DAY = 86400
 
 
-def ask(message: list[Any]) -> int:
+def ask(message: list[Any]) -> Any:
     """What the simulator answers about its calendar."""
     _, what, moment = message
-    return {
-        "date_open": lambda: int(HOURS.is_open_day(moment // DAY)),
-        "next_open": lambda: HOURS.next_open(moment),
-        "next_close": lambda: HOURS.next_close(moment),
-        "utc": lambda: EXCHANGE.utc(moment),
-        "local": lambda: EXCHANGE.local(moment),
-    }[what]()
+    if what != "sessions":
+        return EXCHANGE.utc(moment) if what == "utc" else EXCHANGE.local(moment)
+    found = []
+    for day in range(moment // DAY, moment // DAY + 366):
+        if HOURS.is_open_day(day):
+            opening, close = (day * DAY + edge for edge in HOURS.session(day, False))
+            found.append([opening, close, opening - EXCHANGE.utc(opening)])
+    return found
 
 
 SESSIONS = Sessions(ask)
@@ -107,6 +108,14 @@ def test_steps_by_session_equal_steps_by_bar() -> None:
             found = SESSIONS.bounds(before // DAY)
             left -= found is not None and before < found[1] and slow > found[0]
         assert periods.after_bars(SESSIONS, start, size, count) == slow, (start, size, count)
+
+
+def test_both_clocks_agree_around_changes_of_the_clocks() -> None:
+    for text in ("2013-03-08", "2013-11-01"):
+        start = seconds_of(datetime.fromisoformat(text))
+        for local in range(start, start + 5 * DAY, 1800):
+            assert SESSIONS.utc(local) == EXCHANGE.utc(local)
+            assert SESSIONS.local(local + 4 * 3600) == EXCHANGE.local(local + 4 * 3600)
 
 
 def test_hours_are_counted_in_minutes() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
@@ -297,7 +298,7 @@ class Desk:
     def _on_hours(self, what: str, moment: int) -> None:
         hours, day = self.engine.hours, moment // DAY
         try:
-            answers = {
+            answers: dict[str, Callable[[], Any]] = {
                 "open_at": lambda: int(hours.is_open(moment)),
                 "date_open": lambda: int(hours.is_open_day(day)),
                 "next_open": lambda: hours.next_open(moment),
@@ -306,10 +307,21 @@ class Desk:
                 "previous_day": lambda: hours.previous_day(day) * DAY,
                 "utc": lambda: self.engine.exchange.utc(moment),
                 "local": lambda: self.engine.exchange.local(moment),
+                "sessions": lambda: self._sessions(day),
             }
             self._answer(answers[what]())
         except (KeyError, IndexError):
             self._refuse(f"the calendar has no answer for {what}")
+
+    def _sessions(self, first: int) -> list[list[int]]:
+        """Opening, close and offset from UTC of the trading days of a year, New York seconds."""
+        hours, exchange = self.engine.hours, self.engine.exchange
+        found = []
+        for day in range(first, first + 366):
+            if hours.is_open_day(day):
+                opening, close = (day * DAY + edge for edge in hours.session(day, False))
+                found.append([opening, close, opening - exchange.utc(opening)])
+        return found
 
     def _on_dates(self, rule: list[Any], first: int) -> None:
         """The next days of a date rule: the calendar's, so that nothing of the future is told."""

@@ -1,4 +1,4 @@
-"""The exchange's days and the two clocks, remembered once asked: an insight needs many of them.
+"""The exchange's days and the two clocks, asked for by the year: an insight needs many of them.
 
 Only the calendar crosses the channel, which is public; no price of any day does.
 """
@@ -10,6 +10,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 DAY = 86400
+NIGHT = 4 * 3600
+"""Clocks change before four in the morning."""
+YEAR = 366
 EPOCH = datetime(1970, 1, 1)
 
 
@@ -26,24 +29,23 @@ def moment_of(seconds: int) -> datetime:
 class Sessions:
     """Regular sessions in the exchange's local seconds."""
 
-    def __init__(self, ask: Callable[[list[Any]], int]) -> None:
+    def __init__(self, ask: Callable[[list[Any]], Any]) -> None:
         self._ask = ask
-        self._days: dict[int, tuple[int, int] | None] = {}
-        self._utc: dict[int, int] = {}
-        self._local: dict[int, int] = {}
+        self._years: set[int] = set()
+        self._days: dict[int, tuple[int, int]] = {}
+        self._offsets: dict[int, int] = {}
 
     def bounds(self, day: int) -> tuple[int, int] | None:
         """Opening and close of a day, or None where the exchange stays shut."""
-        if day not in self._days:
-            self._days[day] = self._find(day)
-        return self._days[day]
+        if day // YEAR not in self._years:
+            self._load(day // YEAR)
+        return self._days.get(day)
 
-    def _find(self, day: int) -> tuple[int, int] | None:
-        midnight = day * DAY
-        if not self._ask(["hours", "date_open", midnight]):
-            return None
-        opening = self._ask(["hours", "next_open", midnight - 1])
-        return opening, self._ask(["hours", "next_close", midnight])
+    def _load(self, year: int) -> None:
+        self._years.add(year)
+        for opening, close, offset in self._ask(["hours", "sessions", year * YEAR * DAY]):
+            self._days[opening // DAY] = (opening, close)
+            self._offsets[opening // DAY] = offset
 
     def is_open(self, local: int) -> bool:
         """Whether the regular session is on."""
@@ -61,15 +63,17 @@ class Sessions:
 
     def utc(self, local: int) -> int:
         """UTC seconds of local ones."""
-        # Clocks change on the hour.
-        hour, rest = divmod(local, 3600)
-        if hour not in self._utc:
-            self._utc[hour] = self._ask(["hours", "utc", hour * 3600])
-        return self._utc[hour] + rest
+        if local % DAY >= NIGHT and self.bounds(local // DAY) is not None:
+            return local - self._offsets[local // DAY]
+        answer: int = self._ask(["hours", "utc", local])
+        return answer
 
     def local(self, utc: int) -> int:
         """Local seconds of UTC ones."""
-        hour, rest = divmod(utc, 3600)
-        if hour not in self._local:
-            self._local[hour] = self._ask(["hours", "local", hour * 3600])
-        return self._local[hour] + rest
+        day = (utc - NIGHT) // DAY
+        if self.bounds(day) is not None:
+            local = utc + self._offsets[day]
+            if local // DAY == day and local % DAY >= NIGHT:
+                return local
+        answer: int = self._ask(["hours", "local", utc])
+        return answer
