@@ -23,13 +23,10 @@ UNKNOWN = {
         "self.set_portfolio_construction(SectorWeightingPortfolioConstructionModel())",
         "SectorWeightingPortfolioConstructionModel",
     ),
-    "an unmodelled indicator": ("self.hma(self.aapl, 14)", "QCAlgorithm.hma"),
-    "its older spelling": ("self.HMA(self.aapl, 14)", "QCAlgorithm.hma"),
-    "an unmodelled indicator class": ("x = HullMovingAverage(14)", "HullMovingAverage"),
-    "an unmodelled average": (
-        "self.bb(self.aapl, 20, 2, MovingAverageType.HULL)",
-        "MovingAverageType.HULL",
-    ),
+    "an unmodelled indicator": ("self.arima(self.aapl, 1, 1, 1, 50)", "QCAlgorithm.arima"),
+    "its older spelling": ("self.ARIMA(self.aapl, 1, 1, 1, 50)", "QCAlgorithm.arima"),
+    "an unmodelled indicator class": ("x = ImpliedVolatility(None, None)", "ImpliedVolatility"),
+    "the interest rate of an indicator": ("self.sr(self.aapl, 20)", "QCAlgorithm.sr"),
     "ticks": ('self.add_equity("IBM", Resolution.TICK)', "Resolution.TICK (for IBM)"),
     "indicators of ticks": ("self.sma(self.aapl, 5, Resolution.TICK)", "Resolution.TICK"),
     "the object store": ("self.object_store.read('x')", "QCAlgorithm.object_store"),
@@ -98,7 +95,7 @@ FAILED = {
     "a symbol nobody added": ('self.sma("MSFT", 5)', "KeyError: This asset symbol (MSFT)"),
     "a wrong argument": (
         'self.sma(self.aapl, "20")',
-        "TypeError: No method matches given arguments for SMA: (str)",
+        "TypeError: No method matches given arguments for SMA: (Symbol, str)",
     ),
     "a library nobody has": ("import qlib_pro", "ModuleNotFoundError: No module named 'qlib_pro'"),
     "our own package": (

@@ -33,10 +33,8 @@ LEAN_MODULES = ("AlgorithmImports", "QuantConnect", "System", "clr")
 
 
 def _table() -> dict[str, Any]:
-    table: dict[str, Any] = {name: getattr(indicators, name) for name in indicators.__all__}
+    table: dict[str, Any] = dict(indicators.CLASSES)
     table.update(
-        Indicator=indicators.IndicatorBase,
-        TradeBarIndicator=indicators.BarIndicator,
         QCAlgorithm=QCAlgorithm,
         QCAlgorithmFramework=QCAlgorithm,
         QCAlgorithmFrameworkBridge=QCAlgorithm,
@@ -153,8 +151,13 @@ def resolve(name: str) -> Any:
         return enums.enum(name)
     except KeyError:
         if name in exported():
-            return StandIn(name)
+            return _candles(name) or StandIn(name)
         raise
+
+
+def _candles(name: str) -> Any:
+    """A candlestick pattern's class; they are read only where a strategy names something rare."""
+    return importlib.import_module(f"{indicators.__name__}.candles").CLASSES.get(name)
 
 
 class _LeanModule(ModuleType):

@@ -11,9 +11,10 @@ from ..framework.methods import FrameworkMethods
 from ..known import missing
 from ..schedule import DateRules, ScheduleManager, TimeRules
 from .callbacks import Callbacks
-from .helpers import UPPER_NAMES, helper
 from .indicators import IndicatorMethods
+from .odd_shortcuts import OddShortcuts
 from .setup import Setup
+from .shortcuts import UPPER_NAMES, method
 from .trading import TradingMethods
 
 _desk: list[Desk] = []
@@ -24,7 +25,9 @@ def use(desk: Desk) -> None:
     _desk[:] = [desk]
 
 
-class QCAlgorithm(Setup, TradingMethods, IndicatorMethods, FrameworkMethods, Callbacks):
+class QCAlgorithm(
+    Setup, TradingMethods, IndicatorMethods, OddShortcuts, FrameworkMethods, Callbacks
+):
     """One strategy. Its state lives at the desk, so that its own attributes may have any name."""
 
     def __new__(cls, *args: Any, **named: Any) -> QCAlgorithm:
@@ -106,10 +109,10 @@ class QCAlgorithm(Setup, TradingMethods, IndicatorMethods, FrameworkMethods, Cal
         return missing("QCAlgorithm", name, self)
 
 
-for _name in UPPER_NAMES:
-    setattr(QCAlgorithm, _name, helper(_name))
-    setattr(QCAlgorithm, _name.upper(), getattr(QCAlgorithm, _name))
-for _part in (Setup, TradingMethods, IndicatorMethods, FrameworkMethods, Callbacks):
+for _name in UPPER_NAMES - frozenset(dir(OddShortcuts)):
+    setattr(QCAlgorithm, _name, method(_name))
+    setattr(QCAlgorithm, _name.upper().replace("_", ""), getattr(QCAlgorithm, _name))
+for _part in (Setup, TradingMethods, IndicatorMethods, OddShortcuts, FrameworkMethods, Callbacks):
     both_styles(_part)
 both_styles(QCAlgorithm)
 for _name in ("set_warmup",):

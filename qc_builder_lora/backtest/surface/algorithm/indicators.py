@@ -7,12 +7,10 @@ from typing import Any
 
 from ..consolidators import ConsolidatorBase, consolidator_for
 from ..desk import Desk
-from ..enums import LeanEnum
 from ..frames import values_frame
-from ..indicators import Identity, IndicatorBase
+from ..indicators import IndicatorBase
 from ..known import not_modelled
 from ..past import _securities, _span, feed, history, register, warm_up
-from .helpers import attach
 
 
 class _History:
@@ -37,18 +35,6 @@ class IndicatorMethods:
     @property
     def history(self) -> _History:
         return _History(self._desk)
-
-    def identity(self, symbol: Any, *args: Any, **named: Any) -> Identity:
-        security = self._desk.security(symbol)
-        named.pop("field_name", None)
-        rest = [item for item in args if not isinstance(item, str)]
-        resolution = named.pop("resolution", None)
-        if rest and isinstance(rest[0], LeanEnum):
-            resolution = rest.pop(0)
-        selector = named.pop("selector", rest.pop(0) if rest else None)
-        made = Identity(f"Identity({security.symbol})")
-        found: Identity = attach(self._desk, security, made, resolution, selector)
-        return found
 
     def register_indicator(
         self, symbol: Any, indicator: Any, span: Any = None, selector: Any = None, **named: Any

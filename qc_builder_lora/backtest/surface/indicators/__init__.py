@@ -1,79 +1,94 @@
-"""LEAN's indicators."""
+"""LEAN's indicators, by name: `CLASSES` holds every one that a strategy may name."""
 
 from __future__ import annotations
 
-from .averages import (
-    DoubleExponentialMovingAverage,
-    ExponentialMovingAverage,
-    LinearWeightedMovingAverage,
-    SimpleMovingAverage,
-    TripleExponentialMovingAverage,
-    WilderMovingAverage,
+from typing import Any
+
+from . import (
+    adaptive,
+    averages,
+    bands,
+    base,
+    breadth,
+    chosen,
+    demark,
+    derived,
+    extensions,
+    filters,
+    oscillators,
+    pairs,
+    profile,
+    ranges,
+    statistics,
+    stochastics,
+    strength,
+    swings,
+    trend,
+    volume,
+    window,
+    windowed,
 )
-from .bands import BollingerBands, DonchianChannel, KeltnerChannels
-from .base import IndicatorBase, IndicatorDataPoint, RollingWindow
-from .derived import BarIndicator
-from .extensions import CompositeIndicator, IndicatorExtensions, PythonIndicator
-from .oscillators import (
-    AroonOscillator,
-    CommodityChannelIndex,
-    MovingAverageConvergenceDivergence,
-    RelativeStrengthIndex,
-    Stochastic,
-    WilliamsPercentR,
-)
-from .trend import AverageDirectionalIndex, AverageTrueRange, TrueRange
-from .windowed import (
-    Delay,
-    Identity,
-    Maximum,
-    MeanAbsoluteDeviation,
-    Minimum,
-    Momentum,
-    MomentumPercent,
-    RateOfChange,
-    RateOfChangePercent,
-    StandardDeviation,
-    Sum,
-    Variance,
-)
+from .averages import ExponentialMovingAverage, SimpleMovingAverage
+from .base import IndicatorBase, IndicatorDataPoint
+from .derived import BarIndicator, FilteredIdentity
+from .extensions import ForeignIndicator, IndicatorExtensions, PythonIndicator
+from .oscillators import MovingAverageConvergenceDivergence
+from .pairs import Alpha, LeastSquaresMovingAverageWithReference
+from .statistics import StandardDeviation, ValueAtRisk, Variance
+from .strength import RelativeStrengthIndex
+from .volume import IntradayVwap, VolumeWeightedAveragePriceIndicator
+from .window import RollingWindow
+from .windowed import Identity, RateOfChange
 
 __all__ = [
-    "AroonOscillator",
-    "AverageDirectionalIndex",
-    "AverageTrueRange",
+    "CLASSES",
+    "Alpha",
     "BarIndicator",
-    "BollingerBands",
-    "CommodityChannelIndex",
-    "CompositeIndicator",
-    "Delay",
-    "DonchianChannel",
-    "DoubleExponentialMovingAverage",
     "ExponentialMovingAverage",
+    "FilteredIdentity",
+    "ForeignIndicator",
     "Identity",
     "IndicatorBase",
     "IndicatorDataPoint",
     "IndicatorExtensions",
-    "KeltnerChannels",
-    "LinearWeightedMovingAverage",
-    "Maximum",
-    "MeanAbsoluteDeviation",
-    "Minimum",
-    "Momentum",
-    "MomentumPercent",
+    "IntradayVwap",
+    "LeastSquaresMovingAverageWithReference",
     "MovingAverageConvergenceDivergence",
     "PythonIndicator",
     "RateOfChange",
-    "RateOfChangePercent",
     "RelativeStrengthIndex",
     "RollingWindow",
     "SimpleMovingAverage",
     "StandardDeviation",
-    "Stochastic",
-    "Sum",
-    "TripleExponentialMovingAverage",
-    "TrueRange",
+    "ValueAtRisk",
     "Variance",
-    "WilderMovingAverage",
-    "WilliamsPercentR",
+    "VolumeWeightedAveragePriceIndicator",
 ]
+
+_MODULES = (
+    adaptive, averages, bands, base, breadth, chosen, demark, derived, extensions, filters,
+    oscillators, pairs, profile, ranges, statistics, stochastics, strength, swings, trend, volume,
+    window, windowed,
+)  # fmt: skip
+# Ours alone: LEAN has no class of that name.
+_OWN = frozenset({"BreadthIndicator", "Derived", "ForeignIndicator", "LaterWindowIndicator"})
+
+
+def _classes() -> dict[str, type[Any]]:
+    found = {}
+    for module in _MODULES:
+        for name, thing in vars(module).items():
+            own = isinstance(thing, type) and thing.__module__ == module.__name__
+            if own and not name.startswith("_") and name not in _OWN and hasattr(thing, "LEAN"):
+                found[name] = thing
+    return found
+
+
+CLASSES: dict[str, type[Any]] = {**_classes(), "Indicator": IndicatorBase}
+
+
+def __getattr__(name: str) -> Any:
+    try:
+        return CLASSES[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None

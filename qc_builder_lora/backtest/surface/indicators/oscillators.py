@@ -1,66 +1,51 @@
-"""Indicators that swing in a range: RSI, MACD, stochastics, CCI, Aroon, Williams %R."""
+"""Oscillators of single values: MACD, rates of change smoothed and summed, cycles."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from ..enums import MovingAverageType
-from .averages import average
-from .base import IndicatorBase, named, whole
-from .derived import BarIndicator, Derived
-from .windowed import Maximum, MeanAbsoluteDeviation, Minimum, Sum
+from .arguments import Period
+from .averages import (
+    ExponentialMovingAverage,
+    LinearWeightedMovingAverage,
+    SimpleMovingAverage,
+)
+from .base import IndicatorBase
+from .chosen import EXPONENTIAL, SIMPLE, average
+from .derived import Derived
+from .windowed import Delay, Maximum, Minimum, RateOfChange, RateOfChangePercent
 
-
-class RelativeStrengthIndex(IndicatorBase):
-    """Average gain against average loss, 0 to 100."""
-
-    def __init__(self, *args: Any) -> None:
-        name, rest = named("", args)
-        period, *kind = rest
-        self.period = whole(period, "period", "RelativeStrengthIndex")
-        super().__init__(name or f"RSI({self.period})")
-        self.warm_up_period = self.period + 1
-        self.moving_average_type = kind[0] if kind else MovingAverageType.WILDERS
-        self.average_gain = average(self.moving_average_type, f"{self.name}Up", self.period)
-        self.average_loss = average(self.moving_average_type, f"{self.name}Down", self.period)
-        self._last: float | None = None
-
-    @property
-    def is_ready(self) -> bool:
-        return self.average_gain.is_ready and self.average_loss.is_ready
-
-    def _next(self, time: datetime, value: float) -> float:
-        if self._last is not None:
-            change = value - self._last
-            self.average_gain.feed(time, change if change >= 0 else 0.0)
-            self.average_loss.feed(time, -change if change < 0 else 0.0)
-        self._last = value
-        # Rounded as in LEAN, where 10 digits of nothing count as no loss at all.
-        if round(self.average_loss.value, 10) == 0:
-            return 100.0
-        strength = self.average_gain.value / self.average_loss.value
-        return 100 - 100 / (1 + strength)
+MovingAverageType = Any
 
 
 class MovingAverageConvergenceDivergence(IndicatorBase):
     """A fast average less a slow one, with a signal line and their difference."""
 
-    def __init__(self, *args: Any) -> None:
-        name, rest = named("", args)
-        fast, slow, signal, *kind = rest
-        owner = "MovingAverageConvergenceDivergence"
-        fast, slow = whole(fast, "fast period", owner), whole(slow, "slow period", owner)
-        signal = whole(signal, "signal period", owner)
-        if fast >= slow:
-            raise ValueError("fastPeriod must be less than slowPeriod")
-        super().__init__(name or f"MACD({fast},{slow},{signal})")
-        chosen = kind[0] if kind else MovingAverageType.EXPONENTIAL
-        self.fast = average(chosen, f"{self.name}_Fast", fast)
-        self.slow = average(chosen, f"{self.name}_Slow", slow)
-        self.signal = average(chosen, f"{self.name}_Signal", signal)
-        self.histogram = Derived(f"{self.name}_Histogram", lambda: self.signal.is_ready)
-        self.warm_up_period = slow + signal - 1
+    SHORT = "MACD"
+
+    def _label(self, values: list[Any]) -> str:
+        return super()._label(values[:3])
+
+    def _set_up(
+        self,
+        fast_period: Period,
+        slow_period: Period,
+        signal_period: Period,
+        type: MovingAverageType = EXPONENTIAL,  # noqa: A002
+    ) -> None:
+        if fast_period >= slow_period:
+            raise ValueError(
+                "MovingAverageConvergenceDivergence: fastPeriod must be less than slowPeriod"
+            )
+        self.fast = average(type, f"{self.name}_Fast", fast_period)
+        self.slow = average(type, f"{self.name}_Slow", slow_period)
+        self.signal = average(type, f"{self.name}_Signal", signal_period)
+        self.histogram = Derived(f"{self.name}_Histogram", self._signal_ready)
+        self.warm_up_period = int(slow_period) + int(signal_period) - 1
+
+    def _signal_ready(self) -> bool:
+        return self.signal.is_ready
 
     @property
     def is_ready(self) -> bool:
@@ -75,130 +60,247 @@ class MovingAverageConvergenceDivergence(IndicatorBase):
         return macd
 
 
-class Stochastic(BarIndicator):
-    """Where the close lies in the range of `period` bars, and that smoothed twice."""
+class AbsolutePriceOscillator(MovingAverageConvergenceDivergence):
+    """The MACD with a signal of nine."""
 
-    def __init__(self, *args: Any) -> None:
-        name, rest = named("", args)
-        period, k, d = (whole(value, "period", "Stochastic") for value in rest)
-        self.period, self._k, self._d = period, k, d
-        super().__init__(name or f"STO({period},{k},{d})")
-        self.warm_up_period = period + k + d - 2
-        self._highest = Maximum(period)
-        self._lowest = Minimum(period)
-        self._sum_fast = Sum(k)
-        self._sum_slow = Sum(d)
-        self.fast_stoch = Derived(f"{self.name}_FastStoch", lambda: self._highest.is_ready)
-        self.stoch_k = Derived(f"{self.name}_StochK", lambda: self._sum_fast.is_ready)
-        self.stoch_d = Derived(f"{self.name}_StochD", lambda: self._sum_slow.is_ready)
+    SHORT = "APO"
+
+    def _set_up(  # type: ignore[override]
+        self,
+        fast_period: Period,
+        slow_period: Period,
+        moving_average_type: MovingAverageType = SIMPLE,
+    ) -> None:
+        super()._set_up(fast_period, slow_period, 9, moving_average_type)
+
+
+class PercentagePriceOscillator(AbsolutePriceOscillator):
+    """The same in percent of the slow average."""
+
+    SHORT = "PPO"
+
+    def _next(self, time: datetime, value: float) -> float:
+        apart = super()._next(time, value)
+        return apart / self.slow.value * 100 if self.slow.value else 0.0
+
+
+class TrueStrengthIndex(IndicatorBase):
+    """The double-smoothed change over the double-smoothed size of the change."""
+
+    SHORT = "TSI"
+
+    def _label(self, values: list[Any]) -> str:
+        return super()._label(values[:2])
+
+    def _set_up(
+        self,
+        long_term_period: Period = 25,
+        short_term_period: Period = 13,
+        signal_period: Period = 7,
+        signal_type: MovingAverageType = EXPONENTIAL,
+    ) -> None:
+        self._long = [ExponentialMovingAverage(long_term_period) for _ in range(2)]
+        self._short = [ExponentialMovingAverage(short_term_period) for _ in range(2)]
+        self.signal = average(signal_type, f"{self.name}_Signal", signal_period)
+        self.warm_up_period = int(long_term_period) + int(short_term_period)
+        self._last = 0.0
 
     @property
     def is_ready(self) -> bool:
-        return self._highest.is_ready and self._sum_fast.is_ready and self._sum_slow.is_ready
+        return self.samples >= self.warm_up_period
 
-    def _next_bar(self, bar: Any) -> float:
-        time = bar.end_time
-        self._highest.feed(time, bar.high)
-        self._lowest.feed(time, bar.low)
-        self.fast_stoch.feed(time, 100 * self._fast(bar))
-        slow = 0.0
-        if self._sum_fast.is_ready:
-            slow = self._sum_fast.value / self._k
-            self._sum_slow.feed(time, slow)
-        self.stoch_k.feed(time, 100 * slow)
-        ready = self._sum_slow.is_ready
-        self.stoch_d.feed(time, 100 * self._sum_slow.value / self._d if ready else 0.0)
-        return self.fast_stoch.value
-
-    def _fast(self, bar: Any) -> float:
-        span = self._highest.value - self._lowest.value
-        if span == 0 or not self._highest.is_ready:
+    def _next(self, time: datetime, value: float) -> float:
+        change, self._last = value - self._last, value
+        if self.samples == 1:
             return 0.0
-        fast: float = (bar.close - self._lowest.value) / span
-        self._sum_fast.feed(bar.end_time, fast)
-        return fast
-
-
-class CommodityChannelIndex(BarIndicator):
-    """The typical price's distance from its average, in mean deviations over 0.015."""
-
-    def __init__(self, *args: Any) -> None:
-        name, rest = named("", args)
-        period, *kind = rest
-        self.period = whole(period, "period", "CommodityChannelIndex")
-        super().__init__(name or f"CCI({self.period})")
-        self.warm_up_period = self.period
-        self.moving_average_type = kind[0] if kind else MovingAverageType.SIMPLE
-        self.typical_price_average = average(
-            self.moving_average_type, f"{self.name}_TypicalPriceAvg", self.period
-        )
-        self.typical_price_mean_deviation = MeanAbsoluteDeviation(
-            f"{self.name}_TypicalPriceMAD", self.period
-        )
-
-    @property
-    def is_ready(self) -> bool:
-        return self.typical_price_average.is_ready and self.typical_price_mean_deviation.is_ready
-
-    def _next_bar(self, bar: Any) -> float:
-        typical: float = (bar.high + bar.low + bar.close) / 3
-        self.typical_price_average.feed(bar.end_time, typical)
-        self.typical_price_mean_deviation.feed(bar.end_time, typical)
-        weighted = 0.015 * self.typical_price_mean_deviation.value
-        average_price = self.typical_price_average.value
-        return (typical - average_price) / weighted if weighted else 0.0
-
-
-class WilliamsPercentR(BarIndicator):
-    """How far the close lies below the highest high, -100 to 0."""
-
-    def __init__(self, *args: Any) -> None:
-        name, rest = named("", args)
-        self.period = whole(rest[0], "period", "WilliamsPercentR")
-        super().__init__(name or f"WILR({self.period})")
-        self.warm_up_period = self.period
-        self.maximum = Maximum(f"{self.name}_Max", self.period)
-        self.minimum = Minimum(f"{self.name}_Min", self.period)
-
-    @property
-    def is_ready(self) -> bool:
-        return self.maximum.is_ready and self.minimum.is_ready
-
-    def _next_bar(self, bar: Any) -> float:
-        self.minimum.feed(bar.end_time, bar.low)
-        self.maximum.feed(bar.end_time, bar.high)
-        span = self.maximum.value - self.minimum.value
-        if not self.is_ready or span == 0:
+        for long, short, item in zip(self._long, self._short, (change, abs(change)), strict=True):
+            if long.feed(time, item):
+                short.feed(time, long.value)
+        if not self.is_ready:
             return 0.0
-        below: float = self.maximum.value - bar.close
-        return -100 * below / span
+        directed, size = (short.value for short in self._short)
+        found = directed / size * 100 if size else self.value
+        self.signal.feed(time, found)
+        return found
 
 
-class AroonOscillator(BarIndicator):
-    """Aroon up less Aroon down: which of high and low is the fresher."""
+class Trix(IndicatorBase):
+    """The one-step change, in percent, of a triple-smoothed average."""
 
-    def __init__(self, *args: Any) -> None:
-        name, rest = named("", args)
-        up = whole(rest[0], "up period", "AroonOscillator")
-        down = whole(rest[1], "down period", "AroonOscillator") if len(rest) > 1 else up
-        super().__init__(name or f"AROON({up},{down})")
-        self.warm_up_period = 1 + max(up, down)
-        self._up, self._down = up, down
-        self._highest = Maximum(up + 1)
-        self._lowest = Minimum(down + 1)
-        self.aroon_up = Derived(f"{self.name}_AroonUp", lambda: self._highest.is_ready)
-        self.aroon_down = Derived(f"{self.name}_AroonDown", lambda: self._lowest.is_ready)
+    SHORT = "TRIX"
+
+    def _set_up(self, period: Period) -> None:
+        self._chain = [ExponentialMovingAverage(f"{self.name}_{n}", period) for n in (1, 2, 3)]
+        self._change = RateOfChangePercent(f"{self.name}_ROCP1", 1)
+        self.period = int(period)
+        self.warm_up_period = 3 * (self.period - 1) + 2
 
     @property
     def is_ready(self) -> bool:
-        return self._highest.is_ready and self._lowest.is_ready
+        return self._change.is_ready
 
-    def _next_bar(self, bar: Any) -> float:
-        time = bar.end_time
-        self._highest.feed(time, bar.high)
-        self._lowest.feed(time, bar.low)
-        up = 100 * (self._up - self._highest.periods_since_maximum) / self._up
-        down = 100 * (self._down - self._lowest.periods_since_minimum) / self._down
-        self.aroon_up.feed(time, up)
-        self.aroon_down.feed(time, down)
-        return up - down
+    def _next(self, time: datetime, value: float) -> float:
+        for part in self._chain:
+            if not part.feed(time, value):
+                return self._change.value
+            value = part.value
+        self._change.feed(time, value)
+        return self._change.value
+
+
+class CoppockCurve(IndicatorBase):
+    """A weighted average of two rates of change in percent, a short and a long one."""
+
+    SHORT = "CC"
+
+    def _set_up(
+        self,
+        short_roc_period: Period = 11,
+        long_roc_period: Period = 14,
+        lwma_period: Period = 10,
+    ) -> None:
+        self._short = RateOfChangePercent(short_roc_period)
+        self._long = RateOfChangePercent(long_roc_period)
+        self._mean = LinearWeightedMovingAverage(lwma_period)
+        self.warm_up_period = max(int(short_roc_period), int(long_roc_period)) + int(lwma_period)
+
+    @property
+    def is_ready(self) -> bool:
+        return self._mean.is_ready
+
+    def _next(self, time: datetime, value: float) -> float:
+        short, long = self._short.feed(time, value), self._long.feed(time, value)
+        if not (short and long):
+            return 0.0
+        self._mean.feed(time, self._short.value + self._long.value)
+        return self._mean.value
+
+
+class KnowSureThing(IndicatorBase):
+    """Pring's sum of four smoothed rates of change, with its signal line."""
+
+    SHORT = "KST"
+
+    def _set_up(
+        self,
+        roc_1_period: Period,
+        roc_1_ma_period: Period,
+        roc_2_period: Period,
+        roc_2_ma_period: Period,
+        roc_3_period: Period,
+        roc_3_ma_period: Period,
+        roc_4_period: Period,
+        roc_4_ma_period: Period,
+        signal_period: Period,
+        moving_average_type: MovingAverageType = SIMPLE,
+    ) -> None:
+        changes = (roc_1_period, roc_2_period, roc_3_period, roc_4_period)
+        means = (roc_1_ma_period, roc_2_ma_period, roc_3_ma_period, roc_4_ma_period)
+        self.moving_average_type = kind = moving_average_type
+        self._changes = [RateOfChange(period) for period in changes]
+        self._means = [
+            average(kind, f"{self.name}_ROC{n}MA", period) for n, period in enumerate(means, 1)
+        ]
+        self.roc_1, self.roc_2, self.roc_3, self.roc_4 = self._changes
+        self.roc_1_ma, self.roc_2_ma, self.roc_3_ma, self.roc_4_ma = self._means
+        self.signal_line = average(kind, f"{self.name}_SignalLine", signal_period)
+        self.warm_up_period = max(a + b for a, b in zip(changes, means, strict=True))
+
+    @property
+    def is_ready(self) -> bool:
+        return all(mean.is_ready for mean in [*self._means, self.signal_line])
+
+    def _next(self, time: datetime, value: float) -> float:
+        total = 0.0
+        for weight, (change, mean) in enumerate(zip(self._changes, self._means, strict=True), 1):
+            if change.feed(time, value):
+                mean.feed(time, 100 * change.value)
+            total += weight * mean.value
+        # The line takes every sum, also those of averages that are still filling.
+        return total if self.signal_line.feed(time, total) else 0.0
+
+
+class DetrendedPriceOscillator(IndicatorBase):
+    """The value of half a period and one ago, less the simple average."""
+
+    SHORT = "DPO"
+
+    def _set_up(self, period: Period) -> None:
+        self.period = self.warm_up_period = int(period)
+        self._mean = SimpleMovingAverage(self.period)
+        self._past = Delay(self.period // 2 + 1)
+        self.warm_up_period = max(self.period, self._past.warm_up_period)
+
+    @property
+    def is_ready(self) -> bool:
+        return self._mean.is_ready and self._past.is_ready
+
+    def _next(self, time: datetime, value: float) -> float:
+        self._past.feed(time, value)
+        self._mean.feed(time, value)
+        return self._past.value - self._mean.value if self.is_ready else 0.0
+
+
+class SchaffTrendCycle(IndicatorBase):
+    """The stochastic of the stochastic of a MACD."""
+
+    SHORT = "SchaffTrendCycle"
+
+    def _set_up(
+        self,
+        cycle_period: Period = 10,
+        fast_period: Period = 23,
+        slow_period: Period = 50,
+        type: MovingAverageType = EXPONENTIAL,  # noqa: A002
+    ) -> None:
+        self._macd = MovingAverageConvergenceDivergence(
+            fast_period, slow_period, cycle_period, type
+        )
+        self._first = _Position(cycle_period)
+        self._second = _Position(cycle_period)
+        self._d = average(type, f"{self.name}_D", 3)
+        self._pff = average(type, f"{self.name}_PFF", 3)
+        self.warm_up_period = self._macd.warm_up_period
+
+    @property
+    def is_ready(self) -> bool:
+        return self._macd.is_ready
+
+    def _next(self, time: datetime, value: float) -> float:
+        self._macd.feed(time, value)
+        self._d.feed(time, self._first.of(time, self._macd.value))
+        self._pff.feed(time, self._second.of(time, self._d.value))
+        return self._pff.value
+
+
+class _Position(IndicatorBase):
+    """Where a value lies in the range of the last ones, in percent."""
+
+    def _set_up(self, period: Period) -> None:
+        self._highest, self._lowest = Maximum(period), Minimum(period)
+
+    def of(self, time: datetime, value: float) -> float:
+        self._highest.feed(time, value)
+        self._lowest.feed(time, value)
+        low = self._lowest.value
+        span = self._highest.value - low
+        return (value - low) / span * 100 if span > 0 else 0.0
+
+
+class MidPoint(IndicatorBase):
+    """Half way between the highest and the lowest value."""
+
+    SHORT = "MIDPOINT"
+
+    def _set_up(self, period: Period) -> None:
+        self.period = self.warm_up_period = int(period)
+        self._highest, self._lowest = Maximum(self.period), Minimum(self.period)
+
+    @property
+    def is_ready(self) -> bool:
+        return self.samples >= self.period
+
+    def _next(self, time: datetime, value: float) -> float:
+        self._highest.feed(time, value)
+        self._lowest.feed(time, value)
+        return (self._highest.value + self._lowest.value) / 2

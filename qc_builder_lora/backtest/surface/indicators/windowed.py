@@ -1,27 +1,20 @@
-"""Indicators over the last `period` values: extremes, differences, rates, dispersion."""
+"""Indicators over the last `period` values: sums, extremes, differences, rates, delays."""
 
 from __future__ import annotations
 
 from collections import deque
 from datetime import datetime
-from math import sqrt
-from typing import Any
+from math import log
 
-from .base import IndicatorBase, named, whole
+from .arguments import Period
+from .base import IndicatorBase
 
 
 class WindowIndicator(IndicatorBase):
-    """Keeps the last `period` values, and the one that fell out of them."""
+    """Keeps the last `period` values, oldest first, and the one that fell out of them."""
 
-    SHORT = ""
-
-    def __init__(self, *args: Any) -> None:
-        kind = type(self).__name__
-        name, rest = named("", args)
-        if len(rest) != 1:
-            raise TypeError(f"No method matches given arguments for {kind}: {rest}")
-        self.period = whole(rest[0], "period", kind)
-        super().__init__(name or f"{self.SHORT}({self.period})")
+    def _set_up(self, period: Period) -> None:
+        self.period = int(period)
         self.warm_up_period = self.period
         self._values: deque[float] = deque(maxlen=self.period)
         self._fallen = 0.0
@@ -45,10 +38,26 @@ class WindowIndicator(IndicatorBase):
         return self.samples >= self.period
 
 
+class LaterWindowIndicator(WindowIndicator):
+    """Needs one value more than the window holds."""
+
+    def _set_up(self, period: Period) -> None:
+        super()._set_up(period)
+        self.warm_up_period = self.period + 1
+
+    @property
+    def is_ready(self) -> bool:
+        return self.samples > self.period
+
+
 class Maximum(WindowIndicator):
     """The highest of the last `period` values."""
 
     SHORT = "MAX"
+
+    def _set_up(self, period: Period) -> None:
+        super()._set_up(period)
+        self.periods_since_maximum = 0
 
     def _over(self, values: deque[float], value: float) -> float:
         if self.samples == 1 or value >= self.value:
@@ -57,21 +66,19 @@ class Maximum(WindowIndicator):
         self.periods_since_maximum += 1
         if self.periods_since_maximum < self.period:
             return self.value
-        return self._search(values)
-
-    def _search(self, values: deque[float]) -> float:
         best = max(values)
-        newest_first = list(values)[::-1]
-        self.periods_since_maximum = newest_first.index(best)
+        self.periods_since_maximum = list(values)[::-1].index(best)
         return best
-
-    periods_since_maximum = 0
 
 
 class Minimum(WindowIndicator):
     """The lowest of the last `period` values."""
 
     SHORT = "MIN"
+
+    def _set_up(self, period: Period) -> None:
+        super()._set_up(period)
+        self.periods_since_minimum = 0
 
     def _over(self, values: deque[float], value: float) -> float:
         if self.samples == 1 or value <= self.value:
@@ -84,55 +91,55 @@ class Minimum(WindowIndicator):
         self.periods_since_minimum = list(values)[::-1].index(best)
         return best
 
-    periods_since_minimum = 0
 
-
-class Sum(WindowIndicator):
+class Sum(IndicatorBase):
     """The sum of the last `period` values."""
 
     SHORT = "SUM"
-    _total = 0.0
 
-    def _over(self, values: deque[float], value: float) -> float:
-        self._total += value
-        if self.samples > self.period:
-            self._total -= self._fallen
-        return self._total
+    def _set_up(self, period: Period) -> None:
+        self.period = int(period)
+        self.warm_up_period = self.period
+        self._values: deque[float] = deque()
+        self._total = self._lost = 0.0
+
+    def _next(self, time: datetime, value: float) -> float:
+        # As in running.Running, without another call on the hot path.
+        values, total = self._values, self._total
+        if len(values) == self.period:
+            gone = -values.popleft()
+            found = total + gone
+            part = found - total
+            self._lost += (total - (found - part)) + (gone - part)
+            total = found
+        values.append(value)
+        self._total = found = total + value
+        part = found - total
+        self._lost += (total - (found - part)) + (value - part)
+        return found + self._lost
+
+    @property
+    def is_ready(self) -> bool:
+        return self.samples >= self.period
 
 
-class Momentum(WindowIndicator):
+class Momentum(LaterWindowIndicator):
     """The change over `period` values."""
 
     SHORT = "MOM"
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self.warm_up_period = self.period + 1
-
     def _over(self, values: deque[float], value: float) -> float:
         return value - self._first(values)
 
-    @property
-    def is_ready(self) -> bool:
-        return self.samples > self.period
 
-
-class RateOfChange(WindowIndicator):
+class RateOfChange(LaterWindowIndicator):
     """The relative change over `period` values, as a fraction."""
 
     SHORT = "ROC"
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self.warm_up_period = self.period + 1
-
     def _over(self, values: deque[float], value: float) -> float:
         first = self._first(values)
-        return value / first - 1 if first else 0.0
-
-    @property
-    def is_ready(self) -> bool:
-        return self.samples > self.period
+        return (value - first) / first if first else 0.0
 
 
 class RateOfChangePercent(RateOfChange):
@@ -150,64 +157,51 @@ class MomentumPercent(RateOfChangePercent):
     SHORT = "MOMP"
 
 
-class Delay(WindowIndicator):
+class RateOfChangeRatio(RateOfChange):
+    """The value as a multiple of the one `period` values ago."""
+
+    SHORT = "ROCR"
+
+    def _over(self, values: deque[float], value: float) -> float:
+        first = self._first(values)
+        return value / first if first else 0.0
+
+
+class LogReturn(LaterWindowIndicator):
+    """The natural logarithm of the ratio to the value `period` values ago."""
+
+    SHORT = "LOGR"
+
+    def _over(self, values: deque[float], value: float) -> float:
+        first = self._first(values)
+        return log(value / first) if first and value / first > 0 else 0.0
+
+
+class Delay(LaterWindowIndicator):
     """The value of `period` inputs ago."""
 
     SHORT = "DELAY"
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self.warm_up_period = self.period + 1
-
     def _over(self, values: deque[float], value: float) -> float:
         return self._first(values)
-
-    @property
-    def is_ready(self) -> bool:
-        return self.samples > self.period
-
-
-class Variance(WindowIndicator):
-    """The population variance of the last `period` values."""
-
-    SHORT = "VAR"
-
-    def _over(self, values: deque[float], value: float) -> float:
-        count = len(values)
-        if count < 2:
-            return 0.0
-        mean = sum(values) / count
-        return sum((item - mean) ** 2 for item in values) / count
-
-
-class StandardDeviation(Variance):
-    """The population standard deviation of the last `period` values."""
-
-    SHORT = "STD"
-
-    def _over(self, values: deque[float], value: float) -> float:
-        return sqrt(super()._over(values, value))
-
-
-class MeanAbsoluteDeviation(WindowIndicator):
-    """The mean distance of the last `period` values from their mean."""
-
-    SHORT = "MAD"
-
-    def _over(self, values: deque[float], value: float) -> float:
-        count = len(values)
-        if count < 2:
-            return 0.0
-        mean = sum(values) / count
-        return sum(abs(item - mean) for item in values) / count
 
 
 class Identity(IndicatorBase):
     """The input itself."""
 
-    def __init__(self, name: str = "Identity") -> None:
-        super().__init__(name)
-        self.warm_up_period = 1
+    warm_up_period = 1
+
+    def _label(self, values: list[object]) -> str:
+        return type(self).__name__
 
     def _next(self, time: datetime, value: float) -> float:
+        return value
+
+
+class WindowIdentity(WindowIndicator):
+    """The input itself; ready once `period` of them have come."""
+
+    SHORT = "WIN-ID"
+
+    def _over(self, values: deque[float], value: float) -> float:
         return value

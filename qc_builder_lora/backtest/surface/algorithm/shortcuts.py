@@ -1,0 +1,195 @@
+"""`self.sma(...)` and its like: make the indicator, keep it fed, warm it up where that is asked.
+
+Overloads are tried in LEAN's order; arguments that fit none are refused as LEAN does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from .. import indicators as ind
+from ..alias import snake
+from ..enums import LeanEnum, Resolution, enum
+from ..indicators.arguments import REQUIRED, Parameter, matched
+from ..known import not_modelled
+from ..past import feed, register, warm_up
+from ..security import Security
+from .shortcut_table import MANY, ONE, PAIR, UNKNOWN
+
+TAIL = (
+    Parameter("resolution", "Resolution | None", None),
+    Parameter("selector", "Any", None),
+)
+_KINDS = {"average": "MovingAverageType", "int?": "int | None", "float?": "float | None"}
+
+
+class Shortcut(NamedTuple):
+    """One method: the class it makes, how many symbols it takes, and its overloads."""
+
+    name: str
+    cls: type[Any]
+    symbols: str
+    overloads: tuple[tuple[Parameter, ...], ...]
+
+
+def _default(kind: str, text: str) -> Any:
+    if kind in ("average", "CorrelationType"):
+        return getattr(enum(_KINDS.get(kind, kind)), text)
+    plain: dict[str, Any] = {"None": None, "True": True, "False": False}
+    if text in plain:
+        return plain[text]
+    return float(text) if kind.startswith("float") else int(text)
+
+
+def _parameter(text: str) -> Parameter:
+    name, _, rest = text.partition(":")
+    kind, equals, default = rest.partition("=")
+    value = _default(kind, default) if equals else REQUIRED
+    return Parameter(name, _KINDS.get(kind, kind), value)
+
+
+def _shortcut(line: str, symbols: str) -> Shortcut:
+    name, cls, *rest = line.split(" ", 2)
+    overloads = [part.split() for part in (rest[0] if rest else "").split("|")]
+    made = tuple((*(_parameter(item) for item in items), *TAIL) for items in overloads)
+    made_by: type[Any] = ind.CLASSES[cls]
+    return Shortcut(name, made_by, symbols, made)
+
+
+def _table() -> dict[str, Shortcut]:
+    found = {}
+    for symbols, text in (("one", ONE), ("pair", PAIR), ("many", MANY)):
+        for line in text.strip().replace("\n    ", " ").splitlines():
+            shortcut = _shortcut(line, symbols)
+            found[shortcut.name] = shortcut
+    return found
+
+
+TABLE = _table()
+UPPER_NAMES = frozenset(TABLE) | UNKNOWN
+
+
+def refused(name: str, args: tuple[Any, ...], named: dict[str, Any]) -> TypeError:
+    """LEAN's answer to arguments that fit no overload."""
+    shown = ", ".join([*(type(item).__name__ for item in args), *named])
+    return TypeError(f"No method matches given arguments for {name.upper()}: ({shown})")
+
+
+def bound(
+    overloads: tuple[tuple[Parameter, ...], ...], args: tuple[Any, ...], named: dict[str, Any]
+) -> list[Any] | None:
+    """The values, resolution and selector last; None where nothing fits."""
+    named = {snake(key): value for key, value in named.items()}
+    for overload in overloads:
+        values = matched(overload, args, named)
+        if values is not None and (values[-1] is None or callable(values[-1])):
+            return values
+    return None
+
+
+def _symbols(
+    shortcut: Shortcut, args: tuple[Any, ...], named: dict[str, Any]
+) -> tuple[list[Any], tuple[Any, ...]]:
+    """The symbols of a call, taken out of its arguments."""
+    keys = {"one": ("symbol",), "pair": ("target", "reference"), "many": ("symbols",)}
+    found, rest = [], list(args)
+    for key in keys[shortcut.symbols]:
+        if key in named:
+            found.append(named.pop(key))
+        elif rest:
+            found.append(rest.pop(0))
+        else:
+            raise refused(shortcut.name, args, named)
+    return (list(found[0]) if shortcut.symbols == "many" else found), tuple(rest)
+
+
+def method(name: str) -> Callable[..., Any]:
+    """The method `self.<name>(symbol, …)`."""
+    if name in UNKNOWN:
+        return _unknown(name)
+    shortcut = TABLE[name]
+
+    def make(self: Any, *args: Any, **named: Any) -> Any:
+        symbols, rest = _symbols(shortcut, args, named)
+        values = bound(shortcut.overloads, rest, named)
+        if values is None:
+            raise refused(name, args, named)
+        *values, resolution, selector = values
+        securities = [self._desk.security(symbol) for symbol in symbols]
+        label = _label(shortcut, values, securities, resolution)
+        indicator = _made(shortcut, label, values, securities)
+        return attach(self._desk, securities, indicator, resolution, selector)
+
+    make.__name__ = name
+    make.__doc__ = f"{shortcut.cls.__name__} of a subscribed security."
+    return make
+
+
+def _unknown(name: str) -> Callable[..., Any]:
+    def refuse(self: Any, *args: Any, **named: Any) -> Any:
+        not_modelled(f"QCAlgorithm.{name}")
+
+    refuse.__name__ = name
+    return refuse
+
+
+def _made(shortcut: Shortcut, label: str, values: list[Any], securities: list[Security]) -> Any:
+    if shortcut.symbols == "pair":
+        target, reference = (security.symbol for security in securities)
+        return shortcut.cls(label, target, reference, *values)
+    if shortcut.name == "sr" and values[1] is None:
+        not_modelled("QCAlgorithm.sr", "without a risk_free_rate of its own")
+    indicator = shortcut.cls(label, *values)
+    if shortcut.symbols == "many":
+        for security in securities:
+            indicator.add(security.symbol)
+    return indicator
+
+
+def _label(
+    shortcut: Shortcut, values: list[Any], securities: list[Security], resolution: Any
+) -> str:
+    short = {"heikin_ashi": "HA", "t_3": "T3"}.get(shortcut.name, shortcut.name.upper())
+    # Of the enums only the RSI's is in LEAN's name.
+    told = [v for v in values if not isinstance(v, LeanEnum) or shortcut.name == "rsi"]
+    shown = ",".join(f"{v:g}" if isinstance(v, float) else str(v) for v in told)
+    symbol = None if shortcut.symbols == "many" else securities[0].symbol
+    return indicator_name(securities[0], symbol, f"{short}({shown})" if told else short, resolution)
+
+
+_SUFFIXES = {"TICK": "tick", "SECOND": "sec", "MINUTE": "min", "HOUR": "hr", "DAILY": "day"}
+
+
+def indicator_name(security: Any, symbol: Any, kind: str, resolution: Any) -> str:
+    """`SMA(20,SPY_day)`: LEAN's name of an indicator."""
+    if resolution is None:
+        resolution = getattr(security, "resolution", Resolution.DAILY)
+    suffix = _SUFFIXES[Resolution(resolution).name]
+    parts = [str(symbol), suffix] if symbol else [suffix]
+    return f"{kind}({'_'.join(parts)})".replace(")(", ",")
+
+
+def attach(
+    desk: Any, securities: list[Security], indicator: Any, resolution: Any, selector: Any
+) -> Any:
+    """Keep a shortcut's indicator fed, warmed up where the settings ask for it."""
+    if resolution is not None and resolution == Resolution.TICK:
+        not_modelled("Resolution.TICK", "for an indicator")
+    indicator._ib_symbol = securities[0].symbol
+    for security in securities:
+        register(desk, security, indicator, resolution, selector)
+    if desk.settings.automatic_indicator_warm_up:
+        warm_up_all(desk, securities, indicator, selector)
+    return indicator
+
+
+def warm_up_all(desk: Any, securities: list[Security], indicator: Any, selector: Any) -> None:
+    """Feed the past of one security, or of several moment by moment."""
+    if len(securities) == 1:
+        warm_up(desk, securities[0], indicator, selector)
+        return
+    rows = desk.bars(securities, ["count", int(indicator.warm_up_period)])
+    bars = [bar for row in rows for bar in row]
+    for bar in sorted(bars, key=lambda bar: bar.end_time):
+        feed(indicator, bar, selector)
