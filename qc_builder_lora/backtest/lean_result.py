@@ -15,7 +15,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from qc_builder_lora.backtest.lean_series import closed_trade, daily_equity, entry, order_of
+from qc_builder_lora.backtest.lean_series import (
+    closed_trade,
+    daily_equity,
+    entry,
+    listed,
+    number_of,
+    order_of,
+    printable,
+)
 from qc_builder_lora.errors import CorruptFile
 from qc_builder_lora.records import BacktestStatus
 
@@ -65,8 +73,8 @@ class LeanResult:
     @property
     def closed_trades(self) -> int | None:
         """As the trade statistics count them."""
-        found = self.trade_statistics.get("totalNumberOfTrades")
-        if isinstance(found, int | float):
+        found = number_of(self.trade_statistics.get("totalNumberOfTrades"))
+        if found is not None:
             return int(found)
         return len(self.trades) if self.trades else None
 
@@ -89,23 +97,22 @@ def read_result(value: Mapping[str, Any], events: Sequence[Any] = ()) -> LeanRes
     return LeanResult(
         statistics=_statistics(entry(value, "statistics")),
         trade_statistics=_lowered(entry(performance, "tradeStatistics")),
-        trades=tuple(closed_trade(trade) for trade in entry(performance, "closedTrades") or ()),
+        trades=tuple(map(closed_trade, listed(entry(performance, "closedTrades")))),
         orders=read_orders(entry(value, "orders"), events),
         equity=read_equity(entry(entry(value, "charts") or {}, EQUITY_CHART)),
         version=_version(value),
-        error=None if error is None else str(error).strip() or None,
-        stacktrace=None if trace is None else str(trace).strip() or None,
+        error=printable(str(error or "")).strip() or None,
+        stacktrace=printable(str(trace or "")).strip() or None,
         failed_in=phase_of(f"{error}\n{trace}", initializing=bool(entry(value, _IN_INITIALIZE))),
     )
 
 
 def read_orders(orders: Any, events: Sequence[Any] = ()) -> tuple[Mapping[str, Any], ...]:
     """Orders by number, from a list or from an object keyed by number."""
-    found = list(orders.values()) if isinstance(orders, Mapping) else list(orders or ())
     apart: dict[int, list[Any]] = {}
     for event in events:
-        apart.setdefault(int(entry(event, "orderId") or 0), []).append(event)
-    plain = [order_of(order, apart) for order in found if isinstance(order, Mapping)]
+        apart.setdefault(int(number_of(entry(event, "orderId")) or 0), []).append(event)
+    plain = [order_of(order, apart) for order in listed(orders) if isinstance(order, Mapping)]
     return tuple(sorted(plain, key=lambda order: order["id"]))
 
 
@@ -115,7 +122,7 @@ def read_equity(chart: Any) -> tuple[tuple[str, float], ...]:
     if isinstance(series, Sequence) and not isinstance(series, str):
         series = {str(entry(one, "name")): one for one in series if isinstance(one, Mapping)}
     found = entry(series, EQUITY_SERIES) if isinstance(series, Mapping) else None
-    return daily_equity(entry(found, "values") or ()) if isinstance(found, Mapping) else ()
+    return daily_equity(listed(entry(found, "values"))) if isinstance(found, Mapping) else ()
 
 
 def problem(statistics: Mapping[str, str]) -> str | None:
@@ -181,7 +188,9 @@ def read_file(path: Path) -> LeanResult:
 def load_json(path: Path) -> Any:
     """A JSON file; CorruptFile says where it is broken."""
     try:
-        return json.loads(path.read_bytes().decode("utf-8-sig"))
+        # NaN is no JSON, and no figure either.
+        text = path.read_bytes().decode("utf-8-sig")
+        return json.loads(text, parse_constant=lambda _: None)
     except (ValueError, RecursionError) as error:
         cure = "Run the backtest again, or leave this file out."
         raise CorruptFile(path, f"it is not JSON: {error}", cure) from error
@@ -192,7 +201,9 @@ def _statistics(found: Any) -> dict[str, str]:
         # The REST API answers an empty list while there are none.
         return {}
     named = {_RENAMED.get(str(key), str(key)): value for key, value in found.items()}
-    return {key: str(value) for key, value in named.items() if value is not None}
+    return {
+        printable(key): printable(str(value)) for key, value in named.items() if value is not None
+    }
 
 
 def _lowered(found: Any) -> dict[str, Any]:

@@ -24,6 +24,7 @@ _STATUSES = {
 _DIRECTIONS = {0: "long", 1: "short"}
 _FILLED = ("filled", "partially_filled")
 _NEW_YORK = ZoneInfo("America/New_York")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECONDS = 10**11
 """From here on a UNIX time is not one in seconds."""
 
@@ -38,10 +39,22 @@ def entry(value: Any, name: str) -> Any:
     return next((found for key, found in value.items() if str(key).lower() == wanted), None)
 
 
+def listed(value: Any) -> list[Any]:
+    """What a list holds, or an object's values; nothing where it is neither."""
+    if isinstance(value, Mapping):
+        return list(value.values())
+    return list(value) if isinstance(value, list | tuple) else []
+
+
+def printable(text: str) -> str:
+    """Without what would move a terminal's cursor: a strategy names statistics and errors."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "?" for c in text)
+
+
 def order_of(order: Mapping[str, Any], apart: Mapping[int, Sequence[Any]]) -> dict[str, Any]:
     """One order; its events are its own or those kept apart."""
-    number = int(entry(order, "id") or 0)
-    events = entry(order, "events") or apart.get(number) or ()
+    number = int(number_of(entry(order, "id")) or 0)
+    events = listed(entry(order, "events")) or apart.get(number) or ()
     status = _named(_STATUSES, entry(order, "status"))
     fills = [_fill(event) for event in events if _is_fill(event)]
     if not fills and status in _FILLED:
@@ -56,8 +69,8 @@ def order_of(order: Mapping[str, Any], apart: Mapping[int, Sequence[Any]]) -> di
         "stop_price": number_of(entry(order, "stopPrice")),
         "status": status,
         "time": moment_of(entry(order, "time") or entry(order, "createdTime")),
-        "tag": str(entry(order, "tag") or ""),
-        "message": next((message for message in messages if message), ""),
+        "tag": printable(str(entry(order, "tag") or "")),
+        "message": printable(next((message for message in messages if message), "")),
         "fills": fills,
     }
 
@@ -117,7 +130,7 @@ def daily_equity(points: Sequence[Any]) -> tuple[tuple[str, float], ...]:
     days: dict[str, float] = {}
     for time, value in samples:
         # A sample at midnight belongs to the day that has just ended.
-        local = datetime.fromtimestamp(time, UTC).astimezone(_NEW_YORK) - timedelta(seconds=1)
+        local = _utc(time).astimezone(_NEW_YORK) - timedelta(seconds=1)
         day = local.date().isoformat()
         last = next(reversed(days.values()), None)
         if local.weekday() >= 5 and day not in days and last in (None, value):
@@ -146,7 +159,11 @@ def seconds_of(time: Any) -> float | None:
         found = _parsed(time)
         return None if found is None else found.timestamp()
     number = number_of(time)
-    return number / 1000 if number is not None and number >= _MILLISECONDS else number
+    if number is None:
+        return None
+    seconds = number / 1000 if number >= _MILLISECONDS else number
+    # Later or earlier than these it is no time.
+    return seconds if -_MILLISECONDS / 2 < seconds < _MILLISECONDS else None
 
 
 def moment_of(time: Any) -> str | None:
@@ -154,7 +171,11 @@ def moment_of(time: Any) -> str | None:
     seconds = seconds_of(time)
     if seconds is None:
         return None
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _utc(seconds).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _utc(seconds: float) -> datetime:
+    return _EPOCH + timedelta(seconds=seconds)
 
 
 def _parsed(text: str) -> datetime | None:

@@ -75,6 +75,8 @@ def command(
         cash=cash,
         parameters=_parameters(parameters),
     )
+    if data is not None and "quantconnect" in (engines or (settings.engine,)):
+        click.echo("quantconnect runs on its own data, not on --data", err=True)
     codes = [_read(path) for path in files]
     columns = [
         _run(settings, name, codes, chosen, jobs or settings.usable_jobs)

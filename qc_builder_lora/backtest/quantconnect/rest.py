@@ -190,7 +190,8 @@ class Rest:
 
 def _json(response: httpx2.Response) -> dict[str, Any] | None:
     try:
-        found = response.json()
+        # NaN is no JSON, and no figure either.
+        found = response.json(parse_constant=lambda _: None)
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None

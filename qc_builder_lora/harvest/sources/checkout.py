@@ -156,9 +156,11 @@ def _specs(root: Path) -> dict[str, str]:
 
 def _claims(root: Path) -> Iterator[_Claim]:
     for path in sorted(root.rglob("*.json")):
-        if not _is_own(path.relative_to(root)) or path.stat().st_size > _LARGEST:
+        if not _is_own(path.relative_to(root)) or not path.is_file():
             continue
         try:
+            if path.stat().st_size > _LARGEST:
+                continue
             value = json.loads(path.read_bytes())
         except (OSError, ValueError, RecursionError):
             continue

@@ -45,7 +45,7 @@ def pieces(root: Path) -> Iterator[Piece | Skipped]:
     if not root.is_dir():
         raise InputError(f"{root}: no such folder. Name one that has LEAN's results below it.")
     for path in sorted(root.rglob("*.json")):
-        if _NEVER.search(path.stem) or path.name == "config.json":
+        if _NEVER.search(path.stem) or path.name == "config.json" or not path.is_file():
             continue
         found = _one(root, path)
         if found is not None:
@@ -76,7 +76,13 @@ def _one(root: Path, path: Path) -> Piece | Skipped | None:
         p.name for p in code_path.parent.iterdir() if p.is_dir()
     }
     why = refusal(code, siblings - {"main"})
-    return Skipped(str(code_path), why) if why else _piece(root, path, value, code)
+    if why is not None:
+        return Skipped(str(code_path), why)
+    try:
+        return _piece(root, path, value, code)
+    except InputError as error:
+        # The order events beside it.
+        return Skipped(str(path), str(error))
 
 
 def _piece(root: Path, path: Path, value: dict[str, Any], code: str) -> Piece:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from qc_builder_lora.backtest.lean_result import (
     find_result,
@@ -150,6 +152,50 @@ def test_partial_fills_are_all_kept() -> None:
 )
 def test_times_of_all_kinds(text: Any, moment: str | None) -> None:
     assert moment_of(text) == moment
+
+
+KEYS = st.sampled_from(
+    ["statistics", "totalPerformance", "tradeStatistics", "closedTrades", "orders", "events",
+     "charts", "Strategy Equity", "series", "Equity", "values", "state", "RuntimeError", "error",
+     "symbol", "value", "status", "type", "id", "time", "x", "y", "Total Orders", "fillQuantity",
+     "serverStatistics", "LEAN Version", "orderFee", "symbols", "direction", "name"]
+)  # fmt: skip
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+JSON = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=6),
+    max_leaves=25,
+)  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(value=st.dictionaries(KEYS, JSON, max_size=8), events=st.lists(JSON, max_size=3))
+def test_no_json_whatever_breaks_the_reader(value: dict[str, Any], events: list[Any]) -> None:
+    found = read_result(value, events)
+    status, reason, _ = found.verdict()
+    assert status is COMPLETED or reason
+    json.dumps([found.equity, found.orders, found.trades], allow_nan=False)
+
+
+@settings(max_examples=300, deadline=None)
+@given(points=st.lists(JSON, max_size=4), orders=JSON)
+def test_no_points_and_orders_whatever_break_the_reader(points: list[Any], orders: Any) -> None:
+    read_equity({"series": {"Equity": {"values": points}}})
+    read_orders(orders, points)
+
+
+def test_a_statistic_cannot_move_the_terminal(tmp_path: Path) -> None:
+    path = tmp_path / "1.json"
+    path.write_text(json.dumps({"charts": {}, "statistics": {"\x1b[2JMine": "\x1b]0;x\x07"}}))
+    assert read_file(path).statistics == {"?[2JMine": "?]0;x?"}
+
+
+def test_nan_in_a_file_is_no_figure(tmp_path: Path) -> None:
+    path = tmp_path / "1.json"
+    path.write_text('{"charts": {}, "statistics": {"Alpha": NaN, "Beta": "1"}, "orders":'
+                    '{"1": {"id": 1, "price": NaN, "quantity": Infinity}}}')  # fmt: skip
+    found = read_file(path)
+    assert found.statistics == {"Beta": "1"}
+    assert found.orders[0]["quantity"] is None
 
 
 # What cannot be said ------------------------------------------------------------------------------

@@ -106,6 +106,7 @@ def test_a_renamed_statistic_is_unknown_and_its_figures_are_not_kept(
         (lambda f: (f / "code" / "main.py").unlink(), "its code is not beside it"),
         (lambda f: (f / "code" / "main.py").rename(f / "code" / "Main.cs"), "its code is C#"),
         (lambda f: (f / "1710698424.json").write_text("{"), "it is not JSON"),
+        (lambda f: (f / "1710698424-order-events.json").write_text("["), "it is not JSON"),
         (lambda f: (f / "code" / "main.py").write_bytes(b"# \xe9\n" + code().encode()), "UTF-8"),
         (lambda f: (f / "code" / "main.py").write_bytes(b"\x00" * 10), "null bytes"),
         (lambda f: (f / "code" / "main.py").write_text("import alpha\n" + code())
