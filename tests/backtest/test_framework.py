@@ -325,8 +325,8 @@ class Mine(ImmediateExecutionModel):
     )
     assert words(result)[:4] == [
         "own Submitted", "execution Submitted",
-        "Warning: all market orders sent using daily data, or market orders sent after hours are "
-        "automatically converted into MarketOnOpen orders.",
+        "Warning: market orders submitted while the market is closed are automatically converted "
+        "into MarketOnOpen orders to fill at the next market open.",
         "own Filled",
     ]  # fmt: skip
 

@@ -42,16 +42,26 @@ def test_a_market_order_on_a_daily_bar_fills_at_the_next_open(run: Run, aapl: Se
     assert fill["time"] == "2010-01-06T21:00:00Z"
 
 
-def test_a_market_order_while_the_exchange_is_open_fills_at_the_last_close(
-    run: Run, aapl: Series
+@pytest.mark.parametrize(
+    ("at", "kind", "day", "price"),
+    [
+        ("10, 0", "market_on_close", "2010-01-06", "close"),
+        ("15, 44", "market_on_close", "2010-01-06", "close"),
+        ("15, 45", "market_on_open", "2010-01-07", "open"),
+    ],
+)
+def test_a_market_order_while_the_exchange_is_open_waits_for_a_price_that_is_not_stale(
+    run: Run, aapl: Series, at: str, kind: str, day: str, price: str
 ) -> None:
-    schedule = """
-    self.schedule.on(self.date_rules.on(2010, 1, 6), self.time_rules.at(10, 0), self.buy_now)
+    schedule = f"""
+    self.schedule.on(self.date_rules.on(2010, 1, 6), self.time_rules.at({at}), self.buy_now)
     """
-    fill = only_fill(run(schedule, "pass", "def buy_now(self): self.market_order(self.aapl, 10)"))
-    assert fill["type"] == "market"
-    assert fill["price"] == bar_on(aapl, "2010-01-05")["close"]
-    assert fill["time"] == "2010-01-06T15:00:00Z"
+    result = run(schedule, "pass", "def buy_now(self): self.market_order(self.aapl, 10)")
+    fill = only_fill(result)
+    assert fill["type"] == kind
+    assert fill["price"] == bar_on(aapl, day)[price]
+    assert fill["time"] == f"{day}T21:00:00Z"
+    assert sum("automatically converted into MarketOnClose" in line for line in result.logs) == 1
 
 
 def test_a_market_on_close_order_fills_at_the_next_days_close(run: Run, aapl: Series) -> None:
@@ -143,8 +153,11 @@ def test_an_order_beyond_the_buying_power_is_invalid_and_counted(run: Run) -> No
 @pytest.mark.parametrize(
     ("call", "reason"),
     [
-        ("self.market_order(self.aapl, 0)", "less than the lot size"),
-        ("self.market_on_close_order(self.aapl, 0.4)", "less than the lot size"),
+        ("self.market_order(self.aapl, 0)", "with id -10 that have zero quantity."),
+        (
+            "self.market_on_close_order(self.aapl, 0.4)",
+            "with id -10 which quantity (0.4) is less than lot size (1).",
+        ),
     ],
 )
 def test_an_order_for_nothing_is_refused_and_not_counted(run: Run, call: str, reason: str) -> None:
@@ -177,8 +190,14 @@ def test_an_order_can_be_updated_until_it_fills(run: Run, aapl: Series) -> None:
                 fields.limit_price = {limit}
                 fields.quantity = 25
                 assert self.ticket.update(fields).is_success
-                assert self.ticket.get(OrderField.LIMIT_PRICE) == {limit}
-            """
+                assert self.ticket.get(OrderField.LIMIT_PRICE) == 1.0
+            """,
+            more=f"""
+            def on_order_event(self, event):
+                if event.status == OrderStatus.UPDATE_SUBMITTED:
+                    assert self.ticket.get(OrderField.LIMIT_PRICE) == {limit}
+                    assert self.ticket.quantity == 25
+            """,
         )
     )
     assert (fill["price"], fill["quantity"]) == (pytest.approx(limit), 25)
@@ -190,8 +209,10 @@ def test_a_cancelled_order_does_not_fill(run: Run) -> None:
         if self.time.date() == date(2010, 1, 5):
             ticket = self.market_order(self.aapl, 10)
             ticket.cancel("changed my mind")
-            assert ticket.status == OrderStatus.CANCELED
-            assert ticket.cancel().is_error
+            assert ticket.status == OrderStatus.CANCEL_PENDING
+            again = ticket.cancel()
+            assert again.is_error
+            assert again.error_message == "Cancellation is already in progress."
         """
     )
     assert result.status is BacktestStatus.COMPLETED, result.reason
@@ -326,12 +347,26 @@ def test_an_order_more_than_ten_thousand_and_one_ends_the_backtest_as_in_lean(ru
     assert len(result.equity) == 3
 
 
-def test_time_in_force_for_the_day_is_unknown_on_daily_bars(run: Run) -> None:
+@pytest.mark.parametrize(
+    ("lifetime", "over"),
+    [
+        ("TimeInForce.DAY", "2010-01-06T21:00:00Z"),
+        ("TimeInForce.good_til_date(datetime(2010, 1, 8))", "2010-01-08T21:00:00Z"),
+    ],
+)
+def test_an_order_that_lives_for_a_while_is_cancelled_at_the_close(
+    run: Run, lifetime: str, over: str
+) -> None:
     result = run(
         on_data=ONCE
         + "properties = OrderProperties()\n"
-        + "properties.time_in_force = TimeInForce.DAY\n"
-        + "self.limit_order(self.aapl, 10, 20.0, order_properties=properties)"
+        + f"properties.time_in_force = {lifetime}\n"
+        + "self.limit_order(self.aapl, 10, 20.0, order_properties=properties)",
+        more="""
+        def on_order_event(self, event):
+            if event.status == OrderStatus.CANCELED:
+                self.log(f"over {event.utc_time.isoformat()}Z {event.message}")
+        """,
     )
-    assert result.status is BacktestStatus.UNKNOWN
-    assert result.reason == "not modelled: TimeInForce day on daily bars"
+    assert result.orders[0]["status"] == "canceled"
+    assert any(f"over {over} The order has expired." in line for line in result.logs)

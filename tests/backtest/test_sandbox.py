@@ -153,7 +153,7 @@ def test_a_strategy_cannot_raise_its_own_equity(run: Run) -> None:
     result = run(
         on_data="""
         self._desk.portfolio.cash = 1e9
-        self._desk.take_account([1e9, 0, 1e9])
+        self._desk.take_account([1e9, 0, 0, 1e9])
         self.portfolio[self.aapl].quantity = 1000
         """
     )

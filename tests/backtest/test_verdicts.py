@@ -31,28 +31,37 @@ UNKNOWN = {
     "indicators of ticks": ("self.sma(self.aapl, 5, Resolution.TICK)", "Resolution.TICK"),
     "the object store": ("self.object_store.read('x')", "QCAlgorithm.object_store"),
     "another brokerage": (
-        "self.set_brokerage_model(BrokerageName.ALPACA)",
-        "QCAlgorithm.set_brokerage_model (BrokerageName.ALPACA)",
+        "self.set_brokerage_model(BrokerageName.KRAKEN)",
+        "BrokerageName.KRAKEN",
     ),
-    "a cash account": (
-        "self.set_brokerage_model(BrokerageName.INTERACTIVE_BROKERS_BROKERAGE, AccountType.CASH)",
-        "QCAlgorithm.set_brokerage_model (AccountType.CASH)",
+    "an own brokerage": (
+        "class Mine(DefaultBrokerageModel): pass",
+        "a subclass of DefaultBrokerageModel (Mine)",
+    ),
+    "an own margin call": (
+        "self.portfolio.set_margin_call_model(MarginCallModel.NULL)",
+        "MarginCallModel",
     ),
     "foreign cash": ('self.set_cash("EUR", 1000)', "cash in a foreign currency (EUR)"),
     "a member of the portfolio": (
         "self.portfolio.margin_call_model = None\nself.portfolio.positions",
         "SecurityPortfolioManager.positions",
     ),
-    "an own fee model": ("class Mine(FeeModel): pass", "a subclass of FeeModel (Mine)"),
+    "an own settlement": (
+        "class Mine(ImmediateSettlementModel):\n    def apply_funds(self, x): pass",
+        "ImmediateSettlementModel.apply_funds (replaced by Mine)",
+    ),
+    "a fee model of a foreign market": ("IndiaFeeModel()", "IndiaFeeModel"),
     "a library of LEAN's image": ("import xgboost", "library xgboost"),
     "another market": (
         'self.add_equity("RELIANCE", Resolution.DAILY, Market.INDIA)',
         "Market.INDIA",
     ),
-    "trailing stops": (
-        "self.trailing_stop_order(self.aapl, 1, 0.1, True)",
-        "QCAlgorithm.trailing_stop_order",
+    "orders of several legs": (
+        "self.combo_market_order([Leg.create(self.aapl, 1)], 1)",
+        "QCAlgorithm.combo_market_order",
     ),
+    "exercise": ("self.exercise_option(self.aapl, 1)", "QCAlgorithm.exercise_option"),
 }
 
 

@@ -1,27 +1,30 @@
 """The book of one backtest: every order, which are open, what becomes of them at a moment.
 
-Which price an order fills at is `orders.py`'s, what a fill does to the money `account.py`'s.
+LEAN's BrokerageTransactionHandler and BacktestingBrokerage in one: requests queue up and are
+handled in turn, every request is followed by a look at all open orders, and so is every moment.
+Which price an order fills at is `fills.py`'s, what a fill does to the money `account.py`'s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from qc_builder_lora.backtest.simulator.orders import (
-    Kind,
-    Order,
-    Status,
-    fill_price,
-    slipped,
-)
+from qc_builder_lora.backtest.simulator import refusals
+from qc_builder_lora.backtest.simulator.capacity import Capacity
+from qc_builder_lora.backtest.simulator.fills import Fill, Market
+from qc_builder_lora.backtest.simulator.orders import Kind, Order, Status, Wish, ordered
+from qc_builder_lora.backtest.simulator.reality import Mistake, Reality
+from qc_builder_lora.backtest.simulator.refusals import NO_ORDER
+from qc_builder_lora.backtest.simulator.replies import DONE, Reply
 from qc_builder_lora.backtest.simulator.trades import TradeBuilder
 
 if TYPE_CHECKING:
-    from qc_builder_lora.backtest.simulator.actions import Action
     from qc_builder_lora.backtest.simulator.engine import Engine, Security
 
 Event = list[Any]
+Changes = dict[str, Any]
 
 
 class Book:
@@ -30,154 +33,272 @@ class Book:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.orders: list[Order] = []
-        self.pending: list[Order] = []
+        self.pending: dict[int, Order] = {}
         self.trades = TradeBuilder()
+        self.capacity = Capacity()
+        self.reality = Reality()
+        self.tell: Callable[[Event], None] = lambda event: None
+        """Takes an event as it happens; the strategy may ask for more before it returns."""
+        self.numbered: Callable[[Order, bool], None] = lambda order, asked: None
+        """Takes an order before anything happens to it, and whether the strategy waits for it."""
+        self.complain: Callable[[str], None] = lambda text: None
+        """Takes a line for the strategy's log of errors."""
+        self._queue: deque[Callable[[], None]] = deque()
+        self._seen = (-1, -1)
+        """Time and account version of the last full look at the open orders."""
 
-    def submit(
-        self, index: int, kind: Kind, quantity: float,
-        prices: tuple[float | None, float | None, float | None], tag: str,
-    ) -> tuple[int, str, list[Event]]:  # fmt: skip
-        """Number, error and events. An order refused before it exists has number 0, as in LEAN."""
-        item = self._engine.securities[index]
-        error = self._refusal(item, kind, quantity)
-        if error:
-            return 0, error, []
-        limit, stop, trigger = (item.tick(price) for price in prices)
-        order = Order(
-            len(self.orders) + 1, index, kind, quantity, limit, stop, trigger, tag,
-            self._engine.now.utc, self._engine.now.exchange,
-        )  # fmt: skip
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is open and nothing asked for."""
+        return not self.pending and not self._queue
+
+    # What a strategy asks.
+
+    def submit(self, wish: Wish) -> tuple[int, Reply]:
+        """The order's number and what became of it; LEAN's number for none where it never was."""
+        refused = refusals.before_it_exists(wish, len(self.orders), self._engine)
+        if refused:
+            return NO_ORDER, refused
+        return self.add(wish, asked=True)
+
+    def add(self, wish: Wish, *, asked: bool = False) -> tuple[int, Reply]:
+        """The same without QCAlgorithm's checks, as a margin call orders."""
+        now = self._engine.now
+        order = ordered(wish, len(self.orders) + 1, now.utc, now.exchange)
         self.orders.append(order)
-        lack = self._engine.account.lacks_margin(item.holding, quantity, order.number)
-        if lack:
-            text = (
-                f"Order Error: ids: [{order.number}], Insufficient buying power to complete orders "
-                f"(Value:[{quantity * item.holding.price:.4f}]), Reason: {lack}."
-            )
-            return order.number, "", [self._event(order, Status.INVALID, message=text)]
-        self.pending.append(order)
-        events = [self._event(order, Status.SUBMITTED)]
-        if kind is Kind.MARKET:
-            events += self._try(order)
-        return order.number, "", events
+        self.numbered(order, asked)
+        self._queue.append(lambda: self._place(order))
+        self._run()
+        return order.number, order.reply
 
-    def _refusal(self, item: Security, kind: Kind, quantity: float) -> str:
+    def update(self, number: int, changes: Changes) -> Reply:
+        """Ask for changed fields of an order; they change when the queue is next worked off."""
+        order = self.order(number)
+        if order is None:
+            return _unknown(number)
+        order.updated = True
+        tag_alone = set(changes) == {"tag"}
+        if not order.open and not tag_alone:
+            return _closed("update", order)
+        if changes.get("quantity") == 0:
+            text = f"Unable to update order with id {number} that have zero quantity."
+            return Reply(refusals.ZERO, text)
         if self._engine.warming_up:
-            return (
-                "This operation is not allowed in Initialize or during warm up: "
-                "OrderRequest.Submit. Please move this code to the OnWarmupFinished() method."
-            )
-        if quantity == 0 or abs(quantity) < 1:
-            return (
-                f"Unable to submit order with quantity {quantity:g}: it is less than the lot size "
-                "of 1."
-            )
-        if not item.holding.price:
-            return (
-                f"{item.ticker}: The security does not have an accurate price as it has not yet "
-                "received a bar of data."
-            )
-        if len(self.orders) > self._engine.plan.max_orders:
-            self._engine.quitting = True
-            return f"You have exceeded maximum number of orders ({self._engine.plan.max_orders})."
-        if kind is Kind.MARKET_ON_OPEN and self._engine.now.is_open:
-            return "Cannot submit a MarketOnOpen order while the market is open."
-        if kind is Kind.MARKET_ON_CLOSE:
-            close = self._engine.hours.next_close(self._engine.now.exchange)
-            # LEAN's MarketOnCloseOrder.SubmissionTimeBuffer: 15.5 minutes.
-            if self._engine.now.exchange > close - 930:
-                return "MarketOnClose orders must be placed within 00:15:30 before market close."
-        return ""
+            return refusals.warming("Update")
+        self._queue.append(lambda: self._change(order, changes))
+        return DONE
 
-    def scan(self) -> Iterator[Event]:
-        """Try every pending order once, oldest first; what happens, as it happens."""
-        for order in list(self.pending):
-            if order.open and (order.utc != self._engine.now.utc or order.kind is Kind.MARKET):
-                yield from self._try(order)
+    def cancel(self, number: int, tag: str | None) -> Reply:
+        """Ask for a cancellation; it is carried out when the queue is next worked off."""
+        order = self.order(number)
+        if order is None:
+            return _unknown(number)
+        if order.canceling:
+            return Reply(refusals.REPEATED, "Cancellation is already in progress.")
+        order.canceling = True
+        order.tag = order.tag if tag is None else tag
+        if not order.open:
+            return _closed("cancel", order)
+        if self._engine.warming_up:
+            return refusals.warming("Cancel")
+        self._event(order, Status.CANCEL_PENDING)
+        self._queue.append(lambda: self._drop(order))
+        return DONE
 
-    def _try(self, order: Order) -> list[Event]:
+    def order(self, number: int) -> Order | None:
+        """The order of that number."""
+        return self.orders[number - 1] if 0 < number <= len(self.orders) else None
+
+    # How it is carried out.
+
+    def synchronize(self) -> None:
+        """Carry out what was asked for, then try the open orders: before on_data, and after it."""
+        self._run()
+        self.scan()
+
+    def _run(self) -> None:
+        # Shared with calls further out: a request made within an event joins the same queue.
+        while self._queue:
+            self._queue.popleft()()
+            self.scan()
+
+    def _place(self, order: Order) -> None:
         item = self._engine.securities[order.index]
+        order.quantity = float(int(order.quantity))
+        self._round(order, item)
+        order.submitted = item.quotes()
+        lack = self._lack(order, item)
+        if lack is not None:
+            self._refuse(order, refusals.LACKING, refusals.lacking(order, item.holding.price, lack))
+            return
+        refused = refusals.by_the_brokerage(order, self._engine)
+        if refused:
+            text = f"BrokerageModel declared unable to submit order: [{order.number}] {refused}"
+            self._refuse(order, refusals.REFUSED, text)
+            return
+        order.placed = True
+        self.pending[order.number] = order
+        self._event(order, Status.SUBMITTED)
+
+    def _refuse(self, order: Order, code: int, text: str) -> None:
+        order.reply = Reply(code, text)
+        self.complain(text)
+        self._event(order, Status.INVALID, message=text)
+
+    def _round(self, order: Order, item: Security) -> None:
+        for name in ("limit", "stop", "trigger"):
+            setattr(order, name, item.tick(getattr(order, name)))
+        if not order.by_share:
+            order.trailing = item.tick(order.trailing)
+
+    def _change(self, order: Order, changes: Changes) -> None:
+        if not order.open:
+            order.tag = changes.get("tag", order.tag)
+            return
+        item = self._engine.securities[order.index]
+        before = {name: getattr(order, name) for name in changes}
+        _apply(order, changes)
+        lack = self._lack(order, item)
+        if lack is not None:
+            _apply(order, before)
+            text = (
+                f"Brokerage failed to update order with id: {order.number}, Symbol: {item.ticker}, "
+                f"Insufficient buying power to complete order, Reason: {lack}."
+            )
+            self.complain(text)
+            self._event(order, order.status, message=text)
+            return
+        self._round(order, item)
+        self._event(order, Status.UPDATE_SUBMITTED)
+
+    def _drop(self, order: Order) -> None:
+        if order.open:
+            self.pending.pop(order.number, None)
+            self._event(order, Status.CANCELED)
+
+    # Every moment.
+
+    def scan(self) -> None:
+        """Try the open orders, oldest first."""
+        if not self.pending:
+            return
+        now = self._engine.now.utc
+        state = (now, self._engine.account.version)
+        full, self._seen = state != self._seen, state
+        for order in sorted(self.pending.values(), key=lambda item: item.number):
+            # All but market orders wait for the next moment.
+            if not order.open or (order.utc == now and order.kind is not Kind.MARKET):
+                continue
+            if full or self._restless(order):
+                self._try(order)
+
+    def _restless(self, order: Order) -> bool:
+        """Whether a second look at the same prices may end differently."""
+        own = self._engine.account.holdings[order.index].fill_model
+        return order.kind in (Kind.MARKET, Kind.TRAILING_STOP) or order.updated or bool(own)
+
+    def _try(self, order: Order) -> None:
+        engine = self._engine
+        item = engine.securities[order.index]
         bar = item.bar
         if order.kind is Kind.MARKET_ON_OPEN and (bar is None or order.local >= bar.end):
-            return []
-        lack = self._engine.account.lacks_margin(item.holding, order.quantity, order.number)
-        if lack:
-            text = f"Insufficient buying power to complete order: {lack}"
-            return [self._event(order, Status.INVALID, message=text)]
-        price = fill_price(order, bar, self._engine.now.exchange, self._engine.hours)
-        if price is None:
-            return []
-        price = slipped(order, price, item.holding.price, item.holding.slippage)
-        return [self._fill(order, item, price)]
+            return
+        if order.lifetime.over(order.local, engine.now.exchange, engine.hours):
+            self._end(order, Status.CANCELED, "The order has expired.")
+            return
+        lack = self._lack(order, item)
+        if lack is not None:
+            if order.status is not Status.CANCEL_PENDING:
+                text = refusals.lacking(order, item.holding.price, lack)
+                self.complain(text)
+                self._end(order, Status.INVALID, text)
+            return
+        for fill in self._fills(order, item):
+            self._fill(order, item, fill)
 
-    def _fill(self, order: Order, item: Security, price: float) -> Event:
-        cost = self._engine.account.order_fee(item.holding, order.quantity, item.holding.price)
-        self._engine.account.fill(item.holding, order.quantity, price, cost, self._engine.now.utc)
-        self.trades.add(item.ticker, order.quantity, price, cost, self._engine.now.utc)
-        order.price = price
-        order.fills.append(
-            {"utc": self._engine.now.utc, "quantity": order.quantity, "price": price, "fee": cost}
+    def _end(self, order: Order, status: Status, message: str) -> None:
+        self.pending.pop(order.number, None)
+        self._event(order, status, message=message)
+
+    def _lack(self, order: Order, item: Security) -> str | None:
+        """Why the order cannot be afforded; None where it can."""
+        try:
+            return self.reality.lack(self._engine.account, item, order)
+        except Mistake as mistake:
+            self.complain(
+                f"Order Error: id: {order.number}, Error executing margin models: {mistake}"
+            )
+            return str(mistake)
+
+    def _fills(self, order: Order, item: Security) -> list[Fill]:
+        try:
+            return self.reality.fills(order, item, self.market())
+        except Mistake as mistake:
+            name = "".join(part.capitalize() for part in order.kind.name.split("_"))
+            self.complain(
+                f"Order Error: id: {order.number}, Transaction model failed to fill for order "
+                f"type: {name} with error: {mistake}"
+            )
+            return []
+
+    def market(self) -> Market:
+        """This moment, as fill models see it."""
+        engine = self._engine
+        return Market(engine.now.exchange, engine.hours, engine.plan.stale_price_s)
+
+    def _fill(self, order: Order, item: Security, fill: Fill) -> None:
+        engine = self._engine
+        now, account = engine.now.utc, engine.account
+        if fill.done:
+            self.pending.pop(order.number, None)
+        account.fill(item.holding, fill.quantity, fill.price, fill.fee, now)
+        self._settle_later(item, fill)
+        self.trades.add(item.ticker, fill.quantity, fill.price, fill.fee, now, order.number)
+        order.add(fill.quantity, fill.price, fill.fee, now)
+        self.capacity.fill(order.index, now, fill.price, fill.quantity)
+        status = Status.FILLED if fill.done else Status.PARTIALLY_FILLED
+        self._event(order, status, fill.quantity, fill.price, fill.fee, fill.message)
+
+    def _settle_later(self, item: Security, fill: Fill) -> None:
+        """In a cash account the money of a sale comes a day later."""
+        delay = item.holding.settlement
+        if delay is None or fill.quantity > 0:
+            return
+        engine = self._engine
+        usd = -fill.quantity * fill.price
+        engine.account.cash -= usd
+        engine.account.settlement.delay(
+            engine.now.exchange, usd, *delay, engine.hours, engine.exchange
         )
-        return self._event(order, Status.FILLED, order.quantity, price, cost)
-
-    def update(
-        self, number: int, quantity: float | None, limit: float | None, stop: float | None,
-        trigger: float | None, tag: str | None,
-    ) -> tuple[str, list[Event]]:  # fmt: skip
-        """Change an open order; error or events."""
-        order = self._open_order(number)
-        if order is None:
-            return f"Unable to update the order with id {number}: it is not open.", []
-        order.quantity = order.quantity if quantity is None else quantity
-        tick = self._engine.securities[order.index].tick
-        order.limit = order.limit if limit is None else tick(limit)
-        order.stop = order.stop if stop is None else tick(stop)
-        order.trigger = order.trigger if trigger is None else tick(trigger)
-        order.tag = order.tag if tag is None else tag
-        return "", [self._event(order, Status.UPDATE_SUBMITTED)]
-
-    def cancel(self, number: int, tag: str) -> tuple[str, list[Event]]:
-        """Cancel an open order; error or events."""
-        order = self._open_order(number)
-        if order is None:
-            return f"Unable to cancel the order with id {number}: it is not open.", []
-        order.tag = tag or order.tag
-        return "", [self._event(order, Status.CANCELED)]
-
-    def _open_order(self, number: int) -> Order | None:
-        if not 0 < number <= len(self.orders):
-            return None
-        order = self.orders[number - 1]
-        return order if order.open else None
 
     def _event(
         self, order: Order, status: Status, quantity: float = 0.0, price: float = 0.0,
         cost: float = 0.0, message: str = "",
-    ) -> Event:  # fmt: skip
+    ) -> None:  # fmt: skip
+        now, account = self._engine.now.utc, self._engine.account
         order.status = status
         order.message = message or order.message
-        if not order.open and order in self.pending:
-            self.pending.remove(order)
-        holding = self._engine.securities[order.index].holding.plain() if quantity else None
-        return [
-            order.number, int(status), quantity, price, cost, message, self._engine.now.utc,
-            holding,
-            self._engine.account.plain(),
-        ]  # fmt: skip
+        if status is Status.CANCELED:
+            order.canceled_at = now
+        elif status in (Status.SUBMITTED, Status.UPDATE_SUBMITTED) and order.updated:
+            order.updated_at = now
+        holding = account.holdings[order.index].plain() if quantity else None
+        self.tell([order.number, int(status), quantity, price, cost, message, now, order.state(),
+                   holding, account.plain()])  # fmt: skip
 
-    def act(self, index: int, action: Action) -> bool:
-        """On raw data a dividend is paid and a split multiplies; whether anything changed."""
-        item = self._engine.securities[index]
-        if not item.raw or action.warning:
-            return False
-        if action.kind == "dividend":
-            self._engine.account.cash += item.holding.quantity * action.value
-            return item.holding.quantity != 0
-        self._engine.account.split(item.holding, action.value)
-        self.trades.split(item.ticker, action.value)
-        for order in self.pending:
-            if order.index == index:
-                order.quantity = float(int(order.quantity / action.value))
-                order.limit = None if order.limit is None else order.limit * action.value
-                order.stop = None if order.stop is None else order.stop * action.value
-        return True
+
+def _apply(order: Order, changes: Changes) -> None:
+    for name, value in changes.items():
+        setattr(order, name, value)
+
+
+def _unknown(number: int) -> Reply:
+    return Reply(refusals.NOT_FOUND, f"Unable to locate order with id {number}.")
+
+
+def _closed(what: str, order: Order) -> Reply:
+    status = "".join(part.capitalize() for part in order.status.name.split("_"))
+    return Reply(
+        refusals.WRONG_STATUS,
+        f"Unable to {what} order with id {order.number} which already has {status} status.",
+    )

@@ -16,10 +16,13 @@ from qc_builder_lora.backtest.simulator.calendar import DAY
 from qc_builder_lora.backtest.simulator.desk import Desk
 from qc_builder_lora.backtest.simulator.feed import NoData, Series
 from qc_builder_lora.backtest.simulator.folder import rate_at
+from qc_builder_lora.backtest.simulator.margin_calls import Call
+from qc_builder_lora.backtest.simulator.outcome import of_the_book
 from qc_builder_lora.backtest.simulator.rules import event_times
 from qc_builder_lora.backtest.simulator.span import bounds
-from qc_builder_lora.backtest.simulator.statistics import Record, summary
+from qc_builder_lora.backtest.simulator.statistics import Record, in_order, summary
 from qc_builder_lora.backtest.simulator.stream import NEVER
+from qc_builder_lora.backtest.simulator.upkeep import Upkeep
 from qc_builder_lora.backtest.surface.wire import LENGTH
 
 _SAMPLE = -1
@@ -33,7 +36,10 @@ class Clock:
         self.desk = desk
         self.engine = desk.engine
         self.record = Record(0.0)
+        self.upkeep = Upkeep(desk.engine)
         self.benchmark: Series | None = None
+        self._flat = False
+        """Whether the benchmark is nothing, as some brokerages have it."""
         self._queue: list[tuple[int, int, int]] = []
         self._sources: dict[int, Iterator[int]] = {}
         self._volume = 0.0
@@ -50,6 +56,7 @@ class Clock:
         opening = engine.zone.utc(start * DAY)
         self._spacing = max(240, (end + 1 - start) * DAY // 4000)
         engine.begin(first, end)
+        self.upkeep.begin(start, end)
         engine.move_to(engine.zone.utc(first * DAY) if first < start else opening)
         self._tell(["begin", engine.now.plain()])
         self._take_up(_SAMPLE, engine.zone.utc(start * DAY))
@@ -100,15 +107,20 @@ class Clock:
         self._deliver()
         self._events(now.utc, including=True)
         self.engine.move_to(now.utc)
+        self._call_margin(self.upkeep.call())
         self._deliver()
-        self._sample_equity()
+        self._close_moment()
 
     def _tell(self, message: list[Any]) -> None:
         self.desk.tell(message)
         self._take_up_fresh()
 
     def _benchmark(self, start: int, end: int) -> None:
-        ticker = self.engine.plan.benchmark or "SPY"
+        plan = self.engine.plan
+        self._flat = plan.benchmark is None and not plan.brokerage.benchmark
+        if self._flat:
+            return
+        ticker = plan.benchmark or "SPY"
         try:
             found = self.desk.shelf.series(ticker)
             found.cover(start, end, self.engine.hours)
@@ -181,38 +193,63 @@ class Clock:
 
     def _moment(self) -> None:
         engine, now = self.engine, self.engine.now
+        if self.benchmark is not None:
+            self.upkeep.look_ahead()
         actions = engine.due_actions()
         numbers, frames, filled = engine.advance()
         told = "null" if numbers == self._told else str(numbers)
         self._told = numbers
         head = f"{now.text()},{told},[{','.join(frames)}],{filled}"
-        if engine.book.pending or actions or (self._queue and self._queue[0][0] <= now.utc):
+        self.upkeep.see_prices()
+        # A margin call comes after the fills, which are possible only where something is open.
+        busy = bool(actions) or not engine.book.idle or self._event_is_due(now.utc)
+        call = Call(warn=False) if busy else self.upkeep.call()
+        if busy or call.warn or call.orders:
             self.desk.channel.send(_frame(f'["prices",{head}]'))
             self._deliver()
             self._events(now.utc, including=True)
             engine.move_to(now.utc)
+            self._call_margin(self.upkeep.call() if busy else call)
             self.desk.converse(_frame(f'["go",{json.dumps(self._act(actions))}]'))
         else:
             self.desk.converse(_frame(f'["step",{head}]'))
         self._take_up_fresh()
         self._deliver()
-        self._sample_equity()
+        self._close_moment()
+
+    def _event_is_due(self, utc: int) -> bool:
+        return bool(self._queue) and self._queue[0][0] <= utc
 
     def _deliver(self) -> None:
-        """Fills, told one by one to a strategy that listens, together to one that does not."""
-        if not self.engine.book.pending:
+        """Carry requests out, fill what fills, and tell of it."""
+        if self.engine.book.idle:
             return
-        if self.engine.plan.flags.get("on_order_event"):
-            for event in self.engine.book.scan():
-                self._tell(["events", [event]])
+        self.engine.book.synchronize()
+        self.desk.flush()
+        self._take_up_fresh()
+
+    def _call_margin(self, call: Call) -> None:
+        if not call.orders:
+            if call.warn:
+                self._tell(["margin_warning"])
             return
-        events = list(self.engine.book.scan())
-        if events:
-            self._tell(["events", events])
+        wishes = self.upkeep.wishes(call)
+        if self.engine.plan.flags.get("on_margin_call"):
+            self.desk.margin_orders = None
+            self._tell(["margin_call", [[wish.index, wish.quantity] for wish in wishes]])
+            wishes = self.desk.margin_orders or []
+        for line in self.upkeep.execute(wishes):
+            self.desk.complain(line)
+        self.desk.flush()
+
+    def _close_moment(self) -> None:
+        if self.upkeep.close():
+            self._tell(["account", self.engine.account.plain(), []])
+        self._sample_equity()
 
     def _act(self, actions: list[Any]) -> list[list[Any]]:
         engine = self.engine
-        changed = {index for index, action in actions if engine.book.act(index, action)}
+        changed = {index for index, action in actions if self.upkeep.act(index, action)}
         if changed:
             holdings = [
                 [index, engine.securities[index].holding.plain()] for index in sorted(changed)
@@ -238,6 +275,8 @@ class Clock:
         record.equity[utc] = value
 
     def _benchmark_price(self) -> float | None:
+        if self._flat:
+            return 0.0
         if self.benchmark is None:
             return None
         engine = self.engine
@@ -256,6 +295,7 @@ class Clock:
 
     def _finish(self) -> None:
         self._tell(["end"])
+        self.upkeep.close(last=True)
         self._sample()
         record, account = self.record, self.engine.account
         record.profits = account.profits
@@ -265,7 +305,8 @@ class Clock:
     def statistics(self) -> dict[str, str]:
         """LEAN's summary."""
         days, rates = self.desk.shelf.rates()
-        return summary(self.record, lambda utc: rate_at(days, rates, utc // DAY))
+        found = summary(self.record, lambda utc: rate_at(days, rates, utc // DAY))
+        return in_order(found | of_the_book(self.engine))
 
 
 def _frame(text: str) -> bytes:

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
-from qc_builder_lora.backtest.simulator.account import LEVERAGE, Holding, describe_model
+from qc_builder_lora.backtest.simulator.account import Holding
 from qc_builder_lora.backtest.simulator.calendar import DAY, zone
 from qc_builder_lora.backtest.simulator.channel import Channel, Forged, Output
+from qc_builder_lora.backtest.simulator.counter import Counter, furnish
 from qc_builder_lora.backtest.simulator.engine import Engine, Security
 from qc_builder_lora.backtest.simulator.feed import RESOLUTIONS, Mode, NoData, Source
-from qc_builder_lora.backtest.simulator.orders import Kind
 from qc_builder_lora.backtest.simulator.past import MOST_BARS, collect, window
 from qc_builder_lora.backtest.simulator.rules import rule_days
 from qc_builder_lora.backtest.simulator.schema import check
@@ -43,7 +43,7 @@ class NotModelled(Exception):
         self.phase = phase
 
 
-class Desk:
+class Desk(Counter):
     """Serves one strategy while it has the word."""
 
     def __init__(
@@ -64,6 +64,7 @@ class Desk:
         self.phase = "load"
         self._memory_mb = memory_mb
         self._kept = 0
+        super().__init__()
 
     def converse(self, frame: bytes) -> None:
         """Send a frame and serve requests until the strategy is done with it."""
@@ -146,8 +147,10 @@ class Desk:
             self.engine.account.cash = float(value)
         elif key == "benchmark":
             plan.benchmark = str(value)
+        elif key == "stale_price_s":
+            plan.stale_price_s = float(value)
         elif key in ("start", "end", "warm_up_bars", "warm_up_seconds", "trading_days",
-                     "max_orders"):  # fmt: skip
+                     "max_orders", "close_buffer_s"):  # fmt: skip
             if key == "max_orders" and value > _MOST_ORDERS:
                 raise NotModelled(self.phase, f"more than {_MOST_ORDERS} orders ({value} asked)")
             setattr(plan, key, int(value))
@@ -169,12 +172,15 @@ class Desk:
         engine = self.engine
         if len(engine.securities) >= _MOST_SECURITIES:
             raise NoData(f"more than {_MOST_SECURITIES} securities")
-        holding = Holding(ticker, leverage if leverage >= 1 else LEVERAGE)
+        holding = Holding(ticker)
+        furnish(holding, engine)
+        if leverage >= 1:
+            holding.lever(leverage)
         security = engine.add_security(self.shelf.company(ticker), _mode(mode), holding)
         made = self._feed(security, resolution, fill_forward, extended)
         if engine.initialized:
             engine.announce(security, engine.now.exchange // DAY)
-        self._answer([security.index, holding.leverage, made])
+        self._answer([security.index, list(holding.margin_model), list(holding.fee_model), made])
 
     def _on_subscribe(
         self, index: int, resolution: int, fill_forward: bool, extended: bool
@@ -212,50 +218,22 @@ class Desk:
             raise Forged(f"a security number {index}")
         return self.engine.securities[index]
 
-    def _on_model(self, index: int, kind: str, described: list[Any]) -> None:
+    def _on_normalization(self, index: int, mode: int) -> None:
         item = self._item(index)
-        try:
-            self._take_model(item, kind, described)
-        except (TypeError, ValueError) as error:
-            raise Forged(f"a {kind} model described as {described!r:.200}") from error
+        if item.trade is not None:
+            what = "Security.set_data_normalization_mode after its first bar"
+            raise NotModelled(self.phase, what)
+        self._renormalise(item, _mode(mode))
         self._answer(None)
 
-    def _take_model(self, item: Security, kind: str, described: list[Any]) -> None:
-        if kind == "leverage" and described and float(described[0]) >= 1:
-            item.holding.leverage = float(described[0])
-        elif kind == "normalization" and described and item.trade is None:
-            self._renormalise(item, _mode(int(described[0])))
-        elif not described or not describe_model(kind, described, item.holding):
-            raise NotModelled(self.phase, f"Security.set_{kind}_model ({described!r})"[:200])
+    def _unknown(self, what: str) -> Exception:
+        return NotModelled(self.phase, what)
 
     def _renormalise(self, item: Security, mode: Mode) -> None:
         item.mode = mode
         for stream in item.streams:
             before = stream.source
             stream.source = self.shelf.source(item.ticker, mode, before.resolution, before.kind)
-
-    # Orders.
-
-    def _on_submit(
-        self, index: int, kind: int, quantity: float, limit: float | None, stop: float | None,
-        trigger: float | None, tag: str, lifetime: str,
-    ) -> None:  # fmt: skip
-        self._item(index)
-        if lifetime != "gtc":
-            # LEAN expires such an order before the day's only bar could fill it, or not at all,
-            # depending on its version.
-            raise NotModelled(self.phase, f"TimeInForce {lifetime} on daily bars")
-        try:
-            known = Kind(kind)
-        except ValueError as error:
-            raise NotModelled(self.phase, f"OrderType {kind}") from error
-        self._answer(self.engine.book.submit(index, known, quantity, (limit, stop, trigger), tag))
-
-    def _on_update(self, number: int, *fields: Any) -> None:
-        self._answer(self.engine.book.update(number, *fields))
-
-    def _on_cancel(self, number: int, tag: str) -> None:
-        self._answer(self.engine.book.cancel(number, tag))
 
     # The past and the calendar.
 

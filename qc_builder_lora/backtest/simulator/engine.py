@@ -14,9 +14,13 @@ from qc_builder_lora.backtest.simulator.account import Account, Holding
 from qc_builder_lora.backtest.simulator.actions import Action, actions
 from qc_builder_lora.backtest.simulator.book import Book
 from qc_builder_lora.backtest.simulator.calendar import DAY, NEW_YORK, Hours, zone
+from qc_builder_lora.backtest.simulator.capacity import Traded
 from qc_builder_lora.backtest.simulator.feed import Company, Mode
-from qc_builder_lora.backtest.simulator.orders import Bar, round_price
+from qc_builder_lora.backtest.simulator.fills import STALE_S
+from qc_builder_lora.backtest.simulator.orders import Bar, Quote, round_price
+from qc_builder_lora.backtest.simulator.reality import OWN
 from qc_builder_lora.backtest.simulator.stream import NEVER, Point, Stream
+from qc_builder_lora.backtest.surface.brokerages import DEFAULT, Brokerage
 
 
 @dataclass
@@ -54,8 +58,31 @@ class Security:
         if self.trade is None:
             return None
         _, start, end, bars, row, _ = self.trade
-        opened, high, low, close = (column[row] for column in bars.columns[:4])
-        return Bar(start, end, opened, high, low, close)
+        return Bar(start, end, *(column[row] for column in bars.columns[:5]))
+
+    @property
+    def period(self) -> int:
+        """Seconds of the finest of its subscriptions."""
+        return min((stream.resolution for stream in self.streams), default=DAY)
+
+    def quotes(self) -> tuple[Quote, Quote, Quote]:
+        """Bid, ask and last price, as LEAN's Security has them: the last where no quote is."""
+        last = (self.holding.price, self._factor(self.trade))
+        found = []
+        for ask in (False, True):
+            side = self.quoted(ask=ask)
+            found.append(last if side is None else (side.close, self._factor(self.quote)))
+        return found[0], found[1], last
+
+    def _factor(self, point: Point | None) -> str:
+        return "1" if point is None else self.company.exact(point[1] // DAY, self.mode)
+
+    def traded(self, utc: int) -> Traded | None:
+        """The trade bar that ended at this very moment."""
+        if self.trade is None or self.trade[0] != utc:
+            return None
+        _, start, end, bars, row, _ = self.trade
+        return Traded(end - start, bars.columns[3][row], bars.columns[4][row])
 
     def quoted(self, *, ask: bool) -> Bar | None:
         """One side of the last quote bar, None where there was no quote."""
@@ -103,6 +130,11 @@ class Plan:
     trading_days: int = 252
     max_orders: int = 10_000
     """LEAN's default for a backtest."""
+    brokerage: Brokerage = DEFAULT
+    cash_account: bool = False
+    close_buffer_s: int = 930
+    """LEAN's MarketOnCloseOrder.SubmissionTimeBuffer: 15.5 minutes."""
+    stale_price_s: float = STALE_S
     flags: dict[str, bool] = field(default_factory=dict)
 
 
@@ -120,6 +152,8 @@ class Engine:
         self.lineup: list[Stream] = []
         """Subscriptions in LEAN's order within a moment."""
         self.book = Book(self)
+        self.account.calm = self.is_calm
+        self.account.kept = self._kept
         self.warming_up = True
         self.quitting = False
         self.initialized = False
@@ -135,6 +169,17 @@ class Engine:
         exchange = self.exchange.local(utc)
         local = exchange if self.zone is self.exchange else self.zone.local(utc)
         self.now = Moment(utc, local, exchange, self.hours.is_open(exchange))
+
+    def is_calm(self) -> bool:
+        """Whether the exchange is open and will not close within ten minutes."""
+        now = self.now.exchange
+        return self.now.is_open and self.hours.is_open(now + 600)
+
+    def _kept(self, holding: Holding) -> float | None:
+        model = holding.margin_model
+        if not model or model[0] != OWN:
+            return None
+        return self.book.reality.kept(self.securities[self.account.holdings.index(holding)])
 
     def next_moment(self) -> int:
         """UTC seconds at which the next bar ends or the next corporate action happens."""

@@ -9,6 +9,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import IntEnum
 from itertools import pairwise
 from pathlib import Path
@@ -71,6 +72,15 @@ class Company:
         """What a day's prices are multiplied by."""
         price, split = self.factors.at(day)
         return 1.0 if mode is Mode.RAW else split if mode is Mode.SPLIT_ADJUSTED else price * split
+
+    def exact(self, day: int, mode: Mode) -> str:
+        """The same, in all its digits."""
+        if mode is Mode.RAW:
+            return "1"
+        price, split = self.factors.texts_at(day)
+        if mode is Mode.SPLIT_ADJUSTED:
+            return split
+        return str(Decimal(price) * Decimal(split))
 
 
 def company(folder: Folder, ticker: str) -> Company:
@@ -301,28 +311,29 @@ def _adjust(who: Company, mode: Mode, days: array[int], columns: Columns) -> Non
     factors, start = who.factors, 0
     if mode is Mode.RAW:
         return
-    for last, split in zip(factors.days, factors.split, strict=True):
+    for last in factors.days:
         end = bisect_right(days, last)
         if end > start:
-            scale_columns(columns, start, end, who.scale(last, mode), split)
+            scale_columns(columns, start, end, who.scale(last, mode))
         start = max(start, end)
 
 
-def scale_columns(columns: Columns, start: int, end: int, scale: float, split: float) -> None:
-    """Multiply prices in place, divide volumes and sizes."""
+def scale_columns(columns: Columns, start: int, end: int, scale: float) -> None:
+    """Multiply prices in place, divide volumes and sizes, by all factors as LEAN does."""
+    if scale == 1:
+        return
     for number, column in enumerate(columns):
+        part = column[start:end]
         if number % 5 == 4:
-            if split != 1:
-                column[start:end] = array("d", [value / split for value in column[start:end]])
-        elif scale != 1:
-            column[start:end] = array("d", [value * scale for value in column[start:end]])
+            column[start:end] = array("d", [float(round(value / scale)) for value in part])
+        else:
+            column[start:end] = array("d", [value * scale for value in part])
 
 
 def load_day(path: Path, who: Company, mode: Mode, resolution: int, day: int, kind: str) -> Bars:
     """One day's minutes or seconds."""
     table = read_day(path, day, kind)
-    split = who.factors.at(day)[1]
     if mode is not Mode.RAW:
-        scale_columns(table.columns, 0, len(table.starts), who.scale(day, mode), split)
+        scale_columns(table.columns, 0, len(table.starts), who.scale(day, mode))
     ends = [start + resolution for start in table.starts]
     return Bars(table.starts, ends, table.columns, zone(NEW_YORK))

@@ -33,11 +33,18 @@ class Factors:
     price: tuple[float, ...] = ()
     split: tuple[float, ...] = ()
     reference: tuple[float, ...] = ()
+    texts: tuple[tuple[str, str], ...] = ()
+    """Both factors as the file has them."""
 
     def at(self, day: int) -> tuple[float, float]:
         """Price factor and split factor of a day; 1 and 1 after the last row."""
         row = bisect_left(self.days, day)
         return (self.price[row], self.split[row]) if row < len(self.days) else (1.0, 1.0)
+
+    def texts_at(self, day: int) -> tuple[str, str]:
+        """The same as the file has them."""
+        row = bisect_left(self.days, day)
+        return self.texts[row] if row < len(self.days) else ("1", "1")
 
 
 @dataclass(frozen=True)
@@ -162,14 +169,15 @@ def _read_map(path: Path) -> Mapping:
 
 
 def _read_factors(path: Path) -> Factors:
-    days, price, split, reference = [], [], [], []
+    days, price, split, reference, texts = [], [], [], [], []
     for day, fields in _rows(path, 3):
         try:
             numbers = [float(field) for field in fields[1:4]]
         except ValueError as error:
             raise CorruptFile(path, f"row of {fields[0]}: {error}", AGAIN) from error
         days.append(day)
+        texts.append((fields[1].strip(), fields[2].strip()))
         price.append(numbers[0])
         split.append(numbers[1])
         reference.append(numbers[2] if len(numbers) > 2 else 0.0)
-    return Factors(tuple(days), tuple(price), tuple(split), tuple(reference))
+    return Factors(tuple(days), tuple(price), tuple(split), tuple(reference), tuple(texts))

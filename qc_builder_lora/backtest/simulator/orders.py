@@ -1,9 +1,4 @@
-"""Orders, their fills by daily bars, and the book that keeps them: the rules of LEAN's
-EquityFillModel and BacktestingBrokerage.
-
-An order never fills with a bar that had ended when it was placed, nor, but for market orders, at
-the very moment it is placed.
-"""
+"""One order and its life: what was asked, what has become of it, until when it may fill."""
 
 from __future__ import annotations
 
@@ -11,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from qc_builder_lora.backtest.simulator.calendar import DAY, Hours
+from qc_builder_lora.backtest.simulator.replies import DONE, Reply
 
 
 class Kind(IntEnum):
@@ -23,6 +19,7 @@ class Kind(IntEnum):
     MARKET_ON_OPEN = 4
     MARKET_ON_CLOSE = 5
     LIMIT_IF_TOUCHED = 7
+    TRAILING_STOP = 11
 
 
 class Status(IntEnum):
@@ -30,18 +27,22 @@ class Status(IntEnum):
 
     NEW = 0
     SUBMITTED = 1
+    PARTIALLY_FILLED = 2
     FILLED = 3
     CANCELED = 5
     INVALID = 7
+    CANCEL_PENDING = 8
     UPDATE_SUBMITTED = 9
 
 
+Quote = tuple[float, str]
+"""A price, and the factor that the data file's price was multiplied by, as the file has it."""
 CLOSED = frozenset({Status.FILLED, Status.CANCELED, Status.INVALID})
 
 
 @dataclass
 class Bar:
-    """The last bar of a security; times are the exchange's."""
+    """Prices of one period in USD; its times are the exchange's, in seconds since 1970."""
 
     start: int
     end: int
@@ -49,6 +50,48 @@ class Bar:
     high: float
     low: float
     close: float
+    volume: float = 0.0
+
+
+@dataclass(frozen=True)
+class Lifetime:
+    """LEAN's TimeInForce: until cancelled, for the day, or up to a date."""
+
+    name: str = "gtc"
+    last_day: int = 0
+    """Of `gtd`: the exchange's day."""
+    expiry: str = ""
+    """Of `gtd`: what the strategy gave, in ISO's form."""
+
+    def over(self, placed: int, now: int, hours: Hours) -> bool:
+        """Whether an order placed at one time of the exchange has expired at another."""
+        if self.name == "day":
+            return now >= hours.next_close(placed)
+        if self.name == "gtd":
+            return now >= hours.next_close(self.last_day * DAY)
+        return False
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a strategy asks of a new order; prices in USD, quantity signed."""
+
+    index: int
+    """The security's number."""
+    kind: Kind
+    quantity: float
+    limit: float | None = None
+    stop: float | None = None
+    trigger: float | None = None
+    trailing: float | None = None
+    """A trailing stop's distance: USD, or a fraction of the price where `by_share`."""
+    by_share: bool = False
+    tag: str = ""
+    lifetime: Lifetime = Lifetime()
+    plain: bool = True
+    """Whether its properties are LEAN's own class with nothing but the time in force set."""
+    converted: bool = False
+    """Whether it was a market order that LEAN turned into one for an auction."""
 
 
 @dataclass
@@ -62,21 +105,81 @@ class Order:
     limit: float | None
     stop: float | None
     trigger: float | None
+    trailing: float | None
+    by_share: bool
     tag: str
+    lifetime: Lifetime
+    plain: bool
     utc: int
     local: int
     """New York time at which it was placed."""
     status: Status = Status.NEW
     triggered: bool = False
+    """The stop of a stop limit order, the trigger of a limit if touched."""
+    placed: bool = False
+    """Whether the brokerage took it."""
+    canceling: bool = False
+    """Whether a cancellation was ever asked for."""
+    updated: bool = False
     message: str = ""
     price: float = 0.0
     """Average fill price."""
+    filled: float = 0.0
+    filled_at: int | None = None
+    updated_at: int | None = None
+    canceled_at: int | None = None
+    submitted: tuple[Quote, Quote, Quote] | None = None
+    """Bid, ask and last price when it was placed."""
+    reply: Reply = DONE
+    """What became of it when it was placed."""
     fills: list[dict[str, object]] = field(default_factory=list)
 
     @property
     def open(self) -> bool:
         """Whether it can still fill."""
         return self.status not in CLOSED
+
+    @property
+    def left(self) -> float:
+        """Signed quantity that has not been filled."""
+        return self.quantity - self.filled
+
+    def add(self, quantity: float, price: float, fee: float, utc: int) -> None:
+        """Take one fill."""
+        total = self.filled + quantity
+        self.price = (self.price * self.filled + price * quantity) / total if total else price
+        self.filled, self.filled_at = total, utc
+        self.fills.append({"utc": utc, "quantity": quantity, "price": price, "fee": fee})
+
+    def state(self) -> list[object]:
+        """As the strategy's ticket takes it."""
+        return [self.quantity, self.limit, self.stop, self.trigger, self.trailing, self.triggered,
+                self.tag]  # fmt: skip
+
+    @property
+    def marketable(self) -> bool:
+        """Whether it would fill at once: a market order, or a limit beyond the other side."""
+        if self.kind is not Kind.LIMIT or self.submitted is None:
+            return self.kind is Kind.MARKET
+        (bid, _), (ask, _), _ = self.submitted
+        limit = self.limit or 0.0
+        return limit >= ask if self.quantity > 0 else limit <= bid
+
+    def value(self, price: float) -> float:
+        """USD at a price, signed; a resting one at its own price where that is worse."""
+        stops = (Kind.STOP_MARKET, Kind.TRAILING_STOP)
+        own = self.stop if self.kind in stops else self.limit
+        if own is None:
+            return self.quantity * price
+        return self.quantity * (min(own, price) if self.quantity > 0 else max(own, price))
+
+
+def ordered(wish: Wish, number: int, utc: int, local: int) -> Order:
+    """The order that a wish becomes."""
+    return Order(
+        number, wish.index, wish.kind, wish.quantity, wish.limit, wish.stop, wish.trigger,
+        wish.trailing, wish.by_share, wish.tag, wish.lifetime, wish.plain, utc, local,
+    )  # fmt: skip
 
 
 def round_price(price: float | None) -> float | None:
@@ -85,76 +188,3 @@ def round_price(price: float | None) -> float | None:
         return None
     tick = 0.01 if price >= 1 else 0.0001
     return round(round(price / tick) * tick, 4)
-
-
-def fill_price(order: Order, bar: Bar | None, local: int, hours: Hours) -> float | None:
-    """The price at which an order fills now, before slippage; None where it does not.
-
-    `local` is New York's time. A daily bar counts as an open market on the day it ends.
-    """
-    if bar is None:
-        return None
-    if order.kind is Kind.MARKET:
-        return bar.close if _market_is_open(bar, local, hours) else None
-    if not _market_is_open(bar, local, hours):
-        return None
-    if order.kind is Kind.MARKET_ON_OPEN:
-        return bar.open if bar.start >= order.local else None
-    if order.kind is Kind.MARKET_ON_CLOSE:
-        return bar.close if local >= hours.next_close(order.local) else None
-    if bar.end <= order.local:
-        return None
-    return _BY_BAR[order.kind](order, bar)
-
-
-def _market_is_open(bar: Bar, local: int, hours: Hours) -> bool:
-    return hours.is_open(local) or local // DAY == bar.end // DAY
-
-
-def _limit(order: Order, bar: Bar) -> float | None:
-    price = order.limit or 0.0
-    if order.quantity > 0:
-        # Penetrated, not touched: ours is taken to be the last order in the queue at its price.
-        return min(bar.open, price) if bar.low < price else None
-    return max(bar.open, price) if bar.high > price else None
-
-
-def _stop(order: Order, bar: Bar) -> float | None:
-    price = order.stop or 0.0
-    if order.quantity > 0:
-        return max(bar.open, price) if bar.high >= price else None
-    return min(bar.open, price) if bar.low <= price else None
-
-
-def _stop_limit(order: Order, bar: Bar) -> float | None:
-    stop, limit = order.stop or 0.0, order.limit or 0.0
-    if order.quantity > 0:
-        order.triggered = order.triggered or bar.high > stop
-        return min(bar.high, limit) if order.triggered and bar.close < limit else None
-    order.triggered = order.triggered or bar.low < stop
-    return max(bar.low, limit) if order.triggered and bar.close > limit else None
-
-
-def _if_touched(order: Order, bar: Bar) -> float | None:
-    trigger, limit = order.trigger or 0.0, order.limit or 0.0
-    if order.quantity > 0:
-        order.triggered = order.triggered or bar.low <= trigger
-        return min(bar.close, limit) if order.triggered and bar.close <= limit else None
-    order.triggered = order.triggered or bar.high >= trigger
-    return max(bar.close, limit) if order.triggered and bar.close >= limit else None
-
-
-_BY_BAR = {
-    Kind.LIMIT: _limit,
-    Kind.STOP_MARKET: _stop,
-    Kind.STOP_LIMIT: _stop_limit,
-    Kind.LIMIT_IF_TOUCHED: _if_touched,
-}
-_SLIPS = frozenset({Kind.MARKET, Kind.MARKET_ON_OPEN, Kind.MARKET_ON_CLOSE, Kind.STOP_MARKET})
-
-
-def slipped(order: Order, price: float, last: float, share: float) -> float:
-    """The price after slippage, a share of the last price, against the order."""
-    if not share or order.kind not in _SLIPS:
-        return price
-    return price + share * last * (1 if order.quantity > 0 else -1)

@@ -41,6 +41,8 @@ _SETTINGS: dict[str, Check] = {
     "warm_up_seconds": _within(0, 10**10),
     "trading_days": _within(1, 366),
     "max_orders": _within(0, 10**12),
+    "close_buffer_s": _within(0, 86_400),
+    "stale_price_s": _within(0, 10**9),
 }
 
 
@@ -76,6 +78,41 @@ def _flags(value: Any) -> bool:
     return isinstance(value, dict) and len(value) < 20 and all(map(_flag, value.values()))
 
 
+def _event(value: Any) -> bool:
+    """A fill by a strategy's own model: status, quantity, price, fee, message."""
+    if not isinstance(value, list) or len(value) != 5:
+        return False
+    return all(map(_number, value[:4])) and _text(1000)(value[4])
+
+
+def _modelled(value: Any) -> bool:
+    """What a strategy's own model answers, of any kind; or the error it raised."""
+    if isinstance(value, dict):
+        return set(value) == {"error"} and _text(2000)(value["error"])
+    return _number(value) or isinstance(value, list)
+
+
+def _margin_order(value: Any) -> bool:
+    if not isinstance(value, list) or len(value) != 6:
+        return False
+    index, kind, quantity, limit, stop, tag = value
+    prices = _maybe(_number)(limit) and _maybe(_number)(stop)
+    return _whole(index) and _whole(kind) and _number(quantity) and prices and _text(1000)(tag)
+
+
+def check_answer(kind: str, number: int, value: Any) -> None:
+    """Forged unless a model of that kind may answer so."""
+    if kind == "fill":
+        good = _many(_event, 100)(value)
+    elif kind == "buying_power" and number:
+        good = isinstance(value, list) and len(value) == 2 and _flag(value[0])
+        good = good and _text(500)(value[1])
+    else:
+        good = _number(value)
+    if not good:
+        raise Forged(f"an answer of a {kind} model that is out of bounds")
+
+
 _WORD = _text(50)
 _PRICE = _maybe(_number)
 FORMS: dict[str, Sequence[Check]] = {
@@ -83,9 +120,28 @@ FORMS: dict[str, Sequence[Check]] = {
     "security": (_text(50), _whole, _number, _whole, _flag, _flag),
     "subscribe": (_whole, _whole, _flag, _flag),
     "unsubscribe": (_whole,),
-    "submit": (_whole, _whole, _number, _PRICE, _PRICE, _PRICE, _text(1000), _text(50)),
-    "update": (_whole, _PRICE, _PRICE, _PRICE, _PRICE, _maybe(_text(1000))),
-    "cancel": (_whole, _text(1000)),
+    "submit": (
+        _whole,
+        _whole,
+        _number,
+        _PRICE,
+        _PRICE,
+        _PRICE,
+        _PRICE,
+        _flag,
+        _text(1000),
+        _text(50),
+        _flag,
+        _flag,
+    ),
+    "update": (_whole, _PRICE, _PRICE, _PRICE, _PRICE, _PRICE, _maybe(_text(1000))),
+    "cancel": (_whole, _maybe(_text(1000))),
+    "order": (_whole,),
+    "default_fill": (_whole, _WORD),
+    "lacks": (_whole,),
+    "answer": (_modelled,),
+    "margin_orders": (_many(_margin_order, 2000),),
+    "brokerage": (_WORD, _flag),
     "dates": (_rule, _whole),
     "history": (
         _many(lambda x: _whole(x) or _text(50)(x), 2000),
@@ -101,6 +157,7 @@ FORMS: dict[str, Sequence[Check]] = {
     "unschedule": (_whole,),
     "hours": (_WORD, _MOMENT),
     "model": (_whole, _WORD, _many(lambda x: _number(x) or _text(100)(x), 10)),
+    "normalization": (_whole, _whole),
     "zone": (_text(60),),
     "log": (_WORD, _text(20_000)),
     "plot": (_text(200), _text(200), _number),

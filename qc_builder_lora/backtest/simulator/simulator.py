@@ -11,7 +11,7 @@ from typing import Any
 
 from qc_builder_lora.backtest.protocol import BacktestResult, BacktestSettings
 from qc_builder_lora.backtest.sandbox.launch import Child, Zygote
-from qc_builder_lora.backtest.simulator.calendar import date_of, day_of, load_hours, utc_datetime
+from qc_builder_lora.backtest.simulator.calendar import date_of, day_of, load_hours
 from qc_builder_lora.backtest.simulator.canaries import sing, write_bars
 from qc_builder_lora.backtest.simulator.channel import Channel, Forged, Gone, Output, Overdue
 from qc_builder_lora.backtest.simulator.clock import Clock
@@ -20,8 +20,10 @@ from qc_builder_lora.backtest.simulator.endings import GRACE_S, died, with_patie
 from qc_builder_lora.backtest.simulator.engine import Engine
 from qc_builder_lora.backtest.simulator.feed import NoData
 from qc_builder_lora.backtest.simulator.libraries import library_folders, wants_frames
-from qc_builder_lora.backtest.simulator.orders import Kind, Order, Status
+from qc_builder_lora.backtest.simulator.outcome import plain
+from qc_builder_lora.backtest.simulator.reality import Dishonest
 from qc_builder_lora.backtest.simulator.shelf import Shelf
+from qc_builder_lora.backtest.simulator.trade_statistics import trade_statistics
 from qc_builder_lora.backtest.simulator.version import engine_version
 from qc_builder_lora.backtest.surface.libraries import LIBRARIES, SUPPORT
 from qc_builder_lora.errors import BacktestError
@@ -234,6 +236,8 @@ class _Backtest:
             return BacktestStatus.FAILED, str(failure)
         except NotModelled as gap:
             return BacktestStatus.UNKNOWN, f"not modelled: {gap}"
+        except Dishonest as claim:
+            return BacktestStatus.UNKNOWN, f"not modelled: {claim}"
         except NoData as gap:
             return BacktestStatus.UNKNOWN, str(gap)
         except Overdue:
@@ -284,13 +288,15 @@ class _Backtest:
         """Everything but the verdict; figures only of a completed backtest."""
         engine = self._engine
         done = status is BacktestStatus.COMPLETED
-        orders = tuple(_plain(order, engine) for order in engine.book.orders)
+        trades = engine.book.trades.trades
+        orders = tuple(plain(order, engine) for order in engine.book.orders)
         return {
             "statistics": self._statistics if done else {},
             "total_orders": len(orders) if done else None,
-            "closed_trades": len(engine.book.trades.trades) if done else None,
+            "closed_trades": len(trades) if done else None,
             "orders": orders if done else (),
-            "trades": tuple(engine.book.trades.trades) if done else (),
+            "trades": tuple(trade.plain() for trade in trades) if done else (),
+            "trade_statistics": trade_statistics(trades) if done else {},
             "equity": _daily(self._clock.record.equity, engine) if done else (),
             "logs": (*self._desk.logs, *self._printed.splitlines()),
             "truncated": self._output.truncated,
@@ -306,23 +312,3 @@ def _daily(equity: dict[int, float], engine: Engine) -> tuple[tuple[str, float],
     days = engine.hours.is_open_day
     return tuple((date_of(day).isoformat(), round(value, 4)) for day, value in found.items()
                  if days(day))  # fmt: skip
-
-
-def _plain(order: Order, engine: Engine) -> dict[str, Any]:
-    return {
-        "id": order.number,
-        "symbol": engine.securities[order.index].ticker,
-        "type": Kind(order.kind).name.lower(),
-        "quantity": order.quantity,
-        "limit_price": order.limit,
-        "stop_price": order.stop,
-        "status": Status(order.status).name.lower(),
-        "time": _iso(order.utc),
-        "tag": order.tag,
-        "message": order.message,
-        "fills": [{**fill, "time": _iso(fill["utc"])} for fill in order.fills],
-    }
-
-
-def _iso(utc: Any) -> str:
-    return utc_datetime(int(utc)).isoformat().replace("+00:00", "Z")

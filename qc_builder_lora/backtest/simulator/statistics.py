@@ -6,7 +6,8 @@ choice: figures are to be comparable with LEAN's, to the printed digit.
 
 Formulas: PortfolioStatistics and StatisticsBuilder of LEAN; probabilistic Sharpe ratio by Bailey
 and Lopez de Prado (2012) on returns in excess of the risk free rate. A figure that cannot be had
-(those against a benchmark without data, the capacity) is left out, never guessed.
+(those against a benchmark without data) is left out, never guessed. Those over the orders are
+`outcome.py`'s.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def summary(record: Record, rates: Rates) -> dict[str, str]:
     turnover = fmean(record.turnover) if record.turnover else 0.0
     found["Portfolio Turnover"] = _percent(turnover, 2)
     found["Drawdown Recovery"] = str(recovery)
-    return _in_order(found)
+    return in_order(found)
 
 
 _ORDER = (
@@ -73,11 +74,13 @@ _ORDER = (
     "Expectancy", "Start Equity", "End Equity", "Net Profit", "Sharpe Ratio", "Sortino Ratio",
     "Probabilistic Sharpe Ratio", "Loss Rate", "Win Rate", "Profit-Loss Ratio", "Alpha", "Beta",
     "Annual Standard Deviation", "Annual Variance", "Information Ratio", "Tracking Error",
-    "Treynor Ratio", "Total Fees", "Portfolio Turnover", "Drawdown Recovery",
+    "Treynor Ratio", "Total Fees", "Estimated Strategy Capacity", "Lowest Capacity Asset",
+    "Portfolio Turnover", "Drawdown Recovery", "OrderListHash",
 )  # fmt: skip
 
 
-def _in_order(found: dict[str, str]) -> dict[str, str]:
+def in_order(found: dict[str, str]) -> dict[str, str]:
+    """The figures there are, in the order in which LEAN prints them."""
     return {key: found[key] for key in _ORDER if key in found}
 
 
@@ -88,7 +91,7 @@ def _returns(record: Record) -> tuple[list[float], list[float] | None]:
     """
     values = [record.start_cash, *(value for _, value, _ in record.daily)]
     changes = [
-        round((after - before) * 100 / before, 10) / 100 if before else 0.0
+        smart_round((after - before) * 100 / before) / 100 if before else 0.0
         for before, after in pairwise(values)
     ]
     prices = [price for _, _, price in record.daily]
@@ -280,6 +283,14 @@ def _double(value: float, digits: int = 3) -> str:
 
 def _money(value: float) -> str:
     return _decimal(smart_round(value) if abs(value) > 1000 else value, 2)
+
+
+def two_digits(value: float) -> str:
+    """LEAN's RoundToSignificantDigits(2), with the decimals its arithmetic leaves."""
+    if value == 0:
+        return "0"
+    scale = Decimal(10) ** (math.floor(math.log10(abs(value))) + 1)
+    return format((Decimal(repr(value)) / scale).quantize(Decimal("0.01")) * scale, ".2f")
 
 
 def _half_up(value: float) -> str:

@@ -10,18 +10,22 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from .bars import TradeBar, make_bar
+from .brokerages import BROKERAGES
 from .enums import Resolution
 from .exchange import SecurityExchange
 from .extras import SecurityChanges
 from .framework.course import Framework
 from .known import not_modelled
-from .orders import OrderEvent, OrderProperties
+from .margin import PATTERN_DAY, numbers_of
+from .orders import OrderProperties
+from .own_models import OwnModels
 from .portfolio import Portfolio
 from .schedule import ScheduleManager
 from .security import Security, SecurityManager
 from .settings import AlgorithmSettings, UniverseSettings
 from .subscriptions import SECONDS, Listener, SubscriptionDataConfig
 from .symbol import Symbol, ticker_of
+from .tickets import OrderEvent
 from .trading import Trading
 from .wire import Wire
 
@@ -43,6 +47,7 @@ class Desk:
         self.securities = SecurityManager()
         self.portfolio = Portfolio(self)
         self.trading = Trading(self)
+        self.own_models = OwnModels(self)
         self.schedule = ScheduleManager(self)
         self.by_index: list[Security] = []
         self.subscriptions: list[SubscriptionDataConfig] = []
@@ -60,6 +65,7 @@ class Desk:
         self.on_order_event: Callable[[OrderEvent], Any] | None = None
         self.security_initializer: Callable[[Security], Any] | None = None
         self.order_properties = OrderProperties()
+        self.brokerage, self.cash_account = "DEFAULT", False
         self.universe = UniverseSettings()
         self.name = ""
         self.tags: set[str] = set()
@@ -76,11 +82,31 @@ class Desk:
         self.wire.send(message)
 
     def ask(self, message: list[Any]) -> Any:
-        """A request; Refused with the simulator's reason where it says no."""
-        verdict, value = self.wire.ask(message)
-        if verdict == "ok":
-            return value
-        raise Refused(value)
+        """A request; Refused with the simulator's reason where it says no.
+
+        What happens to orders on the way there, and what it asks of the strategy's own models, is
+        served before the answer comes.
+        """
+        self.wire.send(message)
+        while True:
+            kind, *rest = self.wire.receive()
+            if kind == "ok":
+                return rest[0]
+            if kind == "no":
+                raise Refused(rest[0])
+            self.serve(kind, rest)
+
+    def serve(self, kind: str, rest: list[Any]) -> None:
+        """What the simulator says in the midst of a request."""
+        if kind == "numbered":
+            self.trading.numbered(*rest)
+        elif kind == "own":
+            self.wire.send(["answer", self.own_models.answer(*rest)])
+        elif kind == "events":
+            self.trading.take(*rest)
+            self.wire.done(self.wake_at() if self.consolidators else None)
+        else:
+            raise ValueError(f"an untimely {kind!r}")
 
     def log(self, level: str, text: Any) -> None:
         """One line to the log, cut at a length that no log needs to exceed."""
@@ -102,6 +128,24 @@ class Desk:
     def exchange_open(self) -> bool:
         """Whether the regular session is on."""
         return self.open_now
+
+    def choose_brokerage(self, name: str, cash: bool) -> None:
+        """The models of a brokerage, for the securities there are and those to come."""
+        self.ask(["brokerage", name, cash])
+        self.brokerage, self.cash_account = name, cash
+        fees = BROKERAGES[name].fee_model
+        for security in self.by_index:
+            leverage = security.leverage
+            security.fee_numbers = fees
+            security.models.clear()
+            security.margin_model = ("SecurityMarginModel", *numbers_of(leverage))
+
+    def calm(self, security: Security) -> bool:
+        """Whether the exchange is open and stays so for ten minutes, where a model asks."""
+        if not security.margin_model or security.margin_model[0] != PATTERN_DAY:
+            return True
+        later = int((self.exchange_time - EPOCH).total_seconds()) + 600
+        return self.open_now and bool(self.ask(["hours", "open_at", later]))
 
     def exchange_of(self, symbol: Symbol) -> SecurityExchange:
         """The exchange of a security."""
@@ -131,11 +175,12 @@ class Desk:
                 made = self.ask(["subscribe", security.symbol.number, *how])
                 self._feed(security, made, resolution, fill_forward, extended)
             return security
-        index, leverage, made = self.ask(
+        index, margin, fees, made = self.ask(
             ["security", str(symbol), int(normalization), float(leverage), *how]
         )
         symbol.number = index
-        security = Security(symbol, self, leverage)
+        security = Security(symbol, self)
+        security.margin_model, security.fee_numbers = tuple(margin), tuple(fees)
         security.data_normalization_mode = normalization
         self.by_index.append(security)
         self._feed(security, made, resolution, fill_forward, extended)
@@ -264,7 +309,7 @@ class Desk:
 
     def take_account(self, account: list[float]) -> None:
         """Copy the simulator's cash, fees and net profit."""
-        self.portfolio.cash, self.portfolio.total_fees, self.portfolio.total_net_profit = account
+        self.portfolio.take(account)
 
     def order_event(self, event: OrderEvent) -> None:
         """Tell the strategy of a change of one of its orders."""

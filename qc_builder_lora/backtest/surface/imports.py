@@ -19,13 +19,14 @@ from datetime import date, datetime, time, timedelta
 from types import ModuleType
 from typing import Any
 
-from . import bars, consolidators, enums, indicators, model, orders, quotes, security, symbol
+from . import bars, consolidators, enums, indicators, quotes, security, symbol
 from .algorithm import QCAlgorithm
 from .extras import EXTRAS
 from .framework.names import FOLDERS, FRAMEWORK
 from .known import exported, not_modelled
 from .libraries import LEAN_ONLY, LIBRARIES, SUPPORT
 from .schedule import ScheduledEvent
+from .trading_names import TRADING
 
 FILE = "main.py"
 """The name that a strategy's code goes by in tracebacks: LEAN's own."""
@@ -47,15 +48,6 @@ def _table() -> dict[str, Any]:
         Split=bars.Split,
         Security=security.Security,
         Equity=security.Security,
-        SecurityHolding=security.SecurityHolding,
-        OrderTicket=orders.OrderTicket,
-        OrderEvent=orders.OrderEvent,
-        OrderProperties=orders.OrderProperties,
-        InteractiveBrokersOrderProperties=orders.InteractiveBrokersOrderProperties,
-        UpdateOrderFields=orders.UpdateOrderFields,
-        TimeInForce=orders.TimeInForce,
-        OrderFee=orders.OrderFee,
-        CashAmount=orders.CashAmount,
         ScheduledEvent=ScheduledEvent,
         Bar=quotes.Bar,
         QuoteBar=quotes.QuoteBar,
@@ -66,9 +58,7 @@ def _table() -> dict[str, Any]:
         Calendar=consolidators.Calendar,
         CalendarInfo=consolidators.CalendarInfo,
     )
-    for cls in vars(model).values():
-        if isinstance(cls, type) and issubclass(cls, model.Model) and cls is not model.Model:
-            table[cls.__name__] = cls
+    table.update(TRADING)
     table.update(EXTRAS)
     table.update(FRAMEWORK)
     return table

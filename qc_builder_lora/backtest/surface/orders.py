@@ -1,4 +1,7 @@
-"""Orders as a strategy holds them: tickets, events and the properties it asks for."""
+"""Orders as a strategy sees them: LEAN's Order classes, and the properties it may ask for.
+
+An Order is a picture of one moment, as LEAN's clones are; what changes an order is its ticket.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from .alias import both_styles
-from .enums import OrderDirection, OrderField, OrderStatus, OrderType
+from .enums import OrderDirection, OrderStatus, OrderType, SecurityType
 from .known import Lean
 
 if TYPE_CHECKING:
-    from .trading import Trading
+    from .tickets import OrderTicket
 
 CLOSED = frozenset({OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.INVALID})
 
@@ -22,7 +25,7 @@ class CashAmount(Lean):
     __slots__ = ("amount", "currency")
 
     def __init__(self, amount: float, currency: str) -> None:
-        self.amount = amount
+        self.amount = float(amount)
         self.currency = currency
 
 
@@ -35,52 +38,11 @@ class OrderFee(Lean):
     def __init__(self, value: CashAmount) -> None:
         self.value = value
 
-
-@both_styles
-class OrderEvent(Lean):
-    """One change of an order; `fill_quantity` is signed."""
-
-    def __init__(
-        self, ticket: OrderTicket, status: int, quantity: float, price: float, fee: float,
-        message: str, utc_time: datetime,
-    ) -> None:  # fmt: skip
-        self.order_id = ticket.order_id
-        self.id = len(ticket.order_events) + 1
-        self.symbol = ticket.symbol
-        self.status = OrderStatus(status)
-        self.fill_quantity = quantity
-        self.fill_price = price
-        self.order_fee = OrderFee(CashAmount(fee, "USD"))
-        self.message = message
-        self.utc_time = utc_time
-        self.ticket = ticket
-        self.quantity = ticket.quantity
-        self.is_assignment = False
-        self.fill_price_currency = "USD"
-
-    @property
-    def absolute_fill_quantity(self) -> float:
-        return abs(self.fill_quantity)
-
-    @property
-    def direction(self) -> Any:
-        return direction_of(self.quantity)
-
-    @property
-    def limit_price(self) -> float | None:
-        return self.ticket.limit_price
-
-    @property
-    def stop_price(self) -> float | None:
-        return self.ticket.stop_price
-
     def __repr__(self) -> str:
-        text = f"Time: {self.utc_time} OrderID: {self.order_id} EventID: {self.id} "
-        text += f"Symbol: {self.symbol} Status: {self.status} Quantity: {self.quantity:g}"
-        if self.fill_quantity:
-            text += f" FillQuantity: {self.fill_quantity:g} FillPrice: {self.fill_price:g} USD"
-            text += f" OrderFee: {self.order_fee.value.amount:g} USD"
-        return text + (f" Message: {self.message}" if self.message else "")
+        return f"{self.value.amount:g} {self.value.currency}"
+
+
+OrderFee.ZERO = OrderFee.Zero = OrderFee(CashAmount(0.0, "USD"))  # type: ignore[attr-defined]
 
 
 def direction_of(quantity: float) -> Any:
@@ -90,166 +52,270 @@ def direction_of(quantity: float) -> Any:
     return OrderDirection.SELL if quantity < 0 else OrderDirection.HOLD
 
 
-@both_styles
-class OrderResponse(Lean):
-    """What became of a request; `is_error` carries the reason."""
+class TimeInForce(Lean):
+    """How long an order stays: until cancelled, for the day, or up to the close of a date."""
 
-    def __init__(self, order_id: int, error: str = "") -> None:
-        self.order_id = order_id
-        self.error_message = error
-        self.is_error = bool(error)
-        self.is_success = not error
-        self.is_processed = True
+    WIRE = ""
+    GOOD_TIL_CANCELED: Any
+    DAY: Any
 
-    def __repr__(self) -> str:
-        return f"Error: {self.error_message}" if self.is_error else "Success"
+    @staticmethod
+    def good_til_date(expiry: datetime) -> GoodTilDateTimeInForce:
+        """Until the close of that day."""
+        return GoodTilDateTimeInForce(expiry)
+
+    GOOD_TIL_DATE = GoodTilDate = good_til_date
+
+    def wire(self) -> str:
+        """As the simulator takes it."""
+        return self.WIRE
 
 
-@both_styles
-class UpdateOrderFields(Lean):
-    """The fields of an order to change; None leaves one as it is."""
+class GoodTilCanceledTimeInForce(TimeInForce):
+    """Until cancelled, LEAN's default."""
 
-    __slots__ = ("limit_price", "quantity", "stop_price", "tag", "trigger_price")
+    WIRE = "gtc"
 
-    def __init__(self) -> None:
-        self.quantity: float | None = None
-        self.limit_price: float | None = None
-        self.stop_price: float | None = None
-        self.trigger_price: float | None = None
-        self.tag: str | None = None
+
+class DayTimeInForce(TimeInForce):
+    """Until the close of the day."""
+
+    WIRE = "day"
+
+
+class GoodTilDateTimeInForce(TimeInForce):
+    """Until the close of a date."""
+
+    def __init__(self, expiry: datetime) -> None:
+        self.expiry = expiry
+
+    @property
+    def Expiry(self) -> datetime:  # noqa: N802 - LEAN's spelling
+        return self.expiry
+
+    def wire(self) -> str:
+        return f"gtd:{self.expiry:%Y-%m-%d %H:%M:%S}"
+
+
+TimeInForce.GOOD_TIL_CANCELED = TimeInForce.GoodTilCanceled = GoodTilCanceledTimeInForce()  # type: ignore[attr-defined]
+TimeInForce.DAY = TimeInForce.Day = DayTimeInForce()  # type: ignore[attr-defined]
 
 
 @both_styles
 class OrderProperties(Lean):
-    """Time in force; other properties are not modelled."""
-
-    __slots__ = ("time_in_force",)
+    """Time in force; the exchange an order is routed to changes nothing in a backtest."""
 
     def __init__(self) -> None:
         self.time_in_force = TimeInForce.GOOD_TIL_CANCELED
+        self.exchange: Any = None
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is LEAN's own class, with nothing but the time in force set."""
+        return type(self) is OrderProperties and self.exchange is None
+
+    def clone(self) -> OrderProperties:
+        made = type(self)()
+        made.__dict__.update(self.__dict__)
+        return made
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, "time_in_force" if name == "TimeInForce" else name, value)
 
 
 @both_styles
 class InteractiveBrokersOrderProperties(OrderProperties):
-    """As OrderProperties; its own options are not modelled."""
+    """As OrderProperties: LEAN looks at the rest in live trading alone."""
 
-
-class TimeInForce:
-    """How long an order stays: until cancelled, or for the day."""
-
-    GOOD_TIL_CANCELED = "gtc"
-    DAY = "day"
-    GoodTilCanceled = GOOD_TIL_CANCELED
-    Day = DAY
-
-    @staticmethod
-    def good_til_date(expiry: datetime) -> str:
-        """Until the close of that day."""
-        return f"gtd:{expiry:%Y-%m-%d}"
-
-    GOOD_TIL_DATE = GoodTilDate = good_til_date
+    def __init__(self) -> None:
+        super().__init__()
+        self.account = self.fa_group = self.fa_method = self.fa_profile = ""
+        self.fa_percentage = 0
+        self.outside_regular_trading_hours = False
 
 
 @both_styles
-class OrderTicket(Lean):
-    """A strategy's handle on one order; kept up to date as events arrive."""
+class AlpacaOrderProperties(OrderProperties):
+    """As OrderProperties: LEAN looks at the rest in live trading alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outside_regular_trading_hours = False
+
+
+@both_styles
+class OrderSubmissionData(Lean):
+    """Bid, ask and last price when the order was placed."""
+
+    def __init__(self, bid: float, ask: float, last: float) -> None:
+        self.bid_price, self.ask_price, self.last_price = bid, ask, last
+
+
+@both_styles
+class Order(Lean):
+    """One order as it stands; `price` is its average fill price, 0 before it fills."""
+
+    TYPE = OrderType.MARKET
 
     def __init__(
-        self, trading: Trading, order_id: int, symbol: Any, order_type: int, quantity: float,
-        prices: tuple[float | None, float | None, float | None], tag: str, time: datetime,
+        self, symbol: Any = None, quantity: float = 0.0, time: Any = None, tag: str | None = "",
+        properties: Any = None, **more: Any,
     ) -> None:  # fmt: skip
-        self._trading = trading
-        self.order_id = order_id
+        self.id = 0
+        self.contingent_id = 0
+        self.broker_id: list[str] = []
         self.symbol = symbol
-        self.order_type = OrderType(order_type)
-        self.quantity = quantity
-        self.limit_price, self.stop_price, self.trigger_price = prices
+        self.quantity = float(quantity)
+        self.time = self.created_time = time
         self.tag = tag
-        self.time = time
-        self.status = OrderStatus.NEW
-        self.quantity_filled = 0.0
-        self.average_fill_price = 0.0
-        self.order_events: list[OrderEvent] = []
-        self.submit_response = OrderResponse(order_id)
+        self.properties = properties or OrderProperties()
+        self.status = OrderStatus.NONE
+        self.price = 0.0
+        self.price_currency = "USD"
+        self.last_fill_time: datetime | None = None
+        self.last_update_time: datetime | None = None
+        self.canceled_time: datetime | None = None
+        self.order_submission_data: OrderSubmissionData | None = None
+        self.group_order_manager = None
 
     @property
-    def quantity_remaining(self) -> float:
-        return self.quantity - self.quantity_filled
+    def type(self) -> Any:
+        return self.TYPE
 
     @property
-    def is_open(self) -> bool:
-        return self.status not in CLOSED
-
-    @property
-    def has_order(self) -> bool:
-        return self.order_id > 0
+    def security_type(self) -> Any:
+        return SecurityType.EQUITY
 
     @property
     def direction(self) -> Any:
         return direction_of(self.quantity)
 
     @property
-    def type(self) -> Any:
-        return self.order_type
-
-    @property
-    def id(self) -> int:
-        return self.order_id
-
-    @property
-    def price(self) -> float:
-        return self.average_fill_price
+    def absolute_quantity(self) -> float:
+        return abs(self.quantity)
 
     @property
     def value(self) -> float:
-        return self.quantity * self.average_fill_price
+        return self.quantity * self.price
 
-    def get(self, field: Any) -> float:
-        """`ticket.get(OrderField.LIMIT_PRICE)`."""
-        found = {
-            OrderField.LIMIT_PRICE: self.limit_price,
-            OrderField.STOP_PRICE: self.stop_price,
-            OrderField.TRIGGER_PRICE: self.trigger_price,
-        }[field]
-        if found is None:
-            raise ValueError(f"This order has no {field}: it is a {self.order_type} order.")
-        return found
+    @property
+    def time_in_force(self) -> Any:
+        return self.properties.time_in_force
 
-    def update(self, fields: UpdateOrderFields) -> OrderResponse:
-        """Change quantity, prices or tag of an open order."""
-        return self._trading.update_ticket(self, fields)
+    def get_value(self, security: Any) -> float:
+        """What it is worth now; a resting order at its own price where that is worse."""
+        own = self._own_price()
+        price: float = security.price
+        if own is not None:
+            price = min(own, price) if self.quantity > 0 else max(own, price)
+        return self.quantity * price
 
-    def update_limit_price(self, limit_price: float, tag: str = "") -> OrderResponse:
-        return self._update(tag, limit_price=limit_price)
+    def _own_price(self) -> float | None:
+        return None
 
-    def update_stop_price(self, stop_price: float, tag: str = "") -> OrderResponse:
-        return self._update(tag, stop_price=stop_price)
-
-    def update_quantity(self, quantity: float, tag: str = "") -> OrderResponse:
-        return self._update(tag, quantity=quantity)
-
-    def update_trigger_price(self, trigger_price: float, tag: str = "") -> OrderResponse:
-        return self._update(tag, trigger_price=trigger_price)
-
-    def update_tag(self, tag: str) -> OrderResponse:
-        return self._update(tag)
-
-    def _update(self, tag: str, **changed: float) -> OrderResponse:
-        fields = UpdateOrderFields()
-        fields.tag = tag or None
-        for name, value in changed.items():
-            setattr(fields, name, float(value))
-        return self.update(fields)
-
-    def cancel(self, tag: str = "") -> OrderResponse:
-        """Ask for the order to be cancelled."""
-        return self._trading.cancel_ticket(self, tag)
-
-    def get_most_recent_order_response(self) -> OrderResponse:
-        return self.submit_response
+    def clone(self) -> Order:
+        made = object.__new__(type(self))
+        made.__dict__.update(self.__dict__)
+        return made
 
     def __repr__(self) -> str:
         return (
-            f"{self.order_id}: {self.symbol} {self.order_type} {self.quantity:g} "
-            f"filled {self.quantity_filled:g} @ {self.average_fill_price:g} {self.status}"
+            f"OrderId: {self.id} (BrokerId: {', '.join(self.broker_id)}) {self.status} "
+            f"{self.type} order for {self.quantity:g} unit{'' if self.quantity == 1 else 's'} of "
+            f"{self.symbol}"
         )
+
+
+class MarketOrder(Order):
+    """At the market, now."""
+
+
+class MarketOnOpenOrder(Order):
+    """At the next opening."""
+
+    TYPE = OrderType.MARKET_ON_OPEN
+
+
+@both_styles
+class MarketOnCloseOrder(Order):
+    """At the next close."""
+
+    TYPE = OrderType.MARKET_ON_CLOSE
+
+
+@both_styles
+class LimitOrder(Order):
+    """At its price or a better one."""
+
+    TYPE = OrderType.LIMIT
+    limit_price = 0.0
+
+    def _own_price(self) -> float | None:
+        return self.limit_price
+
+
+@both_styles
+class StopMarketOrder(Order):
+    """At the market once the stop is reached."""
+
+    TYPE = OrderType.STOP_MARKET
+    stop_price = 0.0
+
+    def _own_price(self) -> float | None:
+        return self.stop_price
+
+
+@both_styles
+class TrailingStopOrder(StopMarketOrder):
+    """A stop that follows the price."""
+
+    TYPE = OrderType.TRAILING_STOP
+    trailing_amount = 0.0
+    trailing_as_percentage = False
+
+
+@both_styles
+class StopLimitOrder(LimitOrder):
+    """A limit order from when the stop is reached."""
+
+    TYPE = OrderType.STOP_LIMIT
+    stop_price = 0.0
+    stop_triggered = False
+
+
+@both_styles
+class LimitIfTouchedOrder(LimitOrder):
+    """A limit order from when the trigger is touched."""
+
+    TYPE = OrderType.LIMIT_IF_TOUCHED
+    trigger_price = 0.0
+    trigger_touched = False
+
+
+ORDERS: dict[Any, type[Order]] = {
+    cls.TYPE: cls
+    for cls in (MarketOrder, MarketOnOpenOrder, MarketOnCloseOrder, LimitOrder, StopMarketOrder,
+                StopLimitOrder, LimitIfTouchedOrder, TrailingStopOrder)
+}  # fmt: skip
+_PRICES = ("limit_price", "stop_price", "trigger_price", "trailing_amount")
+
+
+def picture(ticket: OrderTicket) -> Order:
+    """The order behind a ticket, as it stands."""
+    made = ORDERS[ticket.order_type](ticket.symbol, ticket.quantity, ticket.time, ticket.tag)
+    made.id, made.status = ticket.order_id, ticket.status
+    made.price = ticket.average_fill_price
+    made.properties = ticket.properties
+    made.broker_id = [str(ticket.order_id)] if ticket.order_id > 0 else []
+    made.last_fill_time, made.last_update_time = ticket.last_fill_time, ticket.last_update_time
+    made.canceled_time = ticket.canceled_time
+    for name in _PRICES:
+        value = getattr(ticket, name)
+        if value is not None and hasattr(type(made), name):
+            setattr(made, name, value)
+    if isinstance(made, TrailingStopOrder):
+        made.trailing_as_percentage = ticket.by_share
+    for name in ("stop_triggered", "trigger_touched"):
+        if hasattr(type(made), name):
+            setattr(made, name, ticket.triggered)
+    return made

@@ -13,19 +13,29 @@ from .symbol import SymbolDict
 class Cash(Lean):
     """An amount in the account's currency."""
 
-    def __init__(self, portfolio: Portfolio) -> None:
+    def __init__(self, portfolio: Portfolio, settled: bool = True) -> None:
         self._portfolio = portfolio
+        self._settled = settled
         self.symbol = "USD"
         self.conversion_rate = 1.0
         self.currency_symbol = "$"
 
     @property
     def amount(self) -> float:
-        return self._portfolio.cash
+        return self._portfolio.cash if self._settled else self._portfolio.unsettled_cash
 
     @property
     def value_in_account_currency(self) -> float:
-        return self._portfolio.cash
+        return self.amount
+
+    def set_amount(self, amount: float) -> None:
+        self._portfolio.set_cash(amount)
+
+    def add_amount(self, amount: float) -> None:
+        self._portfolio.set_cash(self._portfolio.cash + amount)
+
+    def __repr__(self) -> str:
+        return f"USD: ${self.amount:,.2f}"
 
 
 @both_styles
@@ -34,8 +44,8 @@ class CashBook(SymbolDict):
 
     LEAN = "CashBook"
 
-    def __init__(self, portfolio: Portfolio) -> None:
-        super().__init__({"USD": Cash(portfolio)})
+    def __init__(self, portfolio: Portfolio, settled: bool = True) -> None:
+        super().__init__({"USD": Cash(portfolio, settled)})
         self.account_currency = "USD"
 
     def _absent(self, ticker: str) -> str:
@@ -45,6 +55,11 @@ class CashBook(SymbolDict):
     def total_value_in_account_currency(self) -> float:
         total: float = self["USD"].amount
         return total
+
+    def convert_to_account_currency(self, amount: float, currency: str) -> float:
+        if currency.upper() != "USD":
+            not_modelled("cash in a foreign currency", currency)
+        return amount
 
 
 @both_styles
@@ -57,9 +72,16 @@ class Portfolio(SymbolDict):
         super().__init__()
         self._desk = desk
         self.cash = 100_000.0
+        self.unsettled_cash = 0.0
         self.total_fees = 0.0
         self.total_net_profit = 0.0
         self.cash_book = CashBook(self)
+        self.unsettled_cash_book = CashBook(self, settled=False)
+        self.margin_call_model: Any = None
+
+    def take(self, account: list[float]) -> None:
+        """Copy the simulator's figures."""
+        self.cash, self.unsettled_cash, self.total_fees, self.total_net_profit = account
 
     def _absent(self, ticker: str) -> str:
         return (
@@ -74,7 +96,7 @@ class Portfolio(SymbolDict):
 
     @property
     def total_portfolio_value(self) -> float:
-        total = self.cash
+        total = self.cash + self.unsettled_cash
         for holding in self.values():
             if holding.quantity:
                 total += holding.quantity * holding.price
@@ -83,6 +105,10 @@ class Portfolio(SymbolDict):
     @property
     def total_absolute_holdings_cost(self) -> float:
         return sum((item.absolute_holdings_cost for item in self.values()), 0.0)
+
+    @property
+    def total_unlevered_absolute_holdings_cost(self) -> float:
+        return sum((abs(item.unlevered_holdings_cost) for item in self.values()), 0.0)
 
     @property
     def invested(self) -> bool:
@@ -108,20 +134,16 @@ class Portfolio(SymbolDict):
     def total_sale_volume(self) -> float:
         return sum((item.total_sale_volume for item in self.values()), 0.0)
 
+    # Margin.
+
     @property
     def total_margin_used(self) -> float:
-        return sum(
-            (abs(item.holdings_value) / item.leverage for item in self.values() if item.quantity),
-            0.0,
-        )
+        margin_of = self._desk.trading.margin_of
+        return sum((margin_of(item.security) for item in self.values() if item.quantity), 0.0)
 
     @property
     def margin_remaining(self) -> float:
-        return self.total_portfolio_value - self.total_margin_used
-
-    @property
-    def unsettled_cash(self) -> float:
-        return 0.0
+        return self.total_portfolio_value - self.unsettled_cash - self.total_margin_used
 
     @property
     def total_portfolio_value_less_free_buffer(self) -> float:
@@ -135,16 +157,18 @@ class Portfolio(SymbolDict):
             return self.margin_remaining
         return self.get_buying_power(*args)
 
-    def get_buying_power(self, symbol: Any, direction: Any = None) -> float:
+    def get_buying_power(self, symbol: Any, direction: Any = 0) -> float:
         """Margin that an order of `symbol` may use; closing a position frees it twice."""
         holding = self[symbol]
+        security, trading = holding.security, self._desk.trading
         free = self.margin_remaining
-        closes = direction is not None and (
-            (holding.quantity > 0 and direction == 1) or (holding.quantity < 0 and direction == 0)
-        )
-        if closes:
-            free += 2 * abs(holding.holdings_value) / holding.leverage
-        return max(free, 0.0)
+        if (holding.quantity > 0 and direction == 1) or (holding.quantity < 0 and direction == 0):
+            free += trading.margin_of(security) + trading.opening_margin(security)
+        kept: float = self.total_portfolio_value * trading.rates_of(security).free
+        return max(free - kept, 0.0)
+
+    def set_margin_call_model(self, model: Any) -> None:
+        not_modelled("SecurityPortfolioManager.set_margin_call_model", type(model).__name__)
 
     def set_cash(self, *args: Any) -> None:
         """Change the account's cash."""
@@ -157,3 +181,7 @@ class Portfolio(SymbolDict):
     @property
     def securities(self) -> Any:
         return self._desk.securities
+
+    @property
+    def positions(self) -> Any:
+        not_modelled("SecurityPortfolioManager.positions")

@@ -1,4 +1,4 @@
-"""Securities and the portfolio: a mirror of what the simulator keeps, never its source."""
+"""Securities: a mirror of what the simulator keeps, and the models chosen for each."""
 
 from __future__ import annotations
 
@@ -8,113 +8,17 @@ from typing import TYPE_CHECKING, Any
 from .alias import both_styles
 from .bars import TradeBar
 from .enums import Resolution, SecurityType
+from .holdings import SecurityHolding
 from .known import Lean, not_modelled
+from .margin import PATTERN_DAY, numbers_of, rates
+from .model import OWN, Model
+from .own_models import GetMaximumOrderQuantityForTargetBuyingPowerParameters
+from .standard import adopted, standard
 from .symbol import Symbol, SymbolDict
 
 if TYPE_CHECKING:
-    from .model import Model
     from .quotes import QuoteBar
     from .subscriptions import SubscriptionDataConfig
-
-
-@both_styles
-class SecurityHolding(Lean):
-    """What is held of one security; money in US dollars."""
-
-    def __init__(self, security: Security) -> None:
-        self._security = security
-        self.quantity = 0.0
-        self.average_price = 0.0
-        self.profit = 0.0
-        self.total_fees = 0.0
-        self.last_trade_profit = 0.0
-        self.total_sale_volume = 0.0
-        self.target: Any = None
-        """The framework's last target."""
-
-    def take(self, state: list[float]) -> None:
-        """Copy the simulator's figures."""
-        (self.quantity, self.average_price, self.profit, self.total_fees,
-         self.last_trade_profit, self.total_sale_volume) = state  # fmt: skip
-
-    @property
-    def symbol(self) -> Symbol:
-        return self._security.symbol
-
-    @property
-    def security(self) -> Security:
-        return self._security
-
-    @property
-    def invested(self) -> bool:
-        return self.quantity != 0
-
-    @property
-    def hold_stock(self) -> bool:
-        return self.quantity != 0
-
-    @property
-    def is_long(self) -> bool:
-        return self.quantity > 0
-
-    @property
-    def is_short(self) -> bool:
-        return self.quantity < 0
-
-    @property
-    def absolute_quantity(self) -> float:
-        return abs(self.quantity)
-
-    @property
-    def price(self) -> float:
-        return self._security.price
-
-    @property
-    def holdings_value(self) -> float:
-        return self.quantity * self._security.price
-
-    @property
-    def absolute_holdings_value(self) -> float:
-        return abs(self.holdings_value)
-
-    @property
-    def holdings_cost(self) -> float:
-        return self.quantity * self.average_price
-
-    @property
-    def unlevered_holdings_cost(self) -> float:
-        return self.holdings_cost / self._security.leverage
-
-    @property
-    def absolute_holdings_cost(self) -> float:
-        return abs(self.holdings_cost)
-
-    @property
-    def unrealized_profit(self) -> float:
-        """As LEAN: less the fee of closing the position at the present price."""
-        return self.total_close_profit()
-
-    def total_close_profit(self) -> float:
-        if not self.quantity:
-            return 0.0
-        fee = self._security.close_fee(self.quantity)
-        return (self.price - self.average_price) * self.quantity - fee
-
-    @property
-    def unrealized_profit_percent(self) -> float:
-        cost = self.absolute_holdings_cost
-        return self.unrealized_profit / cost if cost else 0.0
-
-    @property
-    def net_profit(self) -> float:
-        return self.profit - self.total_fees
-
-    @property
-    def leverage(self) -> float:
-        return self._security.leverage
-
-    def __repr__(self) -> str:
-        return f"{self.symbol}: {self.quantity:g} @ ${self.average_price:g}"
 
 
 @both_styles
@@ -135,23 +39,28 @@ class Security(Lean):
     LEAN = "Equity"
     type = SecurityType.EQUITY
 
-    def __init__(self, symbol: Symbol, desk: Any, leverage: float) -> None:
+    def __init__(self, symbol: Symbol, desk: Any) -> None:
         self.symbol = symbol
+        self.desk = desk
         self.price = self.open = self.high = self.low = self.close = 0.0
         self.volume = 0.0
         self.bid_price = self.bid_size = self.ask_price = self.ask_size = 0.0
-        self.leverage = leverage
         self.has_data = False
         self.is_tradable = True
         self.is_delisted = False
         self.data_normalization_mode: Any = None
         self.subscriptions: list[SubscriptionDataConfig] = []
-        self.fee_per_share: tuple[Any, ...] = ()
+        self.models: dict[str, Any] = {}
+        """Models by their kind, where the strategy has chosen or asked for one."""
+        self.margin_model: tuple[Any, ...] = ()
+        """LEAN's buying power model beneath whatever the strategy has put in its place."""
+        self.fee_numbers: tuple[Any, ...] = ()
         self.holdings = SecurityHolding(self)
         self._desk = desk
         self._last: TradeBar | None = None
         self._last_quote: QuoteBar | None = None
-        self._models: dict[str, Model] = {}
+        self.shortable_provider: Any = None
+        self.volatility_model: Any = None
 
     def take(self, bar: TradeBar) -> None:
         """Move to a new bar."""
@@ -194,6 +103,10 @@ class Security(Lean):
         return self.holdings.quantity != 0
 
     @property
+    def hold_stock(self) -> bool:
+        return self.holdings.quantity != 0
+
+    @property
     def exchange(self) -> Any:
         return self._desk.exchange_of(self.symbol)
 
@@ -221,17 +134,42 @@ class Security(Lean):
     def get_last_data(self) -> TradeBar | None:
         return self._last
 
+    # Models.
+
     def close_fee(self, quantity: float) -> float:
-        """What closing `quantity` now would cost, by the security's fee model."""
+        """What trading `quantity` now would cost, by the security's fee model."""
         fee: float = self._desk.trading.fee_of(self, quantity)
         return fee
 
+    @property
+    def leverage(self) -> float:
+        return rates(self.margin_model, calm=self._desk.calm(self)).leverage
+
+    @leverage.setter
+    def leverage(self, leverage: float) -> None:
+        self.set_leverage(leverage)
+
     def set_leverage(self, leverage: float) -> None:
+        if self.margin_model and self.margin_model[0] == PATTERN_DAY:
+            # LEAN's model for day trading does not let itself be levered.
+            return
         self._desk.trading.set_model(self, "leverage", [float(leverage)])
-        self.leverage = float(leverage)
+        self.margin_model = ("SecurityMarginModel", *numbers_of(float(leverage)))
+
+    def maximum_order_quantity(self, share: float, minimum: float) -> float:
+        """Shares to order so that the position's margin is a share of the portfolio."""
+        asked = GetMaximumOrderQuantityForTargetBuyingPowerParameters(
+            self._desk.portfolio, self, share, minimum
+        )
+        model = self.models.get("buying_power")
+        if model is None or not model.own:
+            quantity: float = self._desk.trading.quantity_for(self, share, minimum)
+            return quantity
+        return float(model.get_maximum_order_quantity_for_target_buying_power(asked).quantity)
 
     def set_data_normalization_mode(self, mode: Any) -> None:
-        self._desk.trading.set_model(self, "normalization", [int(mode)])
+        self._desk.ask(["normalization", self.symbol.number, int(mode)])
+        self.data_normalization_mode = mode
 
     def set_market_price(self, point: Any) -> None:
         """Seed the price before the first bar, as a security seeder does."""
@@ -256,24 +194,49 @@ class Security(Lean):
     def set_settlement_model(self, model: Any) -> None:
         self._set("settlement", model)
 
+    def set_volatility_model(self, model: Any) -> None:
+        not_modelled("Security.set_volatility_model", type(model).__name__)
+
     def set_shortable_provider(self, provider: Any) -> None:
-        not_modelled("Security.set_shortable_provider")
+        not_modelled("Security.set_shortable_provider", type(provider).__name__)
+
+    def set_margin_interest_rate_model(self, model: Any) -> None:
+        not_modelled("Security.set_margin_interest_rate_model", type(model).__name__)
+
+    def set_data_filter(self, data_filter: Any) -> None:
+        not_modelled("Security.set_data_filter", type(data_filter).__name__)
 
     def refresh_data_normalization_mode_property(self) -> None:
         """Nothing to refresh here."""
 
     def _set(self, kind: str, model: Any) -> None:
+        if kind == "slippage" and not isinstance(model, Model):
+            model = adopted(model)
         described = getattr(model, "describe", None)
         if described is None or getattr(model, "KIND", "") != kind:
             not_modelled(f"Security.set_{kind}_model", type(model).__name__)
-        self._desk.trading.set_model(self, kind, described())
-        self._models[kind] = model
-        if kind == "buying_power" and model.leverage:
-            self.leverage = model.leverage
+        numbers = described()
+        if numbers[0] == OWN and kind == "buying_power":
+            numbers = [*numbers, *model._numbers]
+        self._desk.trading.set_model(self, kind, numbers)
+        self.models[kind] = model
+        self._note(kind, model, tuple(numbers))
+
+    def _note(self, kind: str, model: Any, numbers: tuple[Any, ...]) -> None:
+        if kind == "buying_power":
+            own = numbers[0] == OWN
+            self.margin_model = ("BuyingPowerModel", *model._numbers) if own else numbers
+        elif kind == "fee":
+            self.fee_numbers = numbers
+
+    def _model(self, kind: str) -> Any:
+        if kind not in self.models:
+            self.models[kind] = standard(kind, self)
+        return self.models[kind]
 
     @property
     def fee_model(self) -> Any:
-        return self._models.get("fee")
+        return self._model("fee")
 
     @fee_model.setter
     def fee_model(self, model: Any) -> None:
@@ -281,11 +244,35 @@ class Security(Lean):
 
     @property
     def slippage_model(self) -> Any:
-        return self._models.get("slippage")
+        return self._model("slippage")
 
     @slippage_model.setter
     def slippage_model(self, model: Any) -> None:
         self._set("slippage", model)
+
+    @property
+    def fill_model(self) -> Any:
+        return self._model("fill")
+
+    @fill_model.setter
+    def fill_model(self, model: Any) -> None:
+        self._set("fill", model)
+
+    @property
+    def buying_power_model(self) -> Any:
+        return self._model("buying_power")
+
+    @buying_power_model.setter
+    def buying_power_model(self, model: Any) -> None:
+        self._set("buying_power", model)
+
+    @property
+    def settlement_model(self) -> Any:
+        return self._model("settlement")
+
+    @settlement_model.setter
+    def settlement_model(self, model: Any) -> None:
+        self._set("settlement", model)
 
     def __repr__(self) -> str:
         return str(self.symbol)

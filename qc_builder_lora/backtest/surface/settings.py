@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from .alias import both_styles
@@ -16,6 +17,7 @@ class AlgorithmSettings(Lean):
     __slots__ = (
         "_percentage",
         "_precise",
+        "_stale",
         "_trading_days",
         "_value",
         "automatic_indicator_warm_up",
@@ -29,7 +31,6 @@ class AlgorithmSettings(Lean):
         "rebalance_portfolio_on_security_changes",
         "seed_initial_prices",
         "send",
-        "stale_price_time_span",
     )
 
     def __init__(self, send: Any) -> None:
@@ -46,13 +47,22 @@ class AlgorithmSettings(Lean):
         self.min_absolute_portfolio_target_percentage = 1e-10
         self.rebalance_portfolio_on_insight_changes: Any = None
         self.rebalance_portfolio_on_security_changes: Any = None
-        self.stale_price_time_span: Any = None
+        self._stale = timedelta(hours=1)
         self.performance_sample_period: Any = None
         self.ignore_unknown_asset_holdings = False
 
     def free_buffer(self, portfolio_value: float) -> float:
         """US dollars that `set_holdings` leaves alone."""
         return self._value if self._value is not None else portfolio_value * self._percentage
+
+    @property
+    def stale_price_time_span(self) -> timedelta:
+        return self._stale
+
+    @stale_price_time_span.setter
+    def stale_price_time_span(self, value: timedelta) -> None:
+        self._stale = value
+        self.send(["set", "stale_price_s", value.total_seconds()])
 
     @property
     def free_portfolio_value_percentage(self) -> float:

@@ -1,37 +1,33 @@
 """The quantity that brings a holding to a share of the portfolio, as LEAN's buying power model.
 
-The strategy's side sizes its orders with it; the simulator checks buying power on its own.
+The strategy's side sizes its orders with it, the simulator its margin calls; whether an order can
+be afforded the simulator checks on its own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import ceil, floor
-
-from .fees import fee
 
 
 def order_quantity(
     *,
-    target: float,
+    margin_share: float,
     holding: float,
-    price: float,
+    unit: float,
     portfolio_value: float,
-    free_buffer: float,
-    leverage: float,
     minimum_share: float,
-    fee_model: tuple[object, ...] = (),
+    charge: Callable[[float], float],
 ) -> float:
     """Shares to order, signed; 0 where the change is below `minimum_share` of the portfolio.
 
-    `target` is a fraction of the portfolio, unlevered. `free_buffer` USD are left alone, so that an
-    overnight gap does not refuse the order.
+    `margin_share` is the fraction of the portfolio that shall be tied up as margin, signed; `unit`
+    is the margin of one share, `charge` gives the fee of an order.
     """
-    margin_share = target * (portfolio_value - free_buffer) / portfolio_value / leverage
     wanted = margin_share * portfolio_value
     if wanted == 0:
         return -holding
-    unit = price / leverage
-    if abs(wanted - holding * unit) < minimum_share * portfolio_value:
+    if not unit or abs(wanted - holding * unit) < minimum_share * portfolio_value:
         return 0.0
     last = None
     while True:
@@ -39,8 +35,7 @@ def order_quantity(
         if order in (0, last):
             return order
         last = order
-        cost = fee(fee_model, order, order * price)
-        wanted = (portfolio_value - cost) * margin_share
+        wanted = (portfolio_value - charge(order)) * margin_share
         if abs((order + holding) * unit) <= abs(wanted):
             return order
 

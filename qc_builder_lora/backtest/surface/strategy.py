@@ -26,6 +26,7 @@ from .enums import DataNormalizationMode
 from .extras import SecurityChanges
 from .imports import FILE, install
 from .known import NotModelled, exported, on_not_modelled
+from .margin_call import call_margin
 from .quotes import QuoteBars, make_quote
 from .subscriptions import SubscriptionDataConfig
 from .wire import HungUp, Wire
@@ -100,6 +101,7 @@ class Strategy:
         desk.locked = True
         flags = {"on_order_event": desk.on_order_event is not None}
         flags["on_end_of_day"] = self._end_of_day(algorithm) is not None
+        flags["on_margin_call"] = self._own(algorithm, "on_margin_call") is not None
         self._wire.send(["ready", flags])
 
     def _own(self, algorithm: Any, name: str) -> Callable[..., Any] | None:
@@ -145,6 +147,12 @@ class Strategy:
                 continue
             elif kind == "go":
                 self._step(algorithm, on_data, message[1])
+            elif kind == "own":
+                wire.send(["answer", self._desk.own_models.answer(*message[1:])])
+                continue
+            elif kind == "placed":
+                self._desk.trading.placed(*message[1:])
+                continue
             elif kind == "end":
                 _method(algorithm, "on_end_of_algorithm")()
                 wire.done()
@@ -183,6 +191,10 @@ class Strategy:
             "begin": lambda clock: self._begin(algorithm, clock),
             "warmed": warmed,
             "account": self._account,
+            "margin_warning": _method(algorithm, "on_margin_call_warning"),
+            "margin_call": lambda orders: call_margin(
+                desk, _method(algorithm, "on_margin_call"), orders
+            ),
         }
 
     def _begin(self, algorithm: Any, clock: list[Any]) -> None:

@@ -8,7 +8,7 @@ CASES = (
     Case("raises its cash",
          on_data="""
          self._desk.portfolio.cash = 1e9
-         self._desk.take_account([1e9, 0, 1e9])
+         self._desk.take_account([1e9, 0, 0, 1e9])
          self.portfolio[self.aapl].quantity = 1000
          """,
          status="completed"),

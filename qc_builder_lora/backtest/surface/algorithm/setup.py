@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from ..brokerage_models import Brokerage
 from ..desk import EPOCH, Desk, Refused
 from ..enums import DataNormalizationMode, LeanEnum, Resolution, SecurityType, enum
 from ..known import not_modelled
@@ -188,14 +189,24 @@ class Setup:
     # Brokerage, benchmark, warm-up.
 
     def set_brokerage_model(self, model: Any, account_type: Any = None) -> None:
+        """By LEAN's name, or a model object of LEAN's own."""
         brokerages, accounts = enum("BrokerageName"), enum("AccountType")
-        modelled = (brokerages.DEFAULT, brokerages.INTERACTIVE_BROKERS_BROKERAGE)
-        if not isinstance(model, LeanEnum):
+        if isinstance(model, Brokerage):
+            name, account_type = model.brokerage, model.account_type
+        elif isinstance(model, LeanEnum):
+            name = brokerages(int(model)).name
+        else:
             not_modelled("QCAlgorithm.set_brokerage_model", type(model).__name__)
-        if model not in modelled:
-            not_modelled("QCAlgorithm.set_brokerage_model", f"BrokerageName.{model.name}")
-        if account_type is not None and account_type != accounts.MARGIN:
-            not_modelled("QCAlgorithm.set_brokerage_model", f"AccountType.{account_type.name}")
+        cash = account_type is not None and account_type == accounts.CASH
+        self._desk.choose_brokerage(name, cash)
+
+    @property
+    def brokerage_model(self) -> Any:
+        return Brokerage(self._desk.brokerage, self._desk.cash_account)
+
+    @property
+    def brokerage_name(self) -> Any:
+        return getattr(enum("BrokerageName"), self._desk.brokerage)
 
     def set_benchmark(self, *args: Any, **named: Any) -> None:
         what = (args or tuple(named.values()))[-1]

@@ -8,11 +8,13 @@ from typing import Any
 from ..desk import Desk
 from ..enums import OrderType
 from ..framework.target import PortfolioTarget
-from ..known import not_modelled
-from ..orders import OrderProperties, OrderTicket
+from ..margin import first_stop
+from ..orders import OrderProperties
 from ..portfolio import Portfolio
 from ..symbol import Symbol, ticker_of
-from ..trading import Transactions
+from ..tickets import OrderTicket, SubmitOrderRequest
+from ..trading import number
+from ..transactions import Transactions
 
 
 class TradingMethods:
@@ -37,92 +39,116 @@ class TradingMethods:
         self._desk.order_properties = properties
 
     def _submit(
-        self, symbol: Any, kind: Any, quantity: float, prices: dict[str, float], tag: str,
-        properties: Any,
+        self, symbol: Any, kind: Any, quantity: Any, options: tuple[Any, Any, Any],
+        *, by_share: bool = False, **prices: Any,
     ) -> OrderTicket:  # fmt: skip
+        """`options` are asynchronous, tag and properties, as the strategy gave them."""
         desk = self._desk
+        asynchronous, tag, properties = options
+        if isinstance(asynchronous, str):
+            # LEAN's older overloads take the tag where the newer ones take `asynchronous`.
+            asynchronous, tag, properties = False, asynchronous, tag or properties
         return desk.trading.submit(
-            desk.security(symbol), kind, quantity, **prices, tag=tag or "",
-            properties=properties or desk.order_properties,
+            desk.security(symbol), kind, quantity, tag=tag or "", by_share=by_share,
+            properties=properties or desk.order_properties, asynchronous=bool(asynchronous),
+            **prices,
         )  # fmt: skip
 
     def market_order(
-        self,
-        symbol: Any,
-        quantity: float,
-        asynchronous: bool = False,
-        tag: str = "",
+        self, symbol: Any, quantity: float, asynchronous: Any = False, tag: Any = "",
         order_properties: Any = None,
-    ) -> OrderTicket:
-        desk = self._desk
-        properties = order_properties or desk.order_properties
-        return desk.trading.market(desk.security(symbol), quantity, tag or "", properties)
+    ) -> OrderTicket:  # fmt: skip
+        options = (asynchronous, tag, order_properties)
+        return self._submit(symbol, OrderType.MARKET, quantity, options)
 
     def order(
-        self,
-        symbol: Any,
-        quantity: float | None = None,
-        asynchronous: bool = False,
-        tag: str = "",
+        self, symbol: Any, quantity: Any = None, asynchronous: Any = False, tag: Any = "",
         order_properties: Any = None,
-    ) -> OrderTicket:
-        if quantity is None:
-            not_modelled("QCAlgorithm.order", "with a SubmitOrderRequest")
+    ) -> OrderTicket:  # fmt: skip
+        if isinstance(symbol, SubmitOrderRequest):
+            return self.submit_order_request(symbol)
         return self.market_order(symbol, quantity, asynchronous, tag, order_properties)
 
+    def submit_order_request(self, request: SubmitOrderRequest) -> OrderTicket:
+        return self._desk.trading.send(request)
+
     def buy(self, symbol: Any, quantity: float) -> OrderTicket:
-        return self.market_order(symbol, abs(quantity))
+        return self.market_order(symbol, abs(number(quantity, "quantity")))
 
     def sell(self, symbol: Any, quantity: float) -> OrderTicket:
-        return self.market_order(symbol, -abs(quantity))
+        return self.market_order(symbol, -abs(number(quantity, "quantity")))
 
     def market_on_open_order(
-        self, symbol: Any, quantity: float, asynchronous: Any = False, tag: str = "",
+        self, symbol: Any, quantity: float, asynchronous: Any = False, tag: Any = "",
         order_properties: Any = None,
     ) -> OrderTicket:  # fmt: skip
-        asynchronous, tag = _tag(asynchronous, tag)
-        return self._submit(symbol, OrderType.MARKET_ON_OPEN, quantity, {}, tag, order_properties)
+        options = (asynchronous, tag, order_properties)
+        return self._submit(symbol, OrderType.MARKET_ON_OPEN, quantity, options)
 
     def market_on_close_order(
-        self, symbol: Any, quantity: float, asynchronous: Any = False, tag: str = "",
+        self, symbol: Any, quantity: float, asynchronous: Any = False, tag: Any = "",
         order_properties: Any = None,
     ) -> OrderTicket:  # fmt: skip
-        asynchronous, tag = _tag(asynchronous, tag)
-        return self._submit(symbol, OrderType.MARKET_ON_CLOSE, quantity, {}, tag, order_properties)
+        options = (asynchronous, tag, order_properties)
+        return self._submit(symbol, OrderType.MARKET_ON_CLOSE, quantity, options)
 
     def limit_order(
         self, symbol: Any, quantity: float, limit_price: float, asynchronous: Any = False,
-        tag: str = "", order_properties: Any = None,
+        tag: Any = "", order_properties: Any = None,
     ) -> OrderTicket:  # fmt: skip
-        asynchronous, tag = _tag(asynchronous, tag)
-        prices = {"limit": limit_price}
-        return self._submit(symbol, OrderType.LIMIT, quantity, prices, tag, order_properties)
+        options = (asynchronous, tag, order_properties)
+        return self._submit(symbol, OrderType.LIMIT, quantity, options, limit_price=limit_price)
 
     def stop_market_order(
         self, symbol: Any, quantity: float, stop_price: float, asynchronous: Any = False,
-        tag: str = "", order_properties: Any = None,
+        tag: Any = "", order_properties: Any = None,
     ) -> OrderTicket:  # fmt: skip
-        asynchronous, tag = _tag(asynchronous, tag)
-        prices = {"stop": stop_price}
-        return self._submit(symbol, OrderType.STOP_MARKET, quantity, prices, tag, order_properties)
+        options = (asynchronous, tag, order_properties)
+        return self._submit(symbol, OrderType.STOP_MARKET, quantity, options, stop_price=stop_price)
+
+    def trailing_stop_order(
+        self, symbol: Any, quantity: float, *args: Any, **named: Any
+    ) -> OrderTicket:
+        """`(symbol, quantity, [stop_price,] trailing_amount, trailing_as_percentage, …)`."""
+        values = list(args)
+        stop = named.get("stop_price")
+        if stop is None and len(values) > 1 and not isinstance(values[1], bool):
+            # A number after the first: the first is the stop, where LEAN's longer form has it.
+            stop = values.pop(0)
+        names = ["trailing_amount", "trailing_as_percentage", "asynchronous", "tag",
+                 "order_properties"]  # fmt: skip
+        free = [name for name in names if name not in named]
+        given = {**dict(zip(free, values, strict=False)), **named}
+        amount, by_share = given["trailing_amount"], bool(given["trailing_as_percentage"])
+        if stop is None:
+            price = self._desk.security(symbol).price
+            stop = first_stop(price, number(amount, "trailing_amount"), by_share, quantity > 0)
+        options = (given.get("asynchronous", False), given.get("tag", ""),
+                   given.get("order_properties"))  # fmt: skip
+        return self._submit(
+            symbol, OrderType.TRAILING_STOP, quantity, options, by_share=by_share,
+            stop_price=stop, trailing_amount=amount,
+        )  # fmt: skip
 
     def stop_limit_order(
         self, symbol: Any, quantity: float, stop_price: float, limit_price: float,
-        asynchronous: Any = False, tag: str = "", order_properties: Any = None,
+        asynchronous: Any = False, tag: Any = "", order_properties: Any = None,
     ) -> OrderTicket:  # fmt: skip
-        asynchronous, tag = _tag(asynchronous, tag)
-        prices = {"stop": stop_price, "limit": limit_price}
-        return self._submit(symbol, OrderType.STOP_LIMIT, quantity, prices, tag, order_properties)
+        options = (asynchronous, tag, order_properties)
+        return self._submit(
+            symbol, OrderType.STOP_LIMIT, quantity, options,
+            stop_price=stop_price, limit_price=limit_price,
+        )  # fmt: skip
 
     def limit_if_touched_order(
         self, symbol: Any, quantity: float, trigger_price: float, limit_price: float,
-        asynchronous: Any = False, tag: str = "", order_properties: Any = None,
+        asynchronous: Any = False, tag: Any = "", order_properties: Any = None,
     ) -> OrderTicket:  # fmt: skip
-        asynchronous, tag = _tag(asynchronous, tag)
-        prices = {"trigger": trigger_price, "limit": limit_price}
+        options = (asynchronous, tag, order_properties)
         return self._submit(
-            symbol, OrderType.LIMIT_IF_TOUCHED, quantity, prices, tag, order_properties
-        )
+            symbol, OrderType.LIMIT_IF_TOUCHED, quantity, options,
+            trigger_price=trigger_price, limit_price=limit_price,
+        )  # fmt: skip
 
     # By share of the portfolio.
 
@@ -158,18 +184,24 @@ class TradingMethods:
     def _hold_all(
         self, targets: list[PortfolioTarget], sweep: bool, tag: str | None, properties: Any
     ) -> list[OrderTicket]:
-        desk = self._desk
+        trading, desk = self._desk.trading, self._desk
         made = self._sweep([item.symbol for item in targets], tag, properties) if sweep else []
         deltas = []
         for item in targets:
             security = desk.security(item.symbol)
-            deltas.append((security, desk.trading.target_quantity(security, item.quantity)))
+            deltas.append((security, trading.target_quantity(security, item.quantity)))
         # Those that reduce a position come first, the largest first: they free margin.
-        deltas = [(security, delta) for security, delta in deltas if delta]
-        deltas.sort(key=lambda pair: _impact(*pair))
+        deltas = [pair for pair in deltas if abs(pair[1]) >= 1 and pair[0].has_data]
+        deltas.sort(key=lambda pair: self._impact(*pair))
         for security, delta in deltas:
-            made += desk.trading.reach(security, delta, tag or "", properties)
+            made += trading.reach(security, delta, tag or "", properties)
         return made
+
+    def _impact(self, security: Any, delta: float) -> tuple[bool, float]:
+        tickets = self._desk.trading.open_tickets(security.symbol)
+        there = security.holdings.quantity + sum(item.quantity_remaining for item in tickets)
+        reduces = there != 0 and abs(delta + there) < abs(there)
+        return (not reduces, -abs(delta * security.price))
 
     def _sweep(self, keep: list[Any], tag: str | None, properties: Any) -> list[OrderTicket]:
         kept = {ticker_of(item).upper() for item in keep}
@@ -203,16 +235,3 @@ class TradingMethods:
 
     def shortable(self, symbol: Any, *rest: Any) -> bool:
         return True
-
-
-def _tag(asynchronous: Any, tag: str) -> tuple[bool, str]:
-    """LEAN's older overloads take the tag where the newer ones take `asynchronous`."""
-    if isinstance(asynchronous, str):
-        return False, asynchronous
-    return bool(asynchronous), tag
-
-
-def _impact(security: Any, delta: float) -> tuple[int, float]:
-    holding = security.holdings.quantity
-    reduces = holding * delta < 0
-    return (0 if reduces else 1, -abs(delta * security.price))

@@ -1,0 +1,261 @@
+"""The desk's counter for orders and models: a strategy's requests, and what it is told of them.
+
+Events go to a strategy that listens one by one, as they happen and within whatever it is doing;
+to one that does not, together, with the answer or at the end of the moment.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qc_builder_lora.backtest.simulator.account import Account, Holding
+from qc_builder_lora.backtest.simulator.calendar import day_of
+from qc_builder_lora.backtest.simulator.channel import Forged
+from qc_builder_lora.backtest.simulator.orders import Kind, Lifetime, Order, Wish
+from qc_builder_lora.backtest.simulator.reality import OWN, Mistake
+from qc_builder_lora.backtest.simulator.schema import check_answer
+from qc_builder_lora.backtest.simulator.settlement import DAYS, SECOND
+from qc_builder_lora.backtest.simulator.slippage import KNOWN as SLIPPAGE
+from qc_builder_lora.backtest.surface.brokerages import BROKERAGES
+from qc_builder_lora.backtest.surface.fees import MODELS as FEES
+from qc_builder_lora.backtest.surface.margin import KNOWN as MARGIN
+from qc_builder_lora.backtest.surface.wire import pack
+
+if TYPE_CHECKING:
+    from qc_builder_lora.backtest.simulator.channel import Channel
+    from qc_builder_lora.backtest.simulator.engine import Engine, Security
+
+_FILLS = ("EquityFillModel", "FillModel", "ImmediateFillModel")
+_FIELDS = ("quantity", "limit", "stop", "trigger", "trailing", "tag")
+
+
+class Counter:
+    """Order requests of one strategy; the other half of the Desk."""
+
+    engine: Engine
+    channel: Channel
+
+    def __init__(self) -> None:
+        self._held: list[list[Any]] = []
+        """Events that a strategy which does not listen has not been told yet."""
+        self.margin_orders: list[Wish] | None = None
+        """What a strategy made of a margin call; None where it has not answered."""
+        book = self.engine.book
+        book.tell = self._relay
+        book.numbered = self._number
+        book.complain = self.complain
+        book.reality.ask = self.ask_model
+
+    def tell(self, message: list[Any]) -> None:
+        """The Desk's."""
+        raise NotImplementedError
+
+    def serve_until(self, last: str) -> list[Any]:
+        """The Desk's."""
+        raise NotImplementedError
+
+    def _answer(self, value: Any) -> None:
+        raise NotImplementedError
+
+    def _item(self, index: int) -> Security:
+        raise NotImplementedError
+
+    def _on_log(self, level: str, text: str) -> None:
+        raise NotImplementedError
+
+    def _unknown(self, what: str) -> Exception:
+        raise NotImplementedError
+
+    def complain(self, text: str) -> None:
+        """A line for the log of errors."""
+        self._on_log("error", text)
+
+    # Events.
+
+    def _relay(self, event: list[Any]) -> None:
+        if self.engine.plan.flags.get("on_order_event"):
+            self.tell(["events", [event]])
+        else:
+            self._held.append(event)
+
+    def _number(self, order: Order, asked: bool) -> None:
+        if asked:
+            self.channel.send(pack(["numbered", order.number]))
+            return
+        self.channel.send(pack(["placed", order.number, order.index, int(order.kind),
+                                order.quantity, order.limit, order.stop, order.tag]))  # fmt: skip
+
+    def flush(self) -> None:
+        """Tell what has been held back."""
+        events = self._take_held()
+        if events:
+            self.tell(["events", events])
+
+    def _take_held(self) -> list[list[Any]]:
+        events, self._held = self._held, []
+        return events
+
+    # Orders.
+
+    def _on_submit(
+        self, index: int, kind: int, quantity: float, limit: float | None, stop: float | None,
+        trigger: float | None, trailing: float | None, by_share: bool, tag: str, lifetime: str,
+        plain: bool, converted: bool,
+    ) -> None:  # fmt: skip
+        self._item(index)
+        try:
+            known = Kind(kind)
+        except ValueError as error:
+            raise self._unknown(f"OrderType {kind}") from error
+        wish = Wish(index, known, quantity, limit, stop, trigger, trailing, by_share, tag,
+                    _lifetime(lifetime), plain, converted)  # fmt: skip
+        number, reply = self.engine.book.submit(wish)
+        self._answer([number, reply.code, reply.text, self._take_held()])
+
+    def _on_update(self, number: int, *fields: Any) -> None:
+        changes = {
+            name: value for name, value in zip(_FIELDS, fields, strict=True) if value is not None
+        }
+        reply = self.engine.book.update(number, changes)
+        self._answer([reply.code, reply.text])
+
+    def _on_cancel(self, number: int, tag: str | None) -> None:
+        reply = self.engine.book.cancel(number, tag)
+        self._answer([reply.code, reply.text, self._take_held()])
+
+    def _on_order(self, number: int) -> None:
+        order = self.engine.book.order(number)
+        if order is None:
+            raise Forged(f"an order number {number}")
+        self._answer(order.state())
+
+    def _on_margin_orders(self, orders: list[list[Any]]) -> None:
+        self.margin_orders = [
+            Wish(self._item(index).index, _margin_kind(kind), float(quantity), limit, stop, tag=tag)
+            for index, kind, quantity, limit, stop, tag in orders
+        ]
+
+    # Models.
+
+    def ask_model(self, kind: str, index: int, number: int) -> Any:
+        """What the strategy's own model says; Mistake where it raised."""
+        self.flush()
+        self.channel.send(pack(["own", kind, index, number]))
+        _, value = self.serve_until("answer")
+        if isinstance(value, dict):
+            raise Mistake(str(value.get("error", ""))[:500])
+        check_answer(kind, number, value)
+        return value
+
+    def _on_default_fill(self, number: int, name: str) -> None:
+        """LEAN's own rule for an order that is being filled by a strategy's model."""
+        order, book = self.engine.book.order(number), self.engine.book
+        if order is None:
+            raise Forged(f"an order number {number}")
+        item = self.engine.securities[order.index]
+        found = book.reality.default_fill(order, item, book.market(), name)
+        self._answer(None if found is None else [found.price, found.quantity, found.message])
+
+    def _on_lacks(self, number: int) -> None:
+        order, book = self.engine.book.order(number), self.engine.book
+        if order is None:
+            raise Forged(f"an order number {number}")
+        item = self.engine.securities[order.index]
+        self._answer(book.reality.default_lack(self.engine.account, item, order) or "")
+
+    def _on_model(self, index: int, kind: str, described: list[Any]) -> None:
+        item = self._item(index)
+        try:
+            known = bool(described) and _choose(item.holding, kind, described)
+        except (TypeError, ValueError, IndexError) as error:
+            raise Forged(f"a {kind} model described as {described!r:.200}") from error
+        if not known:
+            raise self._unknown(f"Security.set_{kind}_model ({described!r})"[:200])
+        self.engine.account.version += 1
+        self._answer(None)
+
+    def _on_brokerage(self, name: str, cash: bool) -> None:
+        plan = self.engine.plan
+        if name not in BROKERAGES:
+            raise self._unknown(f"BrokerageName.{name}")
+        if cash and not BROKERAGES[name].cash_account:
+            raise self._unknown(f"AccountType.CASH of BrokerageName.{name}")
+        plan.brokerage, plan.cash_account = BROKERAGES[name], cash
+        for item in self.engine.securities:
+            leverage = self.engine.account.rates(item.holding).leverage
+            furnish(item.holding, self.engine)
+            # LEAN keeps the leverage that a security was added with.
+            item.holding.lever(leverage)
+        self._answer(None)
+
+
+def furnish(holding: Holding, engine: Engine) -> None:
+    """Give a security the models of the brokerage."""
+    plan = engine.plan
+    holding.fee_model = plan.brokerage.fee_model
+    holding.slippage_model = holding.fill_model = ()
+    holding.settlement = (DAYS, SECOND) if plan.cash_account else None
+    holding.lever(1.0 if plan.cash_account else 2.0)
+
+
+def _choose(holding: Holding, kind: str, described: list[Any]) -> bool:
+    """Apply a model that a strategy chose; whether it is one we know."""
+    name, rest = str(described[0]), described[1:]
+    if name == OWN:
+        return _choose_own(holding, kind, tuple(described))
+    numbers = [float(item) for item in rest]
+    if kind == "leverage":
+        holding.lever(numbers[0])
+    elif kind == "fee" and name in FEES:
+        holding.fee_model = (name, *numbers)
+    elif kind == "slippage" and name in SLIPPAGE:
+        holding.slippage_model = (name, *numbers)
+    elif kind == "fill" and name in _FILLS:
+        holding.fill_model = () if name == "EquityFillModel" else (name,)
+    elif kind == "buying_power" and name in MARGIN:
+        holding.margin_model = holding.base_margin = (name, *numbers)
+    elif kind == "settlement" and name == "ImmediateSettlementModel":
+        holding.settlement = None
+    elif kind == "settlement" and name == "DelayedSettlementModel":
+        holding.settlement = (int(numbers[0]), int(numbers[1]))
+    else:
+        return False
+    return True
+
+
+def _choose_own(holding: Holding, kind: str, described: tuple[Any, ...]) -> bool:
+    if kind == "buying_power":
+        # The leverage beneath it follows as numbers.
+        numbers = [item for item in described[1:] if not isinstance(item, str)]
+        holding.margin_model = tuple(item for item in described if isinstance(item, str))
+        holding.base_margin = ("BuyingPowerModel", *numbers) if numbers else ()
+        return True
+    if kind not in ("fee", "slippage", "fill"):
+        return False
+    setattr(holding, f"{kind}_model", described)
+    return True
+
+
+def _lifetime(text: str) -> Lifetime:
+    name, _, moment = text.partition(":")
+    if name not in ("gtc", "day", "gtd"):
+        raise Forged("a time in force")
+    if name != "gtd":
+        return Lifetime(name)
+    from datetime import datetime
+
+    try:
+        expiry = datetime.strptime(moment, "%Y-%m-%d %H:%M:%S")
+    except ValueError as error:
+        raise Forged("a time in force") from error
+    return Lifetime(name, day_of(expiry.date()), moment.replace(" ", "T"))
+
+
+def _margin_kind(kind: int) -> Kind:
+    try:
+        return Kind(kind)
+    except ValueError as error:
+        raise Forged(f"an order type {kind}") from error
+
+
+__all__ = ["Account", "Counter", "furnish"]

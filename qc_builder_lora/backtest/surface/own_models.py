@@ -1,0 +1,253 @@
+"""A strategy's own models, asked by the simulator: fills, fees, slippage, buying power.
+
+The simulator decides: it takes no fill better than the market was, no fee below zero, and looks
+after the cash itself. What it asks for arrives in the midst of whatever the strategy is doing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from .alias import both_styles
+from .enums import OrderStatus, OrderType
+from .known import Lean
+from .model import Model, OrderFeeParameters
+from .orders import Order, OrderFee, picture
+from .tickets import OrderEvent
+
+if TYPE_CHECKING:
+    from .desk import Desk
+    from .security import Security
+
+
+@both_styles
+class Fill(Lean):
+    """The order events that a fill model makes."""
+
+    def __init__(self, order_events: Any) -> None:
+        many = isinstance(order_events, Iterable)
+        self.order_events: list[OrderEvent] = list(order_events) if many else [order_events]
+
+    @property
+    def order_event(self) -> OrderEvent:
+        return self.order_events[0]
+
+    def __iter__(self) -> Iterator[OrderEvent]:
+        return iter(self.order_events)
+
+
+@both_styles
+class FillModelParameters(Lean):
+    """What a fill model is asked with."""
+
+    def __init__(self, security: Any, order: Any, *rest: Any) -> None:
+        self.security, self.order = security, order
+        self.config_provider: Any = None
+        self.stale_price_time_span = timedelta(hours=1)
+        self.securities_for_orders = {order: security}
+
+
+_METHODS = {
+    OrderType.MARKET: "market_fill",
+    OrderType.LIMIT: "limit_fill",
+    OrderType.STOP_MARKET: "stop_market_fill",
+    OrderType.STOP_LIMIT: "stop_limit_fill",
+    OrderType.TRAILING_STOP: "trailing_stop_fill",
+    OrderType.LIMIT_IF_TOUCHED: "limit_if_touched_fill",
+    OrderType.MARKET_ON_OPEN: "market_on_open_fill",
+    OrderType.MARKET_ON_CLOSE: "market_on_close_fill",
+}
+
+
+@both_styles
+class FillModel(Model):
+    """Base of the fill models; what a method does not replace is LEAN's own rule."""
+
+    KIND = "fill"
+    OVERRIDABLE = frozenset({"fill", *_METHODS.values()})
+
+    def __init__(self) -> None:
+        self.parameters: Any = None
+
+    def fill(self, parameters: Any) -> Fill:
+        """By the method for the order's type."""
+        self.parameters = parameters
+        method = getattr(self, _METHODS[parameters.order.type])
+        return Fill(method(parameters.security, parameters.order))
+
+    def _default(self, asset: Security, order: Order) -> OrderEvent:
+        """LEAN's rule, worked out by the simulator; slippage is in its price."""
+        name = next(cls.__name__ for cls in type(self).__mro__ if cls.__module__ != "__main__")
+        found = asset.desk.ask(["default_fill", order.id, name])
+        event = OrderEvent(order, order.status, utc_time=asset.desk.utc_time)
+        if found is not None:
+            event.status = OrderStatus.FILLED
+            event.fill_price, event.fill_quantity, event.message = found
+        return event
+
+    def market_fill(self, asset: Any, order: Any) -> OrderEvent:
+        return self._default(asset, order)
+
+    def limit_fill(self, asset: Any, order: Any) -> OrderEvent:
+        return self._default(asset, order)
+
+    def stop_market_fill(self, asset: Any, order: Any) -> OrderEvent:
+        return self._default(asset, order)
+
+    def stop_limit_fill(self, asset: Any, order: Any) -> OrderEvent:
+        return self._default(asset, order)
+
+    def trailing_stop_fill(self, asset: Any, order: Any) -> OrderEvent:
+        return self._default(asset, order)
+
+    def limit_if_touched_fill(self, asset: Any, order: Any) -> OrderEvent:
+        return self._default(asset, order)
+
+    def market_on_open_fill(self, asset: Any, order: Any) -> OrderEvent:
+        return self._default(asset, order)
+
+    def market_on_close_fill(self, asset: Any, order: Any) -> OrderEvent:
+        return self._default(asset, order)
+
+
+class EquityFillModel(FillModel):
+    """LEAN's default for US equities."""
+
+
+class ImmediateFillModel(FillModel):
+    """LEAN's model for everything else: the same, but for the range of the quotes."""
+
+
+class LatestPriceFillModel(ImmediateFillModel):
+    """Not told apart from trades and quotes: not modelled."""
+
+    OVERRIDABLE = frozenset()
+
+
+@both_styles
+class HasSufficientBuyingPowerForOrderResult(Lean):
+    """Whether an order can be afforded, and why not."""
+
+    def __init__(self, is_sufficient: bool, reason: str = "") -> None:
+        self.is_sufficient, self.reason = bool(is_sufficient), reason or ""
+
+
+@both_styles
+class HasSufficientBuyingPowerForOrderParameters(Lean):
+    """What a buying power model is asked with."""
+
+    def __init__(self, portfolio: Any, security: Any, order: Any) -> None:
+        self.portfolio, self.security, self.order = portfolio, security, order
+
+
+@both_styles
+class GetMaximumOrderQuantityResult(Lean):
+    """A quantity to order."""
+
+    def __init__(self, quantity: float, reason: str = "", is_error: bool = False) -> None:
+        self.quantity, self.reason, self.is_error = float(quantity), reason, is_error
+
+
+@both_styles
+class GetMaximumOrderQuantityForTargetBuyingPowerParameters(Lean):
+    """What a buying power model is asked with for `set_holdings`."""
+
+    def __init__(
+        self, portfolio: Any, security: Any, target: float, minimum: float, silence: bool = False
+    ) -> None:
+        self.portfolio, self.security = portfolio, security
+        self.target_buying_power = target
+        self.minimum_order_margin_portfolio_percentage = minimum
+        self.silence_non_error_reasons = silence
+
+
+@both_styles
+class MaintenanceMargin(Lean):
+    """An amount of margin in USD."""
+
+    def __init__(self, value: float) -> None:
+        self.value = float(value)
+
+
+@both_styles
+class ReservedBuyingPowerForPosition(Lean):
+    """USD that a position ties up."""
+
+    def __init__(self, absolute_used_buying_power: float) -> None:
+        self.absolute_used_buying_power = float(absolute_used_buying_power)
+
+
+@both_styles
+class PositionParameters(Lean):
+    """What a buying power model is asked with for a position there is."""
+
+    def __init__(self, security: Any) -> None:
+        holding = security.holdings
+        self.security = security
+        self.quantity, self.absolute_quantity = holding.quantity, abs(holding.quantity)
+        self.holdings_value = holding.holdings_value
+        self.absolute_holdings_value = abs(holding.holdings_value)
+        self.holdings_cost = holding.holdings_cost
+        self.absolute_holdings_cost = abs(holding.holdings_cost)
+
+    def result_in_account_currency(self, reserved: float) -> ReservedBuyingPowerForPosition:
+        """USD, wrapped as LEAN wants it."""
+        return ReservedBuyingPowerForPosition(reserved)
+
+
+class OwnModels:
+    """Answers the simulator's questions with the strategy's own models."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def answer(self, kind: str, index: int, order_id: int) -> Any:
+        """JSON values; an exception of the model as LEAN takes it, which goes on without."""
+        try:
+            return self._answer(kind, index, order_id)
+        except Exception as error:  # noqa: BLE001 - whatever the strategy's model raises
+            return {"error": f"{type(error).__name__}: {error}"[:1000]}
+
+    def _answer(self, kind: str, index: int, order_id: int) -> Any:
+        security = self._desk.by_index[index]
+        model = security.models[kind]
+        if kind == "buying_power" and not order_id:
+            return self.reserved(model, security)
+        ticket = self._desk.trading.tickets[order_id]
+        self._desk.trading.refresh(ticket)
+        order = picture(ticket)
+        if kind == "fill":
+            return self._fill(model, security, order)
+        if kind == "fee":
+            return charged(model.get_order_fee(OrderFeeParameters(security, order)))
+        if kind == "slippage":
+            return float(model.get_slippage_approximation(security, order))
+        asked = HasSufficientBuyingPowerForOrderParameters(self._desk.portfolio, security, order)
+        result = model.has_sufficient_buying_power_for_order(asked)
+        return [bool(result.is_sufficient), str(result.reason)[:500]]
+
+    def reserved(self, model: Any, security: Security) -> float:
+        """USD that a position ties up by the strategy's model."""
+        asked = PositionParameters(security)
+        if "get_reserved_buying_power_for_position" in model.own:
+            found = model.get_reserved_buying_power_for_position(asked)
+            return float(found.absolute_used_buying_power)
+        return float(model.get_maintenance_margin(asked).value)
+
+    def _fill(self, model: Any, security: Security, order: Order) -> list[list[Any]]:
+        result = model.fill(FillModelParameters(security, order))
+        events = list(result) if isinstance(result, Iterable) else [result]
+        return [
+            [int(event.status), float(event.fill_quantity), float(event.fill_price),
+             float(event.order_fee.value.amount), str(event.message or "")[:1000]]
+            for event in events
+        ]  # fmt: skip
+
+
+def charged(fee: OrderFee) -> float:
+    """USD of a fee."""
+    if str(fee.value.currency).upper() != "USD":
+        raise ValueError(f"a fee in {fee.value.currency}: the account is in USD")
+    return float(fee.value.amount)

@@ -1,0 +1,39 @@
+"""LEAN's names for orders, tickets, models and brokerages, as a strategy may mention them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import (
+    brokerage_models,
+    holdings,
+    model,
+    orders,
+    own_models,
+    portfolio,
+    tickets,
+    transactions,
+)
+
+_MODULES = (orders, tickets, model, own_models, brokerage_models)
+_NOT_LEANS = frozenset({"Model", "OwnModels", "Brokerage"})
+
+
+def _public() -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for module in _MODULES:
+        for name, cls in vars(module).items():
+            ours = isinstance(cls, type) and cls.__module__ == module.__name__
+            if ours and not name.startswith("_") and name not in _NOT_LEANS:
+                found[name] = cls
+    return found
+
+
+TRADING: dict[str, Any] = {
+    **_public(),
+    **brokerage_models.MODELS,
+    "ISlippageModel": model.SlippageModel,
+    "SecurityHolding": holdings.SecurityHolding,
+    "SecurityPortfolioManager": portfolio.Portfolio,
+    "SecurityTransactionManager": transactions.Transactions,
+}
