@@ -14,6 +14,7 @@ from qc_builder_lora.backtest.simulator.calendar import NEW_YORK, load_hours, zo
 from qc_builder_lora.backtest.surface.enums import Resolution
 from qc_builder_lora.backtest.surface.framework import periods
 from qc_builder_lora.backtest.surface.framework.collection import InsightManager
+from qc_builder_lora.backtest.surface.framework.construction import PortfolioBias
 from qc_builder_lora.backtest.surface.framework.expiry import Expiry
 from qc_builder_lora.backtest.surface.framework.insight import (
     Insight,
@@ -26,6 +27,7 @@ from qc_builder_lora.backtest.surface.framework.optimisers import (
     RiskParityPortfolioOptimizer,
     UnconstrainedMeanVariancePortfolioOptimizer,
 )
+from qc_builder_lora.backtest.surface.framework.patient import StandardDeviationExecutionModel
 from qc_builder_lora.backtest.surface.framework.reversion import (
     MeanReversionPortfolioConstructionModel,
 )
@@ -267,6 +269,19 @@ def test_accumulated_insights_add_up_and_a_flat_one_steps_back() -> None:
     assert weigh(model, [insight("A", 0), insight("A", 1, DOWN), insight("A", 2, DOWN)]) == (
         pytest.approx([-0.1])
     )
+
+
+def test_arguments_and_settings_are_taken_in_either_spelling() -> None:
+    model = InsightWeightingPortfolioConstructionModel(portfolioBias=PortfolioBias.LONG)
+    assert weigh(model, [insight("A", weight=0.5), insight("B", direction=DOWN, weight=0.5)]) == [
+        0.5, 0.0,
+    ]  # fmt: skip
+    execution = StandardDeviationExecutionModel()
+    assert execution.maximum_order_value == 20_000
+    execution.MaximumOrderValue = 500
+    assert execution.maximum_order_value == 500
+    with pytest.raises(TypeError, match="bais"):
+        InsightWeightingPortfolioConstructionModel(bais=1)
 
 
 def test_reversion_projects_onto_the_simplex() -> None:

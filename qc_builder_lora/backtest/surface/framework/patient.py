@@ -10,6 +10,7 @@ from ..bars import TradeBar
 from ..enums import Resolution
 from ..indicators import SimpleMovingAverage, StandardDeviation
 from .execution import ExecutionModel, order
+from .spelling import setting
 from .statics import OrderSizing
 from .target import PortfolioTargetCollection, on_the_way
 
@@ -92,7 +93,8 @@ class StandardDeviationExecutionModel(Patient):
         self.period = period
         self.deviations = deviations
         self.resolution = resolution
-        self.maximum_order_value = 20_000.0
+
+    maximum_order_value = setting("maximum_order_value", 20_000.0)
 
     def on_securities_changed(self, algorithm: Any, changes: Any) -> None:
         fresh = []
@@ -164,9 +166,7 @@ class _DayVwap:
 class VolumeWeightedAveragePriceExecutionModel(Patient):
     """Orders a share of the volume while the price lies on the right side of the day's VWAP."""
 
-    def __init__(self, asynchronous: bool = True) -> None:
-        super().__init__(asynchronous)
-        self.maximum_order_quantity_percent_volume = 0.01
+    maximum_order_quantity_percent_volume = setting("maximum_order_quantity_percent_volume", 0.01)
 
     def on_securities_changed(self, algorithm: Any, changes: Any) -> None:
         for security in changes.added_securities:

@@ -6,6 +6,7 @@ An override counts in either spelling: `update` and `Update` are one method, `su
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from ..alias import pascal, snake
@@ -22,6 +23,35 @@ class Overridable(Lean):
             other = _twin(name)
             if other != name and other not in cls.__dict__ and _inherited(cls, other):
                 setattr(cls, other, member)
+        if cls.__module__.startswith(_HERE) and "__init__" in cls.__dict__:
+            setattr(cls, "__init__", _in_any_case(cls.__dict__["__init__"]))  # noqa: B010
+
+
+_HERE = __name__.rpartition(".")[0]
+
+
+def _in_any_case(initialize: Callable[..., None]) -> Callable[..., None]:
+    """LEAN's names of arguments may be written as in C#: `maximumDrawdownPercent=0.1`."""
+
+    @wraps(initialize)
+    def made(self: Any, *args: Any, **named: Any) -> None:
+        initialize(self, *args, **plain_names(named))
+
+    return made
+
+
+def setting(name: str, default: float) -> Any:
+    """A property of a model that a strategy may set in either spelling."""
+    key = f"_{name}"
+
+    def get(self: Any) -> float:
+        found: float = self.__dict__.get(key, default)
+        return found
+
+    def put(self: Any, value: float) -> None:
+        self.__dict__[key] = float(value)
+
+    return property(get, put)
 
 
 def _twin(name: str) -> str:
