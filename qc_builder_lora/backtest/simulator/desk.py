@@ -265,6 +265,8 @@ class Desk(Counter):
     def _source(self, subject: int | str, kind: str, resolution: int) -> tuple[Source, bool, bool]:
         """Where history comes from, and whether that is filled forward and in extended hours."""
         if isinstance(subject, str):
+            if not resolution:
+                raise Forged("history of a ticker without a resolution")
             return self.shelf.source(subject, Mode.ADJUSTED, resolution, kind), True, False
         item = self._item(subject)
         streams = [stream for stream in item.streams if stream.source.kind == kind]

@@ -74,6 +74,11 @@ def _rule(value: Any) -> bool:
     )
 
 
+def _resolution(value: Any) -> bool:
+    """In seconds; 0 is the finest that a security has."""
+    return _whole(value) and value in (0, 1, 60, 3600, 86_400)
+
+
 def _flags(value: Any) -> bool:
     return isinstance(value, dict) and len(value) < 20 and all(map(_flag, value.values()))
 
@@ -116,7 +121,10 @@ def check_answer(kind: str, number: int, value: Any) -> None:
 _WORD = _text(50)
 _PRICE = _maybe(_number)
 FORMS: dict[str, Sequence[Check]] = {
-    "set": (_SETTINGS.__contains__, lambda value: _number(value) or _text(200)(value)),
+    "set": (
+        lambda value: isinstance(value, str) and value in _SETTINGS,
+        lambda value: _number(value) or _text(200)(value),
+    ),
     "security": (_text(50), _whole, _number, _whole, _flag, _flag),
     "subscribe": (_whole, _whole, _flag, _flag),
     "unsubscribe": (_whole,),
@@ -145,8 +153,8 @@ FORMS: dict[str, Sequence[Check]] = {
     "dates": (_rule, _whole),
     "history": (
         _many(lambda x: _whole(x) or _text(50)(x), 2000),
-        _WORD,
-        _whole,
+        ("trade", "quote").__contains__,
+        _resolution,
         _maybe(_flag),
         _maybe(_flag),
         _maybe(_whole),
