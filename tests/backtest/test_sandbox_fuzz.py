@@ -21,18 +21,18 @@ from tests.backtest.conftest import strategy
 
 _LIMITS = BacktestSettings(limits=Limits(wall_s=5, cpu_s=5))
 _NUMBERS = (
-    0, 1, -1, 2, 3, 5, 60, 3600, 86_400, 14_613, 14_700, 2_932_896, -719_162, 10**6, 10**9, -(10**9),
-    1_262_610_000, 1_265_000_000, 10**12, 10**14, -(10**14), 0.5, -0.0, 1e-300, 9e14, 16000.0,
+    0, 1, -1, 2, 3, 5, 60, 3600, 86_400, 14_613, 14_700, 2_932_896, -719_162, 10**6, 10**9,
+    -(10**9), 1_262_610_000, 1_265_000_000, 10**12, 10**14, -(10**14), 0.5, -0.0, 1e-300, 9e14, 16000.0,
 )  # fmt: skip
 _WORDS = (
-    "", "AAPL", "aapl", "MSFT", "SPY", "../../etc/passwd", "A" * 50, "\0", "\ud800", "cash", "start",
-    "end", "benchmark", "warm_up_bars", "warm_up_seconds", "trading_days", "max_orders", "UTC",
-    "America/New_York", "Europe/Berlin", "../x", "trade", "quote", "count", "seconds", "range",
-    "leverage", "normalization", "fee", "fill", "slippage", "buying_power", "constant", "open_at",
-    "date_open", "next_open", "next_close", "next_day", "previous_day", "utc", "local", "gtc", "day",
-    "debug", "error", "run", "initialize", "every", "every_day", "week_start", "month_start",
-    "month_end", "year_start", "on", "dates", "at", "after_market_open", "before_market_close",
-    "2010-01-05", "9999-12-31", "0000-00-00",
+    "", "AAPL", "aapl", "MSFT", "SPY", "../../etc/passwd", "A" * 50, "\0", "\ud800", "cash",
+    "start", "end", "benchmark", "warm_up_bars", "warm_up_seconds", "trading_days", "max_orders",
+    "UTC", "America/New_York", "Europe/Berlin", "../x", "trade", "quote", "count", "seconds",
+    "range", "leverage", "normalization", "fee", "fill", "slippage", "buying_power", "constant",
+    "open_at", "date_open", "next_open", "next_close", "next_day", "previous_day", "utc", "local",
+    "gtc", "day", "debug", "error", "run", "initialize", "every", "every_day", "week_start",
+    "month_start", "month_end", "year_start", "on", "dates", "at", "after_market_open",
+    "before_market_close", "2010-01-05", "9999-12-31", "0000-00-00",
 )  # fmt: skip
 _QUIET = ("failed", "unknown", "quit", "ready", "done", "phase", "log")
 """Rarely drawn: most of them end the backtest."""
