@@ -3,7 +3,8 @@
 Each strategy in `golden/` is our own, of the same behaviour as the LEAN algorithm named beside it.
 LEAN has changed some figures since they were published, and some of those are left out below:
 Probabilistic Sharpe Ratio now subtracts the risk-free rate; Compounding Annual Return counts the
-years differently. The figures for all else are LEAN's to the printed digit.
+years differently; an order's time, which the hash covers, is a daily bar's close. The figures for
+all else are LEAN's to the printed digit.
 """
 
 from __future__ import annotations
@@ -40,8 +41,40 @@ PUBLISHED = {
         "Tracking Error": "0.16",
         "Treynor Ratio": "0.067",
         "Total Fees": "$114.36",
+        "Estimated Strategy Capacity": "$700000000.00",
+        "Lowest Capacity Asset": "AAPL R735QTJ8XC9X",
         "Portfolio Turnover": "18.24%",
         "Drawdown Recovery": "63",
+        "OrderListHash": "22337335b8bbfb4fc1093879c3ddd4d8",
+    },
+    # AccumulativeInsightPortfolioRegressionAlgorithm
+    "framework_accumulative": {
+        "Total Orders": "199",
+        "Average Win": "0.00%",
+        "Average Loss": "0.00%",
+        "Compounding Annual Return": "-12.611%",
+        "Drawdown": "0.200%",
+        "Expectancy": "-0.585",
+        "Start Equity": "100000",
+        "End Equity": "99827.80",
+        "Net Profit": "-0.172%",
+        "Sharpe Ratio": "-11.13",
+        "Sortino Ratio": "-16.704",
+        "Loss Rate": "78%",
+        "Win Rate": "22%",
+        "Profit-Loss Ratio": "0.87",
+        "Alpha": "-0.156",
+        "Beta": "0.035",
+        "Annual Standard Deviation": "0.008",
+        "Annual Variance": "0",
+        "Information Ratio": "-9.603",
+        "Tracking Error": "0.215",
+        "Treynor Ratio": "-2.478",
+        "Total Fees": "$199.00",
+        "Estimated Strategy Capacity": "$26000000.00",
+        "Lowest Capacity Asset": "SPY R735QTJ8XC9X",
+        "Portfolio Turnover": "119.89%",
+        "OrderListHash": "d06c26f557b83d8d42ac808fe2815a1e",
     },
     # RiskParityPortfolioAlgorithm
     "framework_risk_parity": {

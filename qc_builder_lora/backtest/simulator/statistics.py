@@ -267,7 +267,8 @@ def _decimal(value: float, digits: int) -> str:
     exponent = exact.as_tuple().exponent
     if isinstance(exponent, int) and exponent < -digits:
         exact = exact.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_EVEN)
-    return format(exact, "f")
+    # .NET prints no sign before a zero.
+    return format(exact if exact else abs(exact), "f")
 
 
 def _percent(value: float, digits: int) -> str:
