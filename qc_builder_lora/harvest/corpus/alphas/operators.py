@@ -6,13 +6,15 @@ back, so that the same window gives the same bits however much history lies befo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+_CACHED = 8192
+"""Numbers of a block of rows: 64 KB."""
 _FLAT = 1e-12
 """Deviation, as a share of the mean, below which a window counts as constant."""
 
@@ -30,17 +32,19 @@ def over(x: Array, days: int) -> list[Array]:
     return [x[days - 1 - age : len(x) - age] for age in range(days)]
 
 
-def _headed(x: Array, values: Array) -> Array:
-    """Values of the last rows of x, NaN before them."""
-    full = np.full_like(x, np.nan)
-    full[len(x) - len(values) :] = values
-    return full
-
-
 def _windowed(x: Array, days: int, fold: Callable[[list[Array]], Array]) -> Array:
-    if len(x) < days:
-        return np.full_like(x, np.nan)
-    return _headed(x, fold(over(x, days)))
+    """`fold` of the ages of each row, a block of rows at a time; NaN before the first window."""
+    result = np.full_like(x, np.nan)
+    for first, last in _blocks(x, days):
+        result[first:last] = fold(over(x[first - days + 1 : last], days))
+    return result
+
+
+def _blocks(x: Array, days: int) -> Iterator[tuple[int, int]]:
+    """First and last row of blocks that stay in the processor's cache: half the time."""
+    rows = max(8, _CACHED // max(1, x.shape[1]))
+    for first in range(days - 1, len(x), rows):
+        yield first, min(first + rows, len(x))
 
 
 def _total(ages: Sequence[Array]) -> Array:
@@ -80,7 +84,7 @@ def ts_argmax(x: Array, days: int) -> Array:
         best, place = ages[0].copy(), np.zeros_like(ages[0])
         known = ~np.isnan(best)
         for age, value in enumerate(ages[1:], 1):
-            place[value >= best] = age
+            np.copyto(place, age, where=value >= best)
             np.maximum(best, value, out=best)
             known &= ~np.isnan(value)
         place[~known] = np.nan
@@ -99,14 +103,14 @@ def ts_rank(x: Array, days: int) -> Array:
 
     def fold(ages: list[Array]) -> Array:
         today = ages[0]
-        below = np.zeros_like(today)
-        equal = np.zeros_like(today)
+        # Twice the rank: whole numbers add up faster than halves.
+        twice = np.zeros(today.shape, dtype=np.int32)
         known = ~np.isnan(today)
         for value in ages[1:]:
-            below += value < today
-            equal += value == today
-            known &= ~np.isnan(value)
-        place: Array = (below + equal / 2) / (days - 1)
+            twice += value < today
+            twice += value <= today
+            known &= value == value  # noqa: PLR0124 - not for NaN
+        place: Array = twice / 2 / (days - 1)
         place[~known] = np.nan
         return place
 
@@ -115,83 +119,119 @@ def ts_rank(x: Array, days: int) -> Array:
 
 def decay_linear(x: Array, days: int) -> Array:
     """Weights days, days - 1, …, 1 from today back; unknown days count as 0 unless all are."""
+    weights = np.arange(days, 0, -1, dtype=float)
+    weights /= weights.sum()
+    known = ~np.isnan(x)
 
     def fold(ages: list[Array]) -> Array:
-        weights = np.arange(days, 0, -1, dtype=float)
-        weights /= weights.sum()
-        total, known = np.zeros_like(ages[0]), np.zeros(ages[0].shape, dtype=bool)
+        total = np.zeros_like(ages[0])
         for weight, value in zip(weights, ages, strict=True):
-            seen = ~np.isnan(value)
-            total += weight * np.where(seen, value, 0.0)
-            known |= seen
-        total[~known] = np.nan
+            total += weight * value
         return total
 
-    return _windowed(x, days, fold)
+    total = _windowed(np.where(known, x, 0.0), days, fold)
+    total[~_any(known, days)] = np.nan
+    return total
 
 
-def _squares(ages: Sequence[Array], days: int) -> tuple[Array, Array]:
-    """The mean, and the sum of squared deviations from it; 0 where the window is flat."""
-    mean = _total(ages) / days
-    squares = np.zeros_like(mean)
-    for age in ages:
-        away = age - mean
-        squares += away * away
-    squares[squares <= days * (_FLAT * mean) ** 2] = 0.0
-    return mean, squares
+def _any(x: NDArray[np.bool_], days: int) -> NDArray[np.bool_]:
+    """Whether any of the last days is true."""
+    count = np.cumsum(x, axis=0, dtype=np.int64)
+    count[days:] -= count[:-days].copy()
+    result: NDArray[np.bool_] = count > 0
+    return result
 
 
 def stddev(x: Array, days: int) -> Array:
     """Of the population: divided by days."""
-    return _windowed(x, days, lambda ages: np.sqrt(_squares(ages, days)[1] / days))
+
+    def fold(ages: list[Array]) -> Array:
+        mean = _total(ages) / days
+        squares = np.zeros_like(mean)
+        for age in ages:
+            away = age - mean
+            squares += away * away
+        return np.sqrt(_without_noise(squares, mean, days) / days)
+
+    return _windowed(x, days, fold)
 
 
-def _together(x: Array, y: Array, days: int) -> tuple[Array, Array, Array]:
+def _without_noise(squares: Array, mean: Array, days: int) -> Array:
+    """Sums of squared deviations, 0 where they are but rounding: the window is flat."""
+    squares[squares <= days * (_FLAT * mean) ** 2] = 0.0
+    return squares
+
+
+def _together(left: list[Array], right: list[Array], days: int) -> tuple[Array, Array, Array]:
     """Sums of squared deviations of both, and of their products."""
-    left, right = over(x, days), over(y, days)
-    x_mean, x_squares = _squares(left, days)
-    y_mean, y_squares = _squares(right, days)
-    products = np.zeros_like(x_mean)
+    x_mean, y_mean = _total(left) / days, _total(right) / days
+    x_squares, y_squares, products = (np.zeros_like(x_mean) for _ in range(3))
     for a, b in zip(left, right, strict=True):
-        products += (a - x_mean) * (b - y_mean)
+        x_away, y_away = a - x_mean, b - y_mean
+        products += x_away * y_away
+        x_squares += x_away * x_away
+        y_squares += y_away * y_away
+    x_squares = _without_noise(x_squares, x_mean, days)
+    y_squares = _without_noise(y_squares, y_mean, days)
     products[(x_squares == 0) | (y_squares == 0)] = 0.0
     return x_squares, y_squares, products
 
 
+def _paired(x: Array, y: Array, days: int, fold: Callable[[Array, Array, Array], Array]) -> Array:
+    result = np.full_like(x, np.nan)
+    for first, last in _blocks(x, days):
+        start = first - days + 1
+        sums = _together(over(x[start:last], days), over(y[start:last], days), days)
+        result[first:last] = fold(*sums)
+    return result
+
+
 def correlation(x: Array, y: Array, days: int) -> Array:
     """Pearson's, to 12 decimals; NaN where either window is flat."""
-    if len(x) < days:
-        return np.full_like(x, np.nan)
-    x_squares, y_squares, products = _together(x, y, days)
-    size = np.sqrt(x_squares) * np.sqrt(y_squares)
-    return _headed(x, np.round(divide(products, size), 12))
+
+    def fold(x_squares: Array, y_squares: Array, products: Array) -> Array:
+        size = np.sqrt(x_squares) * np.sqrt(y_squares)
+        return np.round(divide(products, size), 12)
+
+    return _paired(x, y, days, fold)
 
 
 def covariance(x: Array, y: Array, days: int) -> Array:
     """Of the population, to 15 decimals; 0 where either window is flat."""
-    if len(x) < days:
-        return np.full_like(x, np.nan)
-    x_squares, y_squares, products = _together(x, y, days)
-    products[np.isnan(x_squares) | np.isnan(y_squares)] = np.nan
-    return _headed(x, np.round(products / days, 15))
+
+    def fold(x_squares: Array, y_squares: Array, products: Array) -> Array:
+        products[np.isnan(x_squares) | np.isnan(y_squares)] = np.nan
+        return np.round(products / days, 15)
+
+    return _paired(x, y, days, fold)
 
 
 def rank(x: Array) -> Array:
     """Rank among the known symbols of the day, 0 to 1; ties share the mean, one alone is NaN."""
-    order = np.argsort(x, axis=1, kind="stable")
+    order = np.argsort(x, axis=1)
     ordered = np.take_along_axis(x, order, axis=1)
-    places = np.broadcast_to(np.arange(x.shape[1], dtype=float), x.shape)
-    new = np.ones(x.shape, dtype=bool)
-    new[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
-    first = np.maximum.accumulate(np.where(new, places, 0.0), axis=1)
-    last_of_run = np.ones(x.shape, dtype=bool)
-    last_of_run[:, :-1] = new[:, 1:]
-    last = np.minimum.accumulate(np.where(last_of_run, places, np.inf)[:, ::-1], axis=1)[:, ::-1]
-    result = np.empty_like(x)
-    np.put_along_axis(result, order, (first + last) / 2, axis=1)
+    places = np.empty_like(x)
+    np.put_along_axis(places, order, np.arange(x.shape[1], dtype=float)[None, :], axis=1)
+    equal = ordered[:, 1:] == ordered[:, :-1]
+    if (tied := equal.any(axis=1)).any():
+        shared = np.empty((int(tied.sum()), x.shape[1]))
+        np.put_along_axis(shared, order[tied], _shared_places(equal[tied]), axis=1)
+        places[tied] = shared
     known = ~np.isnan(x)
-    result[~known] = np.nan
-    return divide(result, np.maximum(known.sum(axis=1, keepdims=True) - 1.0, 0.0))
+    places[~known] = np.nan
+    return divide(places, np.maximum(known.sum(axis=1, keepdims=True) - 1.0, 0.0))
+
+
+def _shared_places(equal: NDArray[np.bool_]) -> Array:
+    """The mean place of each run of equals; `equal` says whether one equals the one before it."""
+    rows, count = equal.shape[0], equal.shape[1] + 1
+    places = np.broadcast_to(np.arange(count, dtype=float), (rows, count))
+    edge = np.zeros((rows, 1), dtype=bool)
+    later, earlier = np.hstack([edge, equal]), np.hstack([equal, edge])
+    first = np.maximum.accumulate(np.where(later, 0.0, places), axis=1)
+    last = np.minimum.accumulate(np.where(earlier, np.inf, places)[:, ::-1], axis=1)[:, ::-1]
+    shared: Array = (first + last) / 2
+    return shared
 
 
 def scale(x: Array) -> Array:

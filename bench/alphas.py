@@ -1,0 +1,130 @@
+"""How fast alphas are computed: the paper's 101, or N of our own, on ten years of 100 symbols.
+
+    python bench/alphas.py [--paper FILE] [--own N] [--days 2520] [--symbols 100] [--runs 3]
+
+Prints a table and writes bench/results/alphas.json. The peer is PyPI's alpha101v (pandas), on the
+same panel in the same run, each the best of the runs; it has the paper's alphas alone. Without the
+paper only our own are measured, and the table says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import time
+from collections.abc import Callable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from qc_builder_lora.files import write_json
+from qc_builder_lora.harvest.corpus.alphas.evaluate import evaluate
+from qc_builder_lora.harvest.corpus.alphas.language import LEVELS
+from qc_builder_lora.harvest.corpus.alphas.panel import Panel, random_panel
+from qc_builder_lora.harvest.corpus.alphas.paper import read_paper
+from qc_builder_lora.harvest.corpus.alphas.sieve import PANEL, own_formulas
+from qc_builder_lora.harvest.corpus.alphas.tree import Expr
+
+ROOT = Path(__file__).resolve().parents[1]
+PAPER = ROOT.parent / "shared" / "data" / "worldquant" / "1601.00991.pdf"
+RESULTS = ROOT / "bench" / "results" / "alphas.json"
+
+
+def best_of(runs: int, work: Callable[[], object]) -> float:
+    """Seconds of the fastest run."""
+    found = []
+    for _ in range(runs):
+        began = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - began)
+    return min(found)
+
+
+def measured(trees: Sequence[Expr], panel: Panel, runs: int) -> list[float]:
+    """Seconds of each formula."""
+    return [best_of(runs, lambda tree=tree: evaluate(tree, panel)) for tree in trees]  # type: ignore[misc]
+
+
+def frames_of(panel: Panel) -> dict[str, Any]:
+    """The panel as alpha101v takes it."""
+    import pandas as pd
+
+    symbols = list(panel.symbols)
+    names = ("high", "low", "close", "volume", "vwap", "returns", "amount", "cap")
+    found: dict[str, Any] = {n: pd.DataFrame(panel.input(n), columns=symbols) for n in names}
+    found["Open"] = pd.DataFrame(panel.bars["open"], columns=symbols)
+    for level in LEVELS:
+        found[f"ind_{level}"] = pd.Series(panel.groups(level), index=symbols)
+    return found
+
+
+def peer(panel: Panel, runs: int) -> list[float] | None:
+    """Seconds of each of alpha101v's 101; None where it is not installed."""
+    try:
+        from alpha101v import registry
+    except ImportError:
+        return None
+    frames = frames_of(panel)
+
+    def run(number: int) -> float:
+        return best_of(
+            runs, lambda: registry.run_factor(f"alpha{number}", frames, dtype=np.float64)
+        )
+
+    return [run(number) for number in range(1, 102)]
+
+
+def row(name: str, seconds: Sequence[float], theirs: Sequence[float] | None) -> dict[str, Any]:
+    other = sum(theirs) if theirs else None
+    return {
+        "alphas": name,
+        "count": len(seconds),
+        "seconds": round(sum(seconds), 3),
+        "slowest_ms": round(1000 * max(seconds), 1),
+        "alpha101v_seconds": None if other is None else round(other, 3),
+        "times_faster": None if other is None else round(other / sum(seconds), 2),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--paper", type=Path, default=PAPER)
+    parser.add_argument("--own", type=int, default=101)
+    parser.add_argument("--days", type=int, default=2520)
+    parser.add_argument("--symbols", type=int, default=100)
+    parser.add_argument("--runs", type=int, default=3)
+    given = parser.parse_args()
+    panel = random_panel(given.days, given.symbols, seed=7)
+    rows = []
+    if given.paper.exists():
+        trees = [alpha.tree for alpha in read_paper(given.paper)]
+        theirs = peer(panel, given.runs)
+        rows.append(row("of the paper", measured(trees, panel, given.runs), theirs))
+    else:
+        print(f"the paper is not at {given.paper}: only our own are measured")
+    began = time.perf_counter()
+    own = list(islice(own_formulas(random_panel(*PANEL), 1, LEVELS), given.own))
+    drawing = time.perf_counter() - began
+    rows.append(row("of our own", measured(own, panel, given.runs), None))
+    for key in rows[0]:
+        print(
+            f"{key:<20}"
+            + "".join(f"{one[key] if one[key] is not None else '-':>16}" for one in rows)
+        )
+    shape = f"{given.days} days x {given.symbols} symbols"
+    print(f"\n{given.own} of our own drawn in {drawing:.2f} s; {shape}")
+    write_json(
+        RESULTS,
+        {
+            "days": given.days, "symbols": given.symbols, "runs": given.runs,
+            "python": platform.python_version(), "numpy": np.__version__,
+            "drawing_seconds": round(drawing, 3), "rows": rows,
+        },
+    )  # fmt: skip
+    print(f"written: {RESULTS.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()
