@@ -49,7 +49,7 @@ def measured(trees: Sequence[Expr], panel: Panel, runs: int) -> list[float]:
 
 def frames_of(panel: Panel) -> dict[str, Any]:
     """The panel as alpha101v takes it."""
-    import pandas as pd
+    import pandas as pd  # type: ignore[import-untyped]
 
     symbols = list(panel.symbols)
     names = ("high", "low", "close", "volume", "vwap", "returns", "amount", "cap")
