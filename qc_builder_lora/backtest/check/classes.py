@@ -7,6 +7,7 @@ expression whose class is not certain has the class "". A class of the strategy'
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cached_property
 
@@ -16,6 +17,7 @@ from qc_builder_lora.backtest.check.tree import FUNCTIONS, Code, Function
 from qc_builder_lora.backtest.surface.alias import snake
 
 _MOST_STEPS = 12
+_LIKE_ALGORITHM = re.compile(r"algo|strategy|owner|parent|^qc$|^context$", re.IGNORECASE)
 # What LEAN hands to the methods of an algorithm, by position after `self`.
 _HANDED = {
     "on_data": "Slice",
@@ -63,6 +65,18 @@ class Types:
     def is_self(self, node: ast.AST) -> bool:
         """Whether it is the algorithm itself."""
         return self.lean(node) == "QCAlgorithm"
+
+    def reads_elsewhere(self, name: str) -> bool:
+        """Whether the source reads an attribute of what looks like the algorithm from outside it:
+        `algorithm.name`, or one of an algorithm under another name than self."""
+        for node in self._code.all(ast.Attribute):
+            if node.attr != name:
+                continue
+            base = node.value
+            last = base.id if isinstance(base, ast.Name) else getattr(base, "attr", "")
+            if last != "self" and (self.is_self(base) or _LIKE_ALGORITHM.search(last)):
+                return True
+        return False
 
     def calls(self, *names: str) -> Iterator[ast.Call]:
         """Calls of QCAlgorithm's methods of these names, in snake case."""

@@ -105,8 +105,9 @@ def _no_python(name: str, text: str) -> str:
         for is_one, what in _LANGUAGES:
             if is_one(text):
                 return what
-    elif _is_notebook(text):  # JSON can be a Python expression
-        return _NOTEBOOK
+    elif text.lstrip()[0] in "[{" and _is_json(text):
+        # which is a Python expression too
+        return _NOTEBOOK if _is_notebook(text) else "JSON, not Python source"
     return ""
 
 
@@ -124,6 +125,14 @@ def _is_notebook(text: str) -> bool:
     except (ValueError, RecursionError):
         return True
     return isinstance(found, dict) and "cells" in found
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _looks(pattern: str) -> Callable[[str], bool]:

@@ -102,12 +102,24 @@ def lines_of(code: str) -> list[str]:
 
 def _own_names(tree: ast.Module) -> set[str]:
     own = set()
+    classes = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             own.add(node.name)
-        elif isinstance(node, ast.Attribute) and _is_stored(node):
+        elif isinstance(node, ast.Attribute) and (_is_stored(node) or _is_kept_in(node, classes)):
             own.add(node.attr)
+        if isinstance(node, ast.ClassDef):
+            own |= {
+                name.id for one in node.body if isinstance(one, ast.Assign | ast.AnnAssign)
+                for name in ast.walk(one)
+                if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)
+            }  # fmt: skip
     return {name for name in own if snake(name) not in OVERRIDES}
+
+
+def _is_kept_in(node: ast.Attribute, classes: set[str]) -> bool:
+    base = node.value.id if isinstance(node.value, ast.Name) else ""
+    return isinstance(node.ctx, ast.Store) and base in classes
 
 
 def _modules(tree: ast.Module) -> set[str]:

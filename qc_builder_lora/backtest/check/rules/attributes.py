@@ -61,8 +61,10 @@ def _calls_of(code: Code, name: str) -> list[ast.Call]:
 
 def _renamed(code: Code, name: str, new: str) -> tuple[Edit, ...]:
     """Every use of the attribute, less the calls, which mean LEAN's method; none where it is also
-    named in a text."""
+    named in a text or read by another class."""
     if any(text_of(node) == name for call in _by_name(code) for node in call.args):
+        return ()
+    if code.types.reads_elsewhere(name):
         return ()
     called = {call.func for call in _calls_of(code, name)}
     return tuple(

@@ -39,17 +39,20 @@ def _older_names(code: Code) -> Iterator[Found]:
 def _without_shared(code: Code, found: list[Respelling]) -> list[Respelling]:
     """An attribute of the strategy's that other classes read keeps its name, and so LEAN's member
     that would collide with it keeps its older one."""
-    own = {_name(one) for one in found if one.kind == "own"}
-    shared = {
-        node.attr for node in code.all(ast.Attribute)
-        if node.attr in own and not code.types.is_self(node.value)
-        and not code.types.of(node.value)
-    } | {
-        node.attr for node in code.all(ast.Attribute)
-        if node.attr in own and code.types.is_self(node.value)
-        and getattr(node.value, "id", "") != "self"
+    renamed = {
+        _name(one) for one in found
+        if one.kind == "own" and not code.types.reads_elsewhere(_name(one))
     }  # fmt: skip
-    return [one for one in found if one.text not in shared and _name(one) not in shared]
+    kept = {name for cls in code.algorithms for name in code.types.own(cls.name)} - renamed
+    return [
+        one for one in found
+        if (_name(one) in renamed if one.kind == "own" else not _collides(code, one, kept))
+    ]  # fmt: skip
+
+
+def _collides(code: Code, one: Respelling, kept: set[str]) -> bool:
+    node = one.node
+    return isinstance(node, ast.Attribute) and one.text in kept and code.types.is_self(node.value)
 
 
 def _counted(number: int) -> str:

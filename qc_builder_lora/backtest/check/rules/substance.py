@@ -167,7 +167,8 @@ def _is_nothing(node: ast.expr | None) -> bool:
 
 _OPEN = re.compile(
     r"\bTODO\b|\bFIXME\b|\bXXX\b|placeholder|not (?:yet )?implemented|to be implemented|"
-    r"(?:your|add|insert|implement)\b[^\n]{0,40}\b(?:here|logic|code)\b|"
+    r"\b(?:your|insert|implement|add)\s+(?:\w+\s+){0,3}(?:logic|code|implementation)\b|"
+    r"\bimplement\b[^\n]{0,40}\bhere\b|"
     r"\brest of (?:the|your) (?:code|strategy|logic)|\.\.\.\s*\(?(?:existing|remaining|rest|same)|"
     r"\bdummy\b|\bstub\b|simplified (?:version|implementation)|in a real (?:implementation|strategy)",
     re.IGNORECASE,
@@ -176,7 +177,8 @@ _OPEN = re.compile(
 
 def _promises(code: Code, node: Function) -> bool:
     """Whether its own text says that something is still to come."""
-    return _OPEN.search(code.source(node)) is not None
+    lines = code.lines[node.lineno - 1 : node.end_lineno]
+    return _OPEN.search("".join(lines)) is not None
 
 
 STUB_BODY = Rule(
