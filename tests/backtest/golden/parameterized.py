@@ -14,7 +14,8 @@ class CrossOfTwoAverages(QCAlgorithm):
     def on_data(self, data):
         if not self.slow.is_ready:
             return
-        if self.fast > self.slow * 1.001:
+        fast, slow = self.fast.current.value, self.slow.current.value
+        if fast > slow * 1.001:
             self.set_holdings("SPY", 1)
-        elif self.fast < self.slow * 0.999:
+        elif fast < slow * 0.999:
             self.liquidate("SPY")
