@@ -313,8 +313,9 @@ def test_indicator_history_gives_the_values_of_past_bars(run: Run) -> None:
         "self.average = self.sma(self.aapl, 5)",
         """
         if self.time.date() == date(2010, 3, 1):
-            frame = self.indicator_history(SimpleMovingAverage(5), self.aapl, 10)
-            assert len(frame) == 10, len(frame)
+            past = self.indicator_history(SimpleMovingAverage(5), self.aapl, 10)
+            frame = past.data_frame
+            assert len(past) == len(frame) == 10, len(frame)
             assert abs(frame.current.iloc[-1] - self.average.current.value) < 1e-9
         """,
     )

@@ -52,6 +52,10 @@ class Desk:
         self.by_index: list[Security] = []
         self.subscriptions: list[SubscriptionDataConfig] = []
         self.consolidators: dict[int, tuple[Any, Any]] = {}
+        self.fed: dict[int, list[Listener]] = {}
+        """What an indicator, by its id, listens with to a security's own bars."""
+        self.foreign: dict[int, Any] = {}
+        """A strategy's own indicators, by their id, as they are wrapped."""
         self.parameters: dict[str, str] = {}
         self.start = datetime(1998, 1, 1)
         self.end: datetime | None = None

@@ -26,6 +26,7 @@ from .framework.names import FOLDERS, FRAMEWORK
 from .known import exported, not_modelled
 from .libraries import LEAN_ONLY, LIBRARIES, SUPPORT
 from .schedule import ScheduledEvent
+from .selectors import Field
 from .trading_names import TRADING
 
 FILE = "main.py"
@@ -56,6 +57,7 @@ def _table() -> dict[str, Any]:
         QuoteBarConsolidator=consolidators.QuoteBarConsolidator,
         IdentityDataConsolidator=consolidators.IdentityConsolidator,
         Calendar=consolidators.Calendar,
+        Field=Field,
         CalendarInfo=consolidators.CalendarInfo,
     )
     table.update(TRADING)

@@ -1,4 +1,4 @@
-"""`self.history` in its overloads, and warming indicators up with it."""
+"""`self.history` in its overloads."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from .bars import Slice, TradeBar, TradeBars
-from .consolidators import ConsolidatorBase, consolidator_for
 from .desk import EPOCH, Desk
 from .enums import LeanEnum, Resolution
 from .frames import bars_frame
@@ -134,47 +133,3 @@ def _slices(desk: Desk, rows: list[list[TradeBar]]) -> list[Slice]:
         time = next(iter(bars.values())).end_time
         made.append(Slice(time, time, bars, QuoteBars()))
     return made
-
-
-def warm_up(
-    desk: Desk, security: Security, indicator: Any, selector: Any = None, resolution: Any = None
-) -> None:
-    """Feed an indicator the bars it needs to be ready."""
-    period = getattr(indicator, "warm_up_period", 0) or getattr(indicator, "WarmUpPeriod", 0)
-    if not period:
-        return
-    seconds = SECONDS.get(resolution, 0)
-    for bar in desk.bars([security], ["count", int(period)], seconds=seconds)[0]:
-        feed(indicator, bar, selector)
-
-
-def feed(indicator: Any, bar: TradeBar, selector: Any) -> None:
-    """Give an indicator one bar, through the selector if there is one."""
-    if selector is None:
-        indicator.feed_bar(bar)
-        return
-    chosen = selector(bar)
-    if isinstance(chosen, TradeBar):
-        indicator.feed_bar(chosen)
-    else:
-        indicator.feed(bar.end_time, float(chosen))
-
-
-def register(
-    desk: Desk, security: Security, indicator: Any, span: Any = None, selector: Any = None
-) -> ConsolidatorBase | None:
-    """Keep an indicator fed, with the security's bars or what a consolidator makes of them."""
-    own = desk.subscription(security).resolution
-    if isinstance(span, LeanEnum) and span == own:
-        span = None
-    if span is None:
-        if selector is None:
-            desk.listen(security, indicator.feed_bar)
-        else:
-            desk.listen(security, lambda bar: feed(indicator, bar, selector))
-        return None
-    consolidator = consolidator_for(span, own)
-    consolidator.data_consolidated += lambda _, bar: feed(indicator, bar, selector)
-    if not isinstance(span, ConsolidatorBase):
-        desk.consolidate(security, consolidator)
-    return consolidator

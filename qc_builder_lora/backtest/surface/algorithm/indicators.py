@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from ..consolidators import ConsolidatorBase, consolidator_for
+from ..bars import Slice
+from ..consolidators import ConsolidatorBase, IdentityConsolidator, consolidator_for
 from ..desk import Desk
-from ..frames import values_frame
+from ..feeding import deregister, known, register
+from ..indicator_past import IndicatorHistory, from_past, from_slices
 from ..indicators import IndicatorBase
-from ..known import not_modelled
-from ..past import _securities, _span, feed, history, register, warm_up
+from ..past import _securities, _span, history
+from ..warming import warm_up, warm_up_over
 
 
 class _History:
@@ -36,54 +38,53 @@ class IndicatorMethods:
     def history(self) -> _History:
         return _History(self._desk)
 
-    def register_indicator(
-        self, symbol: Any, indicator: Any, span: Any = None, selector: Any = None, **named: Any
-    ) -> None:
-        for name in ("resolution", "consolidator"):
-            span = named.pop(name, span)
-        if callable(span) and not isinstance(span, ConsolidatorBase):
-            span, selector = None, span
-        if not hasattr(indicator, "feed_bar"):
-            indicator = _Foreign(indicator)
-        security = self._desk.security(symbol)
-        consolidator = register(self._desk, security, indicator, span, selector)
-        if isinstance(span, ConsolidatorBase) and consolidator is span:
-            self._desk.consolidate(security, span)
-        if self._desk.settings.automatic_indicator_warm_up and span is None:
-            warm_up(self._desk, security, indicator, selector)
+    def register_indicator(self, symbol: Any, indicator: Any, *args: Any, **named: Any) -> None:
+        """Keep an indicator fed by bars of a resolution, a length or a consolidator."""
+        span, selector = _fed_by("register_indicator", args, named, _SPANS)
+        desk = self._desk
+        register(desk, desk.security(symbol), known(desk, indicator), span, selector)
 
     def unregister_indicator(self, indicator: Any) -> None:
-        self._desk.forget([indicator.feed_bar])
+        deregister(self._desk, known(self._desk, indicator))
 
     def deregister_indicator(self, indicator: Any) -> None:
         self.unregister_indicator(indicator)
 
-    def warm_up_indicator(
-        self, symbol: Any, indicator: Any, resolution: Any = None, selector: Any = None
-    ) -> None:
-        if isinstance(resolution, timedelta):
-            not_modelled("QCAlgorithm.warm_up_indicator", f"with {resolution}")
-        if not hasattr(indicator, "feed_bar"):
-            indicator = _Foreign(indicator)
-        warm_up(self._desk, self._desk.security(symbol), indicator, selector, resolution)
-
-    def indicator_history(self, indicator: Any, symbol: Any, *args: Any, **named: Any) -> Any:
-        """A data frame of the indicator's values over past bars."""
+    def warm_up_indicator(self, symbol: Any, indicator: Any, *args: Any, **named: Any) -> None:
+        """Feed an indicator the past bars that make it ready."""
+        span, selector = _fed_by("warm_up_indicator", args, named, ("resolution", "period"))
         desk = self._desk
-        security = _securities(desk, symbol)[0]
-        rest = list(args)
-        selector = named.pop("selector", None)
-        span = _span(rest, named)
-        if span[0] == "count":
-            span = ["count", span[1] + max(int(indicator.warm_up_period) - 1, 0)]
-        indicator.reset()
-        times, values = [], []
-        for bar in desk.bars([security], span)[0]:
-            feed(indicator, bar, selector)
-            if indicator.is_ready:
-                times.append(bar.end_time)
-                values.append(indicator.value)
-        return values_frame(times, {"current": values})
+        securities, fed = _securities(desk, symbol), known(desk, indicator)
+        if isinstance(span, timedelta):
+            warm_up_over(desk, securities, fed, span, selector)
+        else:
+            warm_up(desk, securities, fed, span, selector)
+
+    def indicator_history(self, indicator: Any, *args: Any, **named: Any) -> IndicatorHistory:
+        """An indicator's values over past bars, or over those of a history of slices."""
+        desk, rest, fed = self._desk, list(args), known(self._desk, indicator)
+        slices = named.pop("history", None)
+        if rest and isinstance(rest[0], list) and rest[0] and isinstance(rest[0][0], Slice):
+            slices = rest.pop(0)
+        if slices is not None:
+            _, selector = _fed_by("indicator_history", rest, named, ())
+            return from_slices(fed, list(slices), selector)
+        for name in ("symbol", "symbols"):
+            rest[:0] = [named.pop(name)] if name in named else []
+        securities = _securities(desk, rest.pop(0))
+        named["periods"] = named.pop("period", named.pop("periods", None))
+        span = _span(rest, {key: value for key, value in named.items() if value is not None})
+        left: dict[str, Any] = {key: named[key] for key in _OTHERS if key in named}
+        resolution, selector = _fed_by("indicator_history", rest, left, ("resolution",))
+        return from_past(desk, securities, fed, span, resolution, selector)
+
+    def resolve_consolidator(self, symbol: Any, *args: Any, **named: Any) -> Any:
+        """The consolidator that an indicator of a resolution or a length would get."""
+        span = next(iter([*args, *(named.pop(key) for key in _SPANS if key in named)]), None)
+        security = self._desk.security(symbol)
+        if span is None:
+            return IdentityConsolidator()
+        return consolidator_for(span, self._desk.subscription(security).resolution)
 
     def consolidate(self, symbol: Any, span: Any, *handlers: Any, **named: Any) -> ConsolidatorBase:
         """`consolidate(symbol, timedelta(days=7), handler)`: handler takes the longer bar."""
@@ -117,15 +118,18 @@ class IndicatorMethods:
     def _point(self, chart: str, series: str, value: float) -> None:
         self._desk.send(["plot", chart[:200], series[:200], value])
 
-    def plot_indicator(self, chart: str, *args: Any) -> None:
+    def plot_indicator(self, chart: str, *args: Any, **named: Any) -> None:
         """Plot each indicator whenever it moves."""
-        for indicator in args:
-            if isinstance(indicator, IndicatorBase):
-                self._plot_moves(chart, indicator)
+        things = [*args, *named.values()]
+        waits = next((item for item in things if isinstance(item, bool)), False)
+        for item in things:
+            for indicator in item if isinstance(item, list | tuple) else [item]:
+                if isinstance(indicator, IndicatorBase):
+                    self._plot_moves(chart, indicator, waits=waits)
 
-    def _plot_moves(self, chart: str, indicator: IndicatorBase) -> None:
+    def _plot_moves(self, chart: str, indicator: IndicatorBase, *, waits: bool) -> None:
         def moved(_: Any, value: float) -> None:
-            if indicator.is_ready:
+            if indicator.is_ready or not waits:
                 self._point(chart, indicator.name, value)
 
         indicator.follow(moved)
@@ -137,20 +141,22 @@ class IndicatorMethods:
         """Charts are recorded by what is plotted on them."""
 
 
-class _Foreign:
-    """A strategy's own class with `update(bar)`, registered like an indicator."""
+_OTHERS = ("resolution", "selector")
+_SPANS = ("resolution", "time_span", "py_object", "consolidator")
 
-    def __init__(self, own: Any) -> None:
-        self._own = own
-        self.name = getattr(own, "name", type(own).__name__)
-        self.warm_up_period = getattr(own, "warm_up_period", 0)
 
-    def feed_bar(self, bar: Any) -> None:
-        getattr(self._own, "update", None) or getattr(self._own, "Update")  # noqa: B009
-        (getattr(self._own, "update", None) or self._own.Update)(bar)
-
-    def feed(self, time: Any, value: float) -> None:
-        (getattr(self._own, "update", None) or self._own.Update)(time, value)
+def _fed_by(name: str, args: Any, named: dict[str, Any], spans: tuple[str, ...]) -> tuple[Any, Any]:
+    """What feeds an indicator, a resolution or the like, and its selector."""
+    rest = list(args)
+    found = []
+    for keys in (spans, ("selector",)) if spans else (("selector",),):
+        given = [named.pop(key) for key in keys if key in named]
+        found.append(given[0] if given else rest.pop(0) if rest else None)
+    selector = found.pop()
+    if rest or named or not (selector is None or callable(selector)):
+        shown = ", ".join([*(type(item).__name__ for item in args), *named])
+        raise TypeError(f"No method matches given arguments for {name}: ({shown})")
+    return (found[0] if found else None), selector
 
 
 class _SubscriptionManager:

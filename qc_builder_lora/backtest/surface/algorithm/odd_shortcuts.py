@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from ..desk import Desk
+from ..feeding import register
 from ..indicators import (
     Alpha,
     FilteredIdentity,
@@ -58,8 +59,9 @@ class OddShortcuts:
         security = self._desk.security(symbol)
         label = indicator_name(security, security.symbol, field or "close", _named(resolution))
         made = FilteredIdentity(label, passes)
-        found: FilteredIdentity = attach(self._desk, [security], made, resolution, selector)
-        return found
+        made._ib_symbol = security.symbol
+        register(self._desk, security, made, resolution, selector)
+        return made
 
     def lsma(self, *args: Any, **named: Any) -> Any:
         pair = "reference" in named or (len(args) > 1 and is_symbol(args[1]))

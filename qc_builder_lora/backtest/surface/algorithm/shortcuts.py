@@ -6,15 +6,17 @@ Overloads are tried in LEAN's order; arguments that fit none are refused as LEAN
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 from .. import indicators as ind
 from ..alias import snake
 from ..enums import LeanEnum, Resolution, enum
+from ..feeding import register
 from ..indicators.arguments import REQUIRED, Parameter, matched
 from ..known import not_modelled
-from ..past import feed, register, warm_up
 from ..security import Security
+from ..warming import warm_up
 from .shortcut_table import MANY, ONE, PAIR, UNKNOWN
 
 TAIL = (
@@ -174,22 +176,10 @@ def attach(
     desk: Any, securities: list[Security], indicator: Any, resolution: Any, selector: Any
 ) -> Any:
     """Keep a shortcut's indicator fed, warmed up where the settings ask for it."""
-    if resolution is not None and resolution == Resolution.TICK:
-        not_modelled("Resolution.TICK", "for an indicator")
     indicator._ib_symbol = securities[0].symbol
     for security in securities:
         register(desk, security, indicator, resolution, selector)
-    if desk.settings.automatic_indicator_warm_up:
-        warm_up_all(desk, securities, indicator, selector)
+    # LEAN warms those of a resolution up, not those of another length.
+    if desk.settings.automatic_indicator_warm_up and not isinstance(resolution, timedelta):
+        warm_up(desk, securities, indicator, resolution, selector)
     return indicator
-
-
-def warm_up_all(desk: Any, securities: list[Security], indicator: Any, selector: Any) -> None:
-    """Feed the past of one security, or of several moment by moment."""
-    if len(securities) == 1:
-        warm_up(desk, securities[0], indicator, selector)
-        return
-    rows = desk.bars(securities, ["count", int(indicator.warm_up_period)])
-    bars = [bar for row in rows for bar in row]
-    for bar in sorted(bars, key=lambda bar: bar.end_time):
-        feed(indicator, bar, selector)

@@ -336,12 +336,16 @@ class WaveTrendOscillator(BarIndicator):
     SHORT = "WTO"
 
     def _set_up(
-        self, channel_period: Period = 10, average_period: Period = 21, signal_period: Period = 4
+        self, channel_period: Period, average_period: Period, signal_period: Period
     ) -> None:
         name = self.name
-        self._channel = ExponentialMovingAverage(f"{name}_ChannelEMA", channel_period)
-        self._deviation = ExponentialMovingAverage(f"{name}_MeanDeviationEMA", channel_period)
-        self.wave_trend = ExponentialMovingAverage(f"{name}_WaveTrend", average_period)
+        self.channel_average = ExponentialMovingAverage(f"{name}_ChannelEMA", channel_period)
+        self.channel_deviation = ExponentialMovingAverage(
+            f"{name}_MeanDeviationEMA", channel_period
+        )
+        self.channel_index_average = ExponentialMovingAverage(
+            f"{name}_ChannelIndexEMA", average_period
+        )
         self.signal = SimpleMovingAverage(f"{name}_Signal", signal_period)
         channel, rest = int(channel_period), int(average_period) + int(signal_period)
         self.warm_up_period = 2 * channel + rest - 3
@@ -352,15 +356,17 @@ class WaveTrendOscillator(BarIndicator):
 
     def _next_bar(self, bar: Any) -> float:
         time, typical = bar.end_time, (bar.high + bar.low + bar.close) / 3
-        if not self._channel.feed(time, typical):
+        if not self.channel_average.feed(time, typical):
             return 0.0
-        apart = typical - self._channel.value
-        if not self._deviation.feed(time, abs(apart)):
+        apart = typical - self.channel_average.value
+        if not self.channel_deviation.feed(time, abs(apart)):
             return 0.0
-        weighted = 0.015 * self._deviation.value
-        if weighted and self.wave_trend.feed(time, apart / weighted):
-            self.signal.feed(time, self.wave_trend.value)
-        return self.wave_trend.value
+        weighted = 0.015 * self.channel_deviation.value
+        if not weighted:
+            return self.value
+        if self.channel_index_average.feed(time, apart / weighted):
+            self.signal.feed(time, self.channel_index_average.value)
+        return self.channel_index_average.value
 
 
 class SqueezeMomentum(BarIndicator):
