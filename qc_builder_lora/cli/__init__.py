@@ -30,6 +30,7 @@ _NOUNS: dict[str, tuple[str, str]] = {
     "release": ("release", "Turn an adapter into a model that llama.cpp serves."),
     "report": ("report", "Build, list, open and serve the pages a person reads."),
     "retrain": ("retrain", "Fine-tune a base model on a snapshot."),
+    "review": ("review", "Rate two models' answers without knowing whose they are."),
     "run": ("run", "Run a builder's script, unchanged, and harvest what it builds."),
     "serve": ("serve", "Answer over the OpenAI protocol on this machine."),
     "shadow": ("shadow", "A second model on the same requests, and who is better."),

@@ -136,6 +136,31 @@ def rollback(by: str, reason: str | None, as_json: bool) -> None:
 
 
 @command.command()
+@click.argument("model")
+@click.option(
+    "--report",
+    required=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The report you have read.",
+)
+@click.option("--by", required=True, help="Your name.")
+@click.option("--reason", help="Why.")
+@json_option
+def reject(model: str, report: Path, by: str, reason: str | None, as_json: bool) -> None:
+    """Archive MODEL because of what you have read in REPORT; who answers now does not change."""
+    from qc_builder_lora.ids import file_hash
+
+    _, store = opened()
+    with store:
+        found = resolve(store.models.find(), "model", model, "qc-lora model list")
+        made = store.promotions.reject(found.id, file_hash(report), by, reason)
+    if as_json:
+        say_json({"promotion": made.id, "model": made.model_id, "action": made.action.value})
+        return
+    click.echo(f"{made.model_id} is archived. Decided by {made.decided_by}.")
+
+
+@command.command()
 @json_option
 def history(as_json: bool) -> None:
     """Every decision ever made, oldest first; rows are only added."""

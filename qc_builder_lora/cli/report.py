@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import webbrowser
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from qc_builder_lora.cli.common import facts, json_option, opened, resolve, say_json, table
+
+if TYPE_CHECKING:
+    from qc_builder_lora.web.views import Shown
 
 
 @click.group("report")
@@ -120,7 +124,7 @@ def serve(host: str, port: int, browse: bool) -> None:
 
     token = new_token()
     with listen(host, port) as listener:
-        _, store = opened()
+        settings, store = opened()
         with store:
             url = link(host, listener, token)
             click.echo(url)
@@ -133,4 +137,13 @@ def serve(host: str, port: int, browse: bool) -> None:
                 )
             if browse:
                 webbrowser.open(url)
-            answer(store, promote, listener, host, token)
+            answer(store, promote, listener, host, token, lambda: drawn(settings.home))
+
+
+def drawn(home: Path) -> Shown:
+    """How the blind review draws answers, from what evaluations under `home` have found."""
+    from qc_builder_lora.eval.shown import Answers, highlighted
+    from qc_builder_lora.web.views import Shown
+
+    answers = Answers(home)
+    return Shown(code=highlighted, note=answers.note, has_plot=answers.has_plot, plot=answers.plot)

@@ -10,6 +10,7 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
+from itertools import accumulate
 from typing import Any
 
 from qc_builder_lora.errors import MissingExtra
@@ -19,6 +20,12 @@ _INK = "#7f7f7f"
 
 
 def _axes(width: float, height: float) -> tuple[Any, Any]:
+    figure, (axes,) = _rows(width, height, (1.0,))
+    return figure, axes
+
+
+def _rows(width: float, height: float, heights: Sequence[float]) -> tuple[Any, list[Any]]:
+    """A figure with axes one below the other, which share their x."""
     try:
         import matplotlib as mpl
     except ImportError as error:
@@ -28,14 +35,19 @@ def _axes(width: float, height: float) -> tuple[Any, Any]:
     mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "qc-lora", "font.size": 10})
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(figsize=(width, height), layout="constrained")
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_color(_INK)
-    axes.tick_params(colors=_INK)
-    axes.grid(axis="x", color=_INK, alpha=0.2, linewidth=0.6)
-    return figure, axes
+    figure, found = pyplot.subplots(
+        len(heights), 1, figsize=(width, height), layout="constrained", sharex=True, squeeze=False,
+        height_ratios=heights,
+    )  # fmt: skip
+    rows = [row[0] for row in found]
+    for axes in rows:
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+        for side in ("left", "bottom"):
+            axes.spines[side].set_color(_INK)
+        axes.tick_params(colors=_INK)
+        axes.grid(axis="x", color=_INK, alpha=0.2, linewidth=0.6)
+    return figure, rows
 
 
 def _svg(figure: Any, label: str) -> str:
@@ -137,6 +149,35 @@ def equity(champion: Curve, challenger: Curve) -> str:
     axes.yaxis.set_major_formatter(lambda value, _: f"{value / 1000:,.0f}k")
     axes.set_ylabel("equity, USD", color=_INK)
     return _svg(figure, "Equity over time")
+
+
+FIRST, SECOND = "#2f7d6b", "#a05195"
+"""For two answers of which nobody is to know whose they are: not the colours of the arms."""
+
+
+def blind(first: Curve, second: Curve) -> str:
+    """Equity above, drawdown below, of two unnamed answers; empty text without any points."""
+    if not first and not second:
+        return ""
+    figure, (axes, under) = _rows(7.2, 3.4, (2.0, 1.0))
+    for curve, colour, style in ((first, FIRST, "-"), (second, SECOND, "--")):
+        if curve:
+            days, values = _thinned(curve)
+            axes.plot(days, values, style, color=colour, linewidth=1.3)
+            under.plot(days, _drawdown(values), style, color=colour, linewidth=1.1)
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value / 1000:,.0f}k")
+    axes.set_ylabel("equity, USD", color=_INK)
+    under.set_ylabel("drawdown, %", color=_INK)
+    return _svg(figure, "Equity and drawdown of both answers")
+
+
+def _drawdown(values: Sequence[float]) -> list[float]:
+    """Percent below the highest value so far."""
+    highest = accumulate(values, max)
+    return [
+        100 * (value / top - 1) if top > 0 else 0.0
+        for value, top in zip(values, highest, strict=True)
+    ]
 
 
 def _thinned(curve: Curve, most: int = 400) -> tuple[list[date], list[float]]:

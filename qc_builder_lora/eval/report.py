@@ -6,7 +6,6 @@ once and never touched again.
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,6 +17,7 @@ from qc_builder_lora.eval import plots
 from qc_builder_lora.eval.compare import Contest, Pair, regressions
 from qc_builder_lora.eval.costs import HostedPrice, cost_note, cost_rows, traffic
 from qc_builder_lora.eval.score import RATES, Judged, Scores
+from qc_builder_lora.eval.shown import highlighted
 from qc_builder_lora.eval.statistics import wilson
 from qc_builder_lora.files import write_text
 from qc_builder_lora.ids import file_hash
@@ -200,8 +200,8 @@ def _side_by_side(pair: Pair) -> dict[str, Any]:
         "summary": f"{_reached(pair.champion)} against {_reached(pair.challenger)}",
         "champion_note": _note(pair.champion),
         "challenger_note": _note(pair.challenger),
-        "champion_code": _highlighted(pair.champion.answer.code),
-        "challenger_code": _highlighted(pair.challenger.answer.code),
+        "champion_code": highlighted(pair.champion.answer.code),
+        "challenger_code": highlighted(pair.challenger.answer.code),
     }
 
 
@@ -214,19 +214,6 @@ def _reached(one: Judged) -> str:
 
 def _note(one: Judged) -> str:
     return _reached(one) + (f": {one.reason}" if one.reason else "")
-
-
-def _highlighted(code: str) -> str:
-    if not code.strip():
-        return "<pre>(no code)</pre>"
-    try:
-        from pygments import highlight
-        from pygments.formatters import HtmlFormatter
-        from pygments.lexers import PythonLexer
-    except ImportError:
-        return f"<pre>{html.escape(code)}</pre>"
-    formatter: Any = HtmlFormatter(nowrap=True)
-    return f'<pre class="hl">{highlight(code, PythonLexer(), formatter)}</pre>'
 
 
 def _highlight_css() -> str:

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, func, insert, select
 
 from qc_builder_lora.errors import PromotionRefused
 from qc_builder_lora.ids import new_id, now
-from qc_builder_lora.records import Promotion, PromotionAction
+from qc_builder_lora.records import Promotion, PromotionAction, Stage
 from qc_builder_lora.store.comparisons import Verdicts
 from qc_builder_lora.store.database import Database
 from qc_builder_lora.store.models import Models, lock_stages
@@ -103,6 +103,43 @@ class Promotions(Rows[Promotion]):
                     decided_by=by,
                     created_at=now(),
                     previous_model_id=old,
+                    reason=reason,
+                )
+            )
+
+    def reject(
+        self, model_id: str, report_sha256: str, by: str, reason: str | None = None
+    ) -> Promotion:
+        """Archive a Model that is not to answer, and write down who said so.
+
+        Raises NotFound for the Model, PromotionRefused for one in production (roll back instead),
+        one that is archived already, and a report that is not about it.
+        """
+        seen = self._head()
+        with self._database.writing() as connection:
+            lock_stages(connection)
+            self._refuse_latecomer(seen)
+            self._refuse_nameless(by)
+            model = self._models.get(model_id)
+            if model.stage is Stage.PRODUCTION:
+                raise PromotionRefused(
+                    f"Model {model_id!r} is in production. Take it out with: qc-lora model rollback"
+                )
+            if model.stage is Stage.ARCHIVED:
+                raise PromotionRefused(f"Model {model_id!r} is archived already.")
+            about = self._verdicts.find(challenger=model_id)
+            if not any(one.report_sha256 == report_sha256 for one in about):
+                raise PromotionRefused(self._wrong_report(model_id, report_sha256))
+            self._models.set_stage(model_id, Stage.ARCHIVED)
+            return self._append(
+                Promotion(
+                    id=new_id(),
+                    action=PromotionAction.REJECT,
+                    model_id=model_id,
+                    model_sha256=model.sha256,
+                    decided_by=by,
+                    created_at=now(),
+                    report_sha256=report_sha256,
                     reason=reason,
                 )
             )

@@ -1,13 +1,14 @@
 """The review page as an application: the list, one report, its file, and two decisions.
 
-No script and nothing from elsewhere. A stored report is served byte for byte, without scripts,
-forms, network or an origin of its own: a model wrote part of what is in it.
+One script, for the keys of the blind review, and nothing from elsewhere. A stored report is served
+byte for byte, without scripts, forms, network or an origin of its own: a model wrote part of what
+is in it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import urlencode
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -21,30 +22,40 @@ from qc_builder_lora.errors import NotFound, QcLoraError, StoreUnavailable
 from qc_builder_lora.records import Promotion
 from qc_builder_lora.store import Store
 from qc_builder_lora.web.decisions import Decisions, Promote, read_report
+from qc_builder_lora.web.forms import read_form
 from qc_builder_lora.web.guard import Guard, is_token, no_token
-from qc_builder_lora.web.views import Typed, Views, verdict_of
+from qc_builder_lora.web.rating import Rating, plainly
+from qc_builder_lora.web.views import Shown, Typed, Views, verdict_of
 
-MAX_FORM = 64 * 2**10
 _REPORT_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; "
     "form-action 'none'; base-uri 'none'; frame-ancestors 'self'; sandbox"
 )
 
 
-def build_app(store: Store, promote: Promote, *, token: str, host: str) -> ASGIApp:
+def build_app(
+    store: Store, promote: Promote, *, token: str, host: str, shown: Shown | None = None
+) -> ASGIApp:
     """The application for a store; `host` is where it listens, closing the store is the caller's.
 
-    A GET needs the token in its query, a POST in its form.
+    A GET needs the token in its query, a POST in its form. `shown` draws the answers of the blind
+    review; by default as plain text.
     """
     views = Views(store, token)
     review = _Review(store, Decisions(store, promote), views, token)
+    rating = Rating(store, views, token, shown or plainly())
     inner = Starlette(
         routes=[
             Route("/", review.listing),
             Route("/reports/{key}", review.report),
             Route("/reports/{key}/file", review.file),
             Route("/reports/{key}/promote", review.promote, methods=["POST"]),
+            Route("/reports/{key}/reject", review.reject, methods=["POST"]),
             Route("/rollback", review.rollback, methods=["POST"]),
+            Route("/review/{challenger}", rating.begin),
+            Route("/review/{challenger}/{number:int}", rating.show),
+            Route("/review/{challenger}/{number:int}", rating.rate, methods=["POST"]),
+            Route("/review/{challenger}/{number:int}/plot.svg", rating.plot),
         ],
         exception_handlers={QcLoraError: review.failed, HTTPException: review.failed},
     )
@@ -73,13 +84,19 @@ class _Review:
         return HTMLResponse(content, headers=headers)
 
     async def promote(self, request: Request) -> Response:
-        form = await _form(request)
+        form = await read_form(request)
         if not is_token(form.get("token", ""), self._token):
             return no_token(self._views)
         return await run_in_threadpool(self._promote, request.path_params["key"], form)
 
+    async def reject(self, request: Request) -> Response:
+        form = await read_form(request)
+        if not is_token(form.get("token", ""), self._token):
+            return no_token(self._views)
+        return await run_in_threadpool(self._reject, request.path_params["key"], form)
+
     async def rollback(self, request: Request) -> Response:
-        form = await _form(request)
+        form = await read_form(request)
         if not is_token(form.get("token", ""), self._token):
             return no_token(self._views)
         return await run_in_threadpool(self._rollback, form)
@@ -109,6 +126,18 @@ class _Review:
             decide, lambda refusal: self._views.report(verdict, refusal=refusal, typed=typed)
         )
 
+    def _reject(self, key: str, form: dict[str, str]) -> Response:
+        verdict = verdict_of(self._store, key)
+        typed = _typed(form)
+
+        def decide() -> Promotion:
+            seen = form.get("seen", "")
+            return self._decisions.reject(verdict, typed.by, typed.reason or None, seen)
+
+        return self._decided(
+            decide, lambda refusal: self._views.report(verdict, refusal=refusal, typed=typed)
+        )
+
     def _rollback(self, form: dict[str, str]) -> Response:
         typed = _typed(form)
 
@@ -131,17 +160,3 @@ class _Review:
 def _typed(form: dict[str, str]) -> Typed:
     reason = form.get("reason", "").replace("\r\n", "\n").strip()
     return Typed(form.get("by", "").strip(), reason)
-
-
-async def _form(request: Request) -> dict[str, str]:
-    """The fields of a form, the first of each name; HTTPException for what is none of ours."""
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > MAX_FORM:
-            raise HTTPException(413, f"The form is over {MAX_FORM // 2**10} KB")
-    try:
-        fields = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=20, errors="strict")
-    except ValueError as error:
-        raise HTTPException(400, "The form cannot be read") from error
-    return {name: values[0] for name, values in fields.items()}

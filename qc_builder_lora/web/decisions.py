@@ -46,6 +46,15 @@ class Decisions:
             self._refuse_successor(verdict, path)
             return self._promote(self._store, verdict.challenger, path, by, reason)
 
+    def reject(self, verdict: Verdict, by: str, reason: str | None, seen: str) -> Promotion:
+        """Write down that the Model of this report is not to answer. Raises as `promote` does."""
+        with self._one_at_a_time:
+            self._refuse_stale(seen)
+            path = report_file(verdict)
+            self._refuse_successor(verdict, path)
+            digest = verdict.report_sha256 or ""
+            return self._store.promotions.reject(verdict.challenger, digest, by, reason)
+
     def rollback(self, by: str, reason: str | None, seen: str) -> Promotion:
         """Take the last promotion back. Raises PromotionRefused with nothing changed."""
         with self._one_at_a_time:

@@ -30,10 +30,7 @@ class Guard:
         self._host = host
         self._token = token
         self._headers = {
-            "content-security-policy": (
-                f"default-src 'none'; style-src {views.style_source}; frame-src 'self'; "
-                "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-            ),
+            "content-security-policy": page_policy(views),
             "x-frame-options": "DENY",
             "x-content-type-options": "nosniff",
             "cross-origin-opener-policy": "same-origin",
@@ -71,6 +68,15 @@ class Guard:
             await send(message)
 
         return sending
+
+
+def page_policy(views: Views, *, keys: bool = False) -> str:
+    """What a page of ours may load: its style, and for the blind review its keys and its plot."""
+    more = f"script-src {views.script_source}; img-src 'self'; " if keys else ""
+    return (
+        f"default-src 'none'; style-src {views.style_source}; {more}frame-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
 
 
 def no_token(views: Views) -> HTMLResponse:

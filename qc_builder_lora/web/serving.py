@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import secrets
 import socket
+from collections.abc import Callable
 from ipaddress import ip_address
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from qc_builder_lora.errors import MissingExtra
 from qc_builder_lora.store import Store
 from qc_builder_lora.web.decisions import Promote
+
+if TYPE_CHECKING:
+    from qc_builder_lora.web.views import Shown
 
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
@@ -34,7 +39,14 @@ def link(host: str, listener: socket.socket, token: str) -> str:
     return f"http://{shown}:{listener.getsockname()[1]}/?{urlencode({'token': token})}"
 
 
-def serve(store: Store, promote: Promote, listener: socket.socket, host: str, token: str) -> None:
+def serve(
+    store: Store,
+    promote: Promote,
+    listener: socket.socket,
+    host: str,
+    token: str,
+    shown: Callable[[], Shown] | None = None,
+) -> None:
     """Answer until the process is told to stop (SIGINT or SIGTERM); MissingExtra before that."""
     try:
         import jinja2  # noqa: F401 - the pages need it; its absence has an extra of its own
@@ -46,7 +58,7 @@ def serve(store: Store, promote: Promote, listener: socket.socket, host: str, to
         from qc_builder_lora.web.app import build_app
     except ModuleNotFoundError as error:
         raise MissingExtra("serve", error.name or "uvicorn") from error
-    app = build_app(store, promote, token=token, host=host)
+    app = build_app(store, promote, token=token, host=host, shown=shown() if shown else None)
     # No access log: the token is in the addresses.
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", ws="none")
     uvicorn.Server(config).run(sockets=[listener])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ import jinja2
 from markupsafe import Markup
 
 from qc_builder_lora.errors import NotFound, QcLoraError
-from qc_builder_lora.records import Promotion, Verdict
+from qc_builder_lora.records import Preference, Promotion, Verdict
 from qc_builder_lora.store import Store
+from qc_builder_lora.web.blind import Blind, Pair
 from qc_builder_lora.web.decisions import read_report
 
 SHOWN, DECISIONS_SHOWN = 100, 10
@@ -27,6 +29,19 @@ class Typed:
 
     by: str = ""
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How the answers of a blind pair are drawn; each takes code and gives HTML or text."""
+
+    code: Callable[[str], str]
+    """Highlighted, as HTML that is safe to show."""
+    note: Callable[[str], str]
+    """What a backtest said of it, in a line."""
+    has_plot: Callable[[str, str], bool]
+    plot: Callable[[str, str], str]
+    """Equity and drawdown of both as SVG; empty when neither was backtested."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +59,7 @@ class Views:
     def __init__(self, store: Store, token: str) -> None:
         self._store = store
         css = (_PAGES / "page.css").read_text("utf-8")
-        digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
-        self.style_source = f"'sha256-{digest}'"
+        self.style_source = f"'sha256-{_digest(css)}'"
         """The one style sheet that these pages may have, as a content security policy says it."""
         self._environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(_PAGES),
@@ -55,7 +69,10 @@ class Views:
             trim_blocks=True,
         )
         # Ours, and its hash is of the text as it is.
-        self._environment.globals.update(css=Markup(css), token=token)
+        script = (_PAGES / "keys.js").read_text("utf-8")
+        self.script_source = f"'sha256-{_digest(script)}'"
+        """The one script: keys of the blind review."""
+        self._environment.globals.update(css=Markup(css), script=Markup(script), token=token)
 
     def listing(
         self, *, made: Promotion | None = None, refusal: str = "", typed: Typed | None = None
@@ -91,6 +108,43 @@ class Views:
             **self._now(),
         )
 
+    def rater(self, challenger: str, total: int, refusal: str = "") -> str:
+        """Who rates?"""
+        return self._render("rater", challenger=challenger, total=total, refusal=refusal)
+
+    def blind(self, blind: Blind, pair: Pair, rater: str, show: Shown, refusal: str = "") -> str:
+        """One pair to be rated."""
+        sides = [
+            {"name": name, "code": Markup(show.code(one.code)), "note": show.note(one.code)}
+            for name, one in (("A", pair.a), ("B", pair.b))
+        ]
+        return self._render(
+            "blind",
+            challenger=blind.challenger,
+            pair=pair,
+            total=len(blind),
+            done=len(blind.rated(rater)),
+            rater=rater,
+            sides=sides,
+            plot=show.has_plot(pair.a.code, pair.b.code),
+            choices=(("a", "A", "A"), ("b", "B", "B"), ("tie", "No difference", "T")),
+            chosen=_chosen(pair),
+            scored=str(pair.rated.score or "") if pair.rated else "",
+            comment=(pair.rated.comment or "") if pair.rated else "",
+            refusal=refusal,
+        )
+
+    def unblinded(self, blind: Blind, rater: str) -> str:
+        """Who was who, what the raters said, and where to decide."""
+        reports = self._store.verdicts.find(challenger=blind.challenger)
+        return self._render(
+            "unblinded",
+            challenger=blind.challenger,
+            rater=rater,
+            summary=blind.summary(),
+            report=next((one for one in reports if one.report_path), None),
+        )
+
     def notice(self, title: str, message: str) -> str:
         """A page that only says why there is no other."""
         return self._render("notice", title=title, message=message)
@@ -105,6 +159,18 @@ class Views:
 
     def _render(self, page: str, **given: Any) -> str:
         return self._environment.get_template(f"{page}.html.j2").render(given)
+
+
+def _digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _chosen(pair: Pair) -> str:
+    if pair.rated is None:
+        return ""
+    if pair.rated.preferred is Preference.TIE:
+        return "tie"
+    return "a" if pair.rated.preferred is pair.first else "b"
 
 
 def verdict_of(store: Store, key: str) -> Verdict:
