@@ -158,6 +158,8 @@ def _attribute(
     node: ast.Attribute, own: set[str], hidden: frozenset[str], called: bool
 ) -> Respelling | None:
     text, kind = None, "name"
+    if isinstance(node.value, ast.Attribute) and snake(node.value.attr) in _TIMES:
+        return None  # Python's own datetime: it has hour, and no Hour
     if node.attr in hidden and _of_self(node):
         text, kind = f"{node.attr}_own", "own"
     elif not node.attr[:1].isupper() or node.attr in own:
@@ -177,6 +179,7 @@ def _attribute(
     return Respelling(node, node.end_lineno, start, node.end_col_offset, text, kind)
 
 
+_TIMES = frozenset({"time", "utc_time", "end_time", "start_date", "end_date"})
 OVERRIDES = frozenset(
     {"initialize", "on_data", "on_order_event", "on_end_of_algorithm", "on_end_of_day",
      "on_securities_changed", "on_warmup_finished", "on_margin_call", "on_margin_call_warning",
@@ -197,14 +200,15 @@ def _override(node: ast.FunctionDef, lines: list[str]) -> Respelling | None:
     return Respelling(node, node.lineno, start, start + len(node.name.encode()), text, "name")
 
 
-_MISSING = re.compile(r'has no attribute "(\w+)"')
+_MISSING = re.compile(r'"([^"]*)" has no attribute "(\w+)"')
+# What LEAN hands over as Python's own; these have one spelling.
+_PYTHONS = re.compile(r"^(?:datetime|date|time|timedelta|float|int|str|bool|list|dict|tuple|set)\b")
 
 
 def is_only_spelling(message: str) -> bool:
     """Whether mypy misses an attribute that is one of LEAN's in its other spelling."""
     missing = _MISSING.search(message)
-    return (
-        missing is not None
-        and missing.group(1)[:1].isupper()
-        and (snake(missing.group(1)) in all_members())
-    )
+    if missing is None or _PYTHONS.match(missing.group(1)):
+        return False
+    name = missing.group(2)
+    return name[:1].isupper() and snake(name) in all_members()

@@ -86,6 +86,16 @@ def test_a_fault_stands_at_its_column_in_the_older_spelling_too(mypy_cache: Path
     assert [(one.line, one.column) for one in faults] == [(6, 43)]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("asked", ["Time.Hour", "Time.DayOfWeek", "Portfolio.Cash.Value"])
+def test_what_python_has_in_one_spelling_fails_in_the_other(asked: str, mypy_cache: Path) -> None:
+    code = HEAD + (
+        "class A(QCAlgorithm):\n    def Initialize(self):\n        self.SetCash(1)\n\n"
+        f"    def OnData(self, data):\n        self.Log(str(self.{asked}))\n"
+    )
+    assert outcomes([code, code.replace(asked, "Time.hour")], mypy_cache) == ["FAIL", "PASS"]
+
+
 def test_lines_are_counted_as_the_parser_counts_them() -> None:
     code = "x = '\x0c\u2028'\nclass A(QCAlgorithm):\n    def OnData(self, data): ...\n"
     assert "on_data" in prepare(code).text.splitlines(keepends=True)[-1]

@@ -192,6 +192,14 @@ NEAR = [
     ("QC070", "def initialize(self):\n    self.AddEquity('SPY', extendedMarketHours=True)\n"),
     ("QC071", "def on_brokerage_message(self, event):\n    self.log('a')\n\ndef _buy(self):\n"
               "    self.buy('SPY', 1)\n"),
+    ("QC073", "def _n(self, bar):\n    return self.time.hour, bar.Date, self.Time.date(), "
+              "self.time.weekday()\n"),
+    ("QC074", "def on_data(self, data):\n    frame = self.history(self._spy, 3)\n"
+              "    self.log(str(frame['close']) + str(self._rows['open']))\n"),
+    ("QC074", "def on_data(self, data):\n    point = data[self._custom]\n    point = {}\n"
+              "    self.log(point['close'])\n"),
+    ("QC075", "def on_order_event(self, event):\n    if event.status == OrderStatus.FILLED and "
+              "event.symbol == 'SPY' and str(event.status) == 'Filled':\n        self.log('a')\n"),
     ("QC072", "def _n(self, x):\n    return x.ToString() + str(self.time)\n"),
 ]  # fmt: skip
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from itertools import pairwise
 
+from qc_builder_lora.backtest.check import api
 from qc_builder_lora.backtest.check.api import Call, Member
 from qc_builder_lora.backtest.check.finding import Edit, Found, Rule, Severity
 from qc_builder_lora.backtest.check.reading import RESOLUTIONS, enum_member, text_of
@@ -227,4 +229,40 @@ GENERIC = Rule(
     repairs=True,
 )
 
-RULES = (MISPLACED, WRONG_NUMBER, CAMEL_KEYWORD, AS_TEXT, GENERIC)
+
+def _enum_and_text(code: Code) -> Iterator[Found]:
+    for node in code.all(ast.Compare):
+        sides = [node.left, *node.comparators]
+        for one, other in pairwise(sides):
+            for asked, given in ((one, other), (other, one)):
+                enum = code.types.of(asked)
+                text = text_of(given)
+                known = api.enum_members(enum)
+                if text is None or not known:
+                    continue
+                plain = {name.replace("_", "").lower(): name for name in known}
+                name = plain.get(text.replace("_", "").replace(" ", "").lower())
+                yield Found(
+                    node=node,
+                    message=f"a {enum} is never equal to a text such as {text!r}",
+                    cure=f"Write {enum}.{name or 'and one of its members'}",
+                    edits=(code.instead(given, f"{enum}.{name}"),) if name else (),
+                )
+
+
+ENUM_AND_TEXT = Rule(
+    id="QC075",
+    name="enum-and-text",
+    severity=Severity.ERROR,
+    summary="A member of one of LEAN's enums compared with a text.",
+    why="order_event.status is an OrderStatus. Comparing it with 'Filled' is always false, and what "
+    "should happen on a fill never does.",
+    bad="def on_order_event(self, order_event):\n    if order_event.status == 'Filled':\n"
+    "        self.log('filled')\n",
+    good="def on_order_event(self, order_event):\n"
+    "    if order_event.status == OrderStatus.FILLED:\n        self.log('filled')\n",
+    find=_enum_and_text,
+    repairs=True,
+)
+
+RULES = (MISPLACED, WRONG_NUMBER, CAMEL_KEYWORD, AS_TEXT, GENERIC, ENUM_AND_TEXT)

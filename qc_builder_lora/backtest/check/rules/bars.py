@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from qc_builder_lora.backtest.check.finding import Found, Rule, Severity
+from qc_builder_lora.backtest.check.finding import Edit, Found, Rule, Severity
 from qc_builder_lora.backtest.check.reading import text_of
 from qc_builder_lora.backtest.check.tree import FUNCTIONS, Code, Function
 from qc_builder_lora.backtest.surface.alias import snake
@@ -234,4 +234,52 @@ COLUMN_CASE = Rule(
     repairs=True,
 )
 
-RULES = (HISTORY_ON_EVERY_BAR, UNCHECKED, PERHAPS_NONE, COLUMN_CASE)
+_FIELDS = frozenset({"open", "high", "low", "close", "volume", "price", "value"})
+
+
+def _indexed_bar(code: Code) -> Iterator[Found]:
+    for node in code.all(ast.Subscript):
+        text = (text_of(node.slice) or "").lower()
+        if text in _FIELDS and _is_bar(code, node.value):
+            _, end = code.span(node.value)
+            yield Found(
+                node=node,
+                message=f"a bar is no dictionary: it has {text} as an attribute",
+                cure=f"Write .{text}",
+                edits=(Edit(end, code.span(node)[1], f".{text}"),),
+            )
+
+
+def _is_bar(code: Code, node: ast.expr) -> bool:
+    if code.types.of(node) in ("TradeBar", "QuoteBar"):
+        return True
+    if isinstance(node, ast.Name):
+        scope = code.scope(node)
+        given = [
+            one.value for one in (code.below(scope, ast.Assign) if scope else ())
+            if any(isinstance(to, ast.Name) and to.id == node.id for to in one.targets)
+        ]  # fmt: skip
+        return (
+            len(given) == 1
+            and isinstance(given[0], ast.Subscript)
+            and (code.types.of(given[0].value) == "Slice")
+        )
+    return isinstance(node, ast.Subscript) and code.types.of(node.value) == "Slice"
+
+
+INDEXED_BAR = Rule(
+    id="QC074",
+    name="bar-as-dictionary",
+    severity=Severity.ERROR,
+    summary="A bar's value taken with brackets.",
+    why="In LEAN a bar is an object: data[symbol].close. Brackets are for frames and dictionaries "
+    "and raise TypeError: object is not subscriptable.",
+    bad="def on_data(self, data):\n    if self._spy in data and data[self._spy]['close'] > 9:\n"
+    "        self.liquidate()\n",
+    good="def on_data(self, data):\n    if self._spy in data and data[self._spy].close > 9:\n"
+    "        self.liquidate()\n",
+    find=_indexed_bar,
+    repairs=True,
+)
+
+RULES = (HISTORY_ON_EVERY_BAR, UNCHECKED, PERHAPS_NONE, COLUMN_CASE, INDEXED_BAR)

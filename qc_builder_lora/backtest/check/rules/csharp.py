@@ -120,4 +120,45 @@ TO_STRING = Rule(
     repairs=True,
 )
 
-RULES = (LINQ, FOREIGN_WORDS, TO_STRING)
+_DOTNET_TIME = {
+    "DayOfWeek": "weekday()", "AddDays": "+ timedelta(days)", "Date": "date()",
+    "TimeOfDay": "time()", "Hour": "hour", "Minute": "minute", "Second": "second", "Day": "day",
+    "Month": "month", "Year": "year", "DayOfYear": "timetuple().tm_yday", "AddHours": "+ timedelta",
+    "AddMinutes": "+ timedelta", "AddMonths": "+ relativedelta", "ToString": "strftime(...)",
+    "day_of_week": "weekday()", "add_days": "+ timedelta(days)", "time_of_day": "time()",
+    "day_of_year": "timetuple().tm_yday",
+}  # fmt: skip
+
+
+def _dotnet_time(code: Code) -> Iterator[Found]:
+    for node in code.all(ast.Attribute):
+        if node.attr not in _DOTNET_TIME or code.types.of(node.value) != "datetime":
+            continue
+        instead = _DOTNET_TIME[node.attr]
+        plain = instead.isidentifier() or instead.endswith("()")
+        parent = code.parent(node)
+        called = isinstance(parent, ast.Call) and parent.func is node
+        if node.attr == "ToString":
+            continue  # has a rule of its own
+        yield Found(
+            node=node,
+            message=f"{code.source(node.value)} is Python's datetime and has no {node.attr}",
+            cure=f"Write {instead}",
+            edits=(code.rename(node, instead),) if plain and not called else (),
+        )
+
+
+DOTNET_TIME = Rule(
+    id="QC073",
+    name="dotnet-time",
+    severity=Severity.ERROR,
+    summary="A member of .NET's DateTime asked of a Python datetime.",
+    why="LEAN hands times to Python as datetime. self.Time.Hour, DayOfWeek and AddDays are .NET's "
+    "and raise AttributeError; Python has hour, weekday() and + timedelta.",
+    bad="def on_data(self, data):\n    if self.time.Hour == 10:\n        self.liquidate()\n",
+    good="def on_data(self, data):\n    if self.time.hour == 10:\n        self.liquidate()\n",
+    find=_dotnet_time,
+    repairs=True,
+)
+
+RULES = (LINQ, FOREIGN_WORDS, TO_STRING, DOTNET_TIME)

@@ -103,6 +103,24 @@ _INSTEAD = {
     "SecurityManager": {
         "get_price": "Index it: self.securities[symbol].price",
     },
+    "Security": {
+        "is_invested": "invested",
+        "current_price": "price",
+        "last_price": "price",
+        "quantity": "Read it from self.portfolio[symbol]",
+        "average_price": "Read it from self.portfolio[symbol]",
+    },
+    "Symbol": {
+        "price": "Read self.securities[symbol].price",
+        "ticker": "value",
+        "name": "value",
+    },
+    "OrderEvent": {
+        "is_filled": "Compare order_event.status with OrderStatus.FILLED",
+        "fill_quantity_total": "fill_quantity",
+        "price": "fill_price",
+        "order_status": "status",
+    },
 }  # fmt: skip
 _INDICATOR = {
     "value": "current.value",
@@ -126,16 +144,23 @@ def _unknown(code: Code) -> Iterator[Found]:
             continue
         cls = code.types.lean(node.value)
         name = snake(node.attr)
-        if not cls or node.attr in stored or not api.lacks(cls, name) or _guarded(code, node):
+        lacking = api.lacks(cls, name) or name in _INSTEAD.get(_family(cls), {})
+        if not cls or node.attr in stored or not lacking or _guarded(code, node):
             continue
         if code.types.is_self(node.value) and not _only_leans(code, node):
             continue
         yield _unknown_found(code, node, cls, name)
 
 
+def _family(cls: str) -> str:
+    """`Security` for Equity and the other kinds, which may have attributes of the strategy's own:
+    there only what models are known to invent is said to be missing."""
+    return "Security" if "Security" in api.lineage(cls) else cls
+
+
 def _unknown_found(code: Code, node: ast.Attribute, cls: str, name: str) -> Found:
     known = api.members(cls)
-    instead = _INSTEAD.get(cls, {}).get(name, "")
+    instead = _INSTEAD.get(_family(cls), {}).get(name, "") or _made_by(cls, name)
     if not instead and api.is_indicator(cls):
         wanted = _INDICATOR.get(name, "")
         instead = wanted if wanted.partition(".")[0] in known else ""
@@ -147,6 +172,16 @@ def _unknown_found(code: Code, node: ast.Attribute, cls: str, name: str) -> Foun
         close = get_close_matches(name, known, n=1, cutoff=0.7)
         instead = f"Did you mean {close[0]}?" if close else f"Look it up in LEAN's {cls}"
     return Found(node=node, message=f"LEAN's {cls} has no {node.attr}", cure=instead, edits=edits)
+
+
+def _made_by(cls: str, name: str) -> str:
+    """`rsi` for relative_strength_index: QCAlgorithm's method that makes it."""
+    if cls != "QCAlgorithm":
+        return ""
+    for method, member in api.members(cls).items():
+        if api.is_indicator(member.gives) and snake(member.gives) == name:
+            return method
+    return ""
 
 
 def _is_dynamic(call: ast.Call) -> bool:
@@ -201,7 +236,7 @@ UNKNOWN = Rule(
 def _called_property(code: Code) -> Iterator[Found]:
     for call in code.all(ast.Call):
         function = call.func
-        if not isinstance(function, ast.Attribute) or call.args or call.keywords:
+        if not isinstance(function, ast.Attribute):
             continue
         member = code.types.member(function)
         plain = ("bool", "int", "float", "str", "datetime")
@@ -212,7 +247,7 @@ def _called_property(code: Code) -> Iterator[Found]:
             node=call,
             message=f"{function.attr} is a property and cannot be called",
             cure=f"Write {function.attr} without the parentheses",
-            edits=(Edit(end, code.span(call)[1], ""),),
+            edits=(Edit(end, code.span(call)[1], ""),) if not (call.args or call.keywords) else (),
         )
 
 

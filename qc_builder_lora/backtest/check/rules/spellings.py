@@ -129,7 +129,8 @@ def _no_such_member(code: Code) -> Iterator[Found]:
         if not known or enum in own | stored or enum in exported():
             continue
         plain = {member.replace("_", "").lower() for member in known}
-        if node.attr.replace("_", "").lower() in plain | {"value", "name", "parse"}:
+        lower = node.attr.islower() and node.attr.upper() in known
+        if not lower and node.attr.replace("_", "").lower() in plain | {"value", "name", "parse"}:
             continue
         close = get_close_matches(snake(node.attr).upper(), known, n=1, cutoff=0.5)
         instead = f"Did you mean {enum}.{close[0]}?" if close else f"There are: {_members(known)}"
@@ -137,6 +138,7 @@ def _no_such_member(code: Code) -> Iterator[Found]:
             node=node,
             message=f"LEAN's {enum} has no member {node.attr}",
             cure=_HINTS.get((enum, snake(node.attr).upper()), instead),
+            edits=(code.rename(node, node.attr.upper()),) if lower else (),
         )
 
 
@@ -150,10 +152,12 @@ NO_SUCH_MEMBER = Rule(
     severity=Severity.ERROR,
     summary="A member that LEAN's enum does not have.",
     why="Names such as Resolution.WEEKLY or OrderStatus.COMPLETED sound right and do not exist: the "
-    "strategy ends with an AttributeError when the line is reached, which may be years into it.",
-    bad='self.add_equity("SPY", Resolution.WEEKLY)',
+    "strategy ends with an AttributeError when the line is reached, which may be years into it. "
+    "Members in small letters do not exist either; those are repaired.",
+    bad='self.add_equity("SPY", Resolution.daily)',
     good='self.add_equity("SPY", Resolution.DAILY)',
     find=_no_such_member,
+    repairs=True,
 )
 
 
