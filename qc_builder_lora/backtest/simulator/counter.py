@@ -200,13 +200,14 @@ def furnish(holding: Holding, engine: Engine) -> None:
 
 def _choose(holding: Holding, kind: str, described: list[Any]) -> bool:
     """Apply a model that a strategy chose; whether it is one we know."""
+    if kind == "leverage":
+        holding.lever(float(described[0]))
+        return True
     name, rest = str(described[0]), described[1:]
     if name == OWN:
         return _choose_own(holding, kind, tuple(described))
     numbers = [float(item) for item in rest]
-    if kind == "leverage":
-        holding.lever(numbers[0])
-    elif kind == "fee" and name in FEES:
+    if kind == "fee" and name in FEES:
         holding.fee_model = (name, *numbers)
     elif kind == "slippage" and name in SLIPPAGE:
         holding.slippage_model = (name, *numbers)

@@ -21,6 +21,7 @@ from typing import Any
 
 from . import bars, consolidators, enums, indicators, quotes, security, symbol
 from .algorithm import QCAlgorithm
+from .dotnet import DOTNET
 from .extras import EXTRAS
 from .framework.names import FOLDERS, FRAMEWORK
 from .known import exported, not_modelled
@@ -62,6 +63,7 @@ def _table() -> dict[str, Any]:
     )
     table.update(TRADING)
     table.update(EXTRAS)
+    table.update(DOTNET)
     table.update(FRAMEWORK)
     return table
 

@@ -128,5 +128,17 @@ class Lean(metaclass=LeanType):
     LEAN = ""
     """LEAN's class name, where it differs from ours."""
 
+    def to_string(self, *form: Any) -> str:
+        """What every object of .NET has; in Python it is str()."""
+        return str(self)
+
+    ToString = to_string
+
+    def equals(self, other: Any) -> bool:
+        """What every object of .NET has; in Python it is ==."""
+        return bool(self == other)
+
+    Equals = equals
+
     def __getattr__(self, name: str) -> Any:
         return missing(self.LEAN or type(self).__name__, name, self)
