@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from .alias import both_styles
@@ -112,8 +112,8 @@ class TimeSpan(metaclass=_TimeSpan):
 class _DateTime(type):
     """`DateTime(…)` is Python's datetime, which has no time before the year 1 either."""
 
-    def __call__(cls, *parts: int) -> datetime:
-        return datetime(*parts)
+    def __call__(cls, year: int, month: int, day: int, *rest: int) -> datetime:
+        return datetime.combine(date(year, month, day), time(*rest))
 
 
 class DateTime(metaclass=_DateTime):
