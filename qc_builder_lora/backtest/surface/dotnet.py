@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from .alias import both_styles
@@ -112,8 +112,10 @@ class TimeSpan(metaclass=_TimeSpan):
 class _DateTime(type):
     """`DateTime(…)` is Python's datetime, which has no time before the year 1 either."""
 
-    def __call__(cls, year: int, month: int, day: int, *rest: int) -> datetime:
-        return datetime.combine(date(year, month, day), time(*rest))
+    def __call__(
+        cls, year: int, month: int, day: int, hour: int = 0, minute: int = 0, second: int = 0
+    ) -> datetime:
+        return datetime(year, month, day, hour, minute, second)
 
 
 class DateTime(metaclass=_DateTime):
