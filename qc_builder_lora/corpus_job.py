@@ -27,19 +27,29 @@ def build_starter(
     settings: Settings, store: Store, show: Show, *, jobs: int | None = None
 ) -> dict[str, Any]:
     """Draw, check, execute and keep the starter corpus; returns the report as JSON values."""
+    return build_corpus(settings, store, show, jobs=jobs)[0].plain()
+
+
+def build_corpus(
+    settings: Settings, store: Store, show: Show, name: str = "starter", *, jobs: int | None = None
+) -> list[Funnel]:
+    """What a manifest says, of our own families and alphas; one funnel for each of the two."""
     from qc_builder_lora.eval.suite import suite_paths
     from qc_builder_lora.harvest.corpus.starter import (
-        SOURCE,
         candidates,
         draws,
         held_out_keys,
         load_manifest,
     )
 
-    manifest = load_manifest()
-    drawn = candidates(draws(manifest, held_out_keys(suite_paths())), manifest)
+    manifest = load_manifest(name)
+    drawn = list(candidates(draws(manifest, held_out_keys(suite_paths())), manifest))
     data = corpus_bars(settings)
-    return keep_all(settings, store, show, list(drawn), data, SOURCE, jobs=jobs).plain()
+    funnels = [keep_all(settings, store, show, drawn, data, manifest.name, jobs=jobs)]
+    if manifest.alphas:
+        options = AlphaOptions(data=data, jobs=jobs)
+        funnels.append(add_own_alphas(settings, store, show, manifest.alphas, 1, options))
+    return funnels
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,7 @@ def command() -> None:
     \b
     Examples:
       qc-lora corpus build                      draw, execute and keep the starter corpus
+      qc-lora corpus build --manifest full      all families, and alphas: a longer run
       qc-lora corpus add alphas --count 200     formulaic alphas of our own
       qc-lora corpus add worldquant --paper 1601.00991.pdf
       qc-lora corpus families                   what there is
@@ -29,24 +30,23 @@ def command() -> None:
 
 
 @command.command()
+@click.option(
+    "--manifest",
+    default="starter",
+    show_default=True,
+    help="A file of harvest/corpus: starter, full, or one of your own.",
+)
 @click.option("--jobs", type=int, help="Backtests at a time; default all usable CPUs.")
 @json_option
-def build(jobs: int | None, as_json: bool) -> None:
-    """Make the starter corpus; safe to repeat, nothing is added twice."""
-    from qc_builder_lora.corpus_job import build_starter
+def build(manifest: str, jobs: int | None, as_json: bool) -> None:
+    """Make the corpus that a manifest describes; safe to repeat, nothing is added twice."""
+    from qc_builder_lora.corpus_job import build_corpus
     from qc_builder_lora.progress import show_progress
 
     settings, store = opened()
     with store:
-        report = build_starter(settings, store, show_progress, jobs=jobs)
-    if as_json:
-        say_json(report)
-        return
-    click.echo(
-        f"{report['in']} drawn, {report['kept']} compile, run and trade, {report['new']} new"
-    )
-    for reason, count in sorted(report["stopped"].items()):
-        click.echo(f"  stopped: {reason}  {count}")
+        funnels = build_corpus(settings, store, show_progress, manifest, jobs=jobs)
+    _say_funnels([funnel.plain() for funnel in funnels], as_json)
 
 
 @command.command()
@@ -121,7 +121,7 @@ def worldquant(paper: Path | None, as_json: bool, **options: Any) -> None:
     settings, store = opened()
     with store:
         funnel = add_worldquant(settings, store, show_progress, paper, _chosen(options))
-    _say_funnel(funnel.plain(), as_json)
+    _say_funnels([funnel.plain()], as_json)
 
 
 @add.command()
@@ -143,7 +143,7 @@ def alphas(count: int, seed: int, as_json: bool, **options: Any) -> None:
     settings, store = opened()
     with store:
         funnel = add_own_alphas(settings, store, show_progress, count, seed, _chosen(options))
-    _say_funnel(funnel.plain(), as_json)
+    _say_funnels([funnel.plain()], as_json)
 
 
 def _chosen(options: dict[str, Any]) -> AlphaOptions:
@@ -153,14 +153,16 @@ def _chosen(options: dict[str, Any]) -> AlphaOptions:
     return AlphaOptions(tickers=[name for name in names if name], **options)
 
 
-def _say_funnel(plain: dict[str, Any], as_json: bool) -> None:
+def _say_funnels(plain: list[dict[str, Any]], as_json: bool) -> None:
+    """One line a source: how many came in and how far they got; and what stopped the others."""
     if as_json:
-        say_json(plain)
+        say_json(plain[0] if len(plain) == 1 else plain)
         return
     steps = ("source", "in", "parsed", "compiles", "runs", "trades", "kept", "new")
-    table(steps, [[plain[step] for step in steps]])
-    for reason, count in plain["stopped"].items():
-        click.echo(f"  stopped: {reason}  {count}")
+    table(steps, [[one[step] for step in steps] for one in plain])
+    for one in plain:
+        for reason, count in one["stopped"].items():
+            click.echo(f"  {one['source']} stopped: {reason}  {count}")
 
 
 @command.command("list")

@@ -1,4 +1,4 @@
-"""The starter corpus: draws from our own families, to be executed before they count."""
+"""Draws from our own families, as a manifest says, to be executed before they count."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,13 @@ from qc_builder_lora.harvest.corpus.family import Draw, Family, draw_frame
 from qc_builder_lora.harvest.snapshot import suite_prompts
 from qc_builder_lora.ids import text_hash
 
-SOURCE = "starter"
 # A family is asked this many times for one more distinct draw before it counts as exhausted.
 _PATIENCE = 200
 
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """`harvest/corpus/starter.yaml`."""
+    """`harvest/corpus/starter.yaml`, `full.yaml`, or one of the user's own."""
 
     name: str
     licence: str
@@ -42,27 +41,38 @@ class Manifest:
     last_year: int
     cash: Sequence[int]
     default_cash: int
+    without: Sequence[str] = ()
+    """Families that nothing is to teach; a suite may ask for them."""
+    alphas: int = 0
+    """Formulaic alphas of our own."""
 
     def chosen_families(self) -> dict[str, int]:
         """Families, and how many examples of each: `families` is `all`, names, or names: counts."""
         names = FAMILIES if self.families == "all" else self.families
-        for name in names:
-            if name not in FAMILIES:
-                raise UnknownKey("families", name, FAMILIES)
+        for key, named in (("families", names), ("without", self.without)):
+            for name in named:
+                if name not in FAMILIES:
+                    raise UnknownKey(key, name, FAMILIES)
+        counts = dict.fromkeys(names, self.examples_per_family)
         if isinstance(self.families, dict):
-            return {name: int(count) for name, count in self.families.items()}
-        return dict.fromkeys(names, self.examples_per_family)
+            counts = {name: int(count) for name, count in self.families.items()}
+        return {name: count for name, count in counts.items() if name not in self.without}
 
 
-def load_manifest(path: Path | None = None) -> Manifest:
-    """The user's manifest, or the built-in one; an unknown key is an error."""
-    path = path or find_default("harvest/corpus/starter.yaml")
-    table = yaml.safe_load(path.read_text("utf-8"))
+def load_manifest(name: str = "starter") -> Manifest:
+    """The user's manifest of that name, or the built-in one; an unknown key is an error."""
+    path = find_default(f"harvest/corpus/{name}.yaml")
+    try:
+        table = yaml.safe_load(path.read_text("utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not valid YAML: {error}") from error
+    if not isinstance(table, dict):
+        raise InputError(f"{path}: has no keys. Begin with a copy of starter.yaml.")
     known = {item.name for item in fields(Manifest)}
     for key in table:
         if key not in known:
-            raise UnknownKey(path, key, known)
-    missing = known - set(table)
+            raise UnknownKey(path, str(key), known)
+    missing = {item.name for item in fields(Manifest) if item.default is MISSING} - set(table)
     if missing:
         raise InputError(f"{path}: missing key {min(missing)!r}.")
     return Manifest(**table)
@@ -132,7 +142,7 @@ def candidates(drawn: Iterable[Draw], manifest: Manifest) -> Iterator[Candidate]
             instruction=draw.instruction,
             code=draw.code,
             family=draw.family.name,
-            source=SOURCE,
+            source=manifest.name,
             licence=manifest.licence,
             version=f"{manifest.name} {manifest.seed}",
             style=f"phrasing-{draw.phrasing}",

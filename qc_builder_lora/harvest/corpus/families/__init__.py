@@ -6,11 +6,19 @@ from qc_builder_lora.harvest.corpus.families import (
     allocation,
     breakout,
     momentum,
+    oscillators,
     pairs,
+    ranking,
+    regimes,
     reversion,
     risk,
+    risk_management,
+    risk_portfolio,
     seasonality,
+    spreads,
+    surges,
     trend,
+    trend_strength,
     volatility,
 )
 from qc_builder_lora.harvest.corpus.family import Family
@@ -27,6 +35,14 @@ FAMILIES: dict[str, Family] = {
         pairs,
         seasonality,
         risk,
+        trend_strength,
+        oscillators,
+        surges,
+        ranking,
+        spreads,
+        regimes,
+        risk_management,
+        risk_portfolio,
     )
     for family in module.FAMILIES
 }
