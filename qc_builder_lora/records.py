@@ -199,6 +199,8 @@ class Gate:
     evidence: Json
     created_at: datetime
     backtest_id: str | None = None
+    basis: str | None = None
+    """Hash of the rules, the engine and the market data that the answer rests on."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -52,7 +52,7 @@ class Stages:
     def harvest(self) -> None:
         """Ingest and gates outside a turn: what the daemon does whenever it looks."""
         self.ingest(_quietly)
-        self.gates(_quietly)
+        self.gates(_quietly, everything=False)
 
     def ingest(self, show: Show) -> dict[str, Any]:
         """Spool → store."""
@@ -63,8 +63,9 @@ class Stages:
             progress.update(1)
         return report.plain()
 
-    def gates(self, show: Show) -> dict[str, Any]:
-        """Every harvested strategy through the gates; the accepted ones become Examples."""
+    def gates(self, show: Show, *, everything: bool = True) -> dict[str, Any]:
+        """Undecided strategies through the gates; the accepted ones become Examples. Without
+        `everything` only those with a new answer are looked at for that."""
         from qc_builder_lora.harvest.accept import make_examples
         from qc_builder_lora.harvest.gates import load_rules, run_gates
 
@@ -78,16 +79,17 @@ class Stages:
                 jobs=self.settings.usable_jobs,
                 progress=progress,
             )
-        return {**report.plain(), "examples": make_examples(self.store, rules)}
+        among = None if everything else report.touched
+        return {**report.plain(), "examples": make_examples(self.store, rules, among)}
 
     def snapshot(self, show: Show) -> dict[str, Any]:
         """Freeze what there is to learn from."""
         from qc_builder_lora.eval.suite import suite_paths
+        from qc_builder_lora.harvest.choice import load_choice
         from qc_builder_lora.harvest.snapshot import build_snapshot
 
         with show("Snapshot", 1) as progress:
-            _, report = build_snapshot(self.store, suite_paths())
-            progress.update(1)
+            _, report = build_snapshot(self.store, suite_paths(), load_choice(), progress)
         return report.plain()
 
     def retrain(self, show: Show) -> dict[str, Any]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from qc_builder_lora.cli.common import SHORT, facts, json_option, opened, resolve, say_json, table
+from qc_builder_lora.progress import show_progress
 
 
 @click.group("snapshot")
@@ -16,11 +19,14 @@ def command() -> None:
       qc-lora snapshot build
       qc-lora snapshot list
       qc-lora snapshot show 3fa9c1
+      qc-lora snapshot diff 3fa9c1 b200e4
+      qc-lora snapshot export 3fa9c1 --out dataset
+      qc-lora snapshot report 3fa9c1 --out snapshot.html
     """
 
 
 @command.command()
-@click.option("--quota", default=200, show_default=True, help="Most examples of one family.")
+@click.option("--quota", type=int, help="Most examples of one family; default in gates.toml.")
 @click.option("--source", "sources", multiple=True, help="Only this source; may be repeated.")
 @click.option(
     "--licence",
@@ -29,19 +35,24 @@ def command() -> None:
     help="Take examples of this reserved licence too (LicenseRef-…); may be repeated.",
 )
 @json_option
-def build(quota: int, sources: tuple[str, ...], licences: tuple[str, ...], as_json: bool) -> None:
+def build(
+    quota: int | None, sources: tuple[str, ...], licences: tuple[str, ...], as_json: bool
+) -> None:
     """Choose and split the store's examples; the same ones give the same snapshot.
 
     Examples whose licence reserves the rights of somebody else (LicenseRef-WorldQuant-paper) are
-    left out unless that licence is named.
+    left out unless that licence is named. So are duplicates, near-duplicates, all but the last of
+    a builder's answers to one question, and whatever is like a suite's or a held-out example.
     """
     from qc_builder_lora.eval.suite import suite_paths
-    from qc_builder_lora.harvest.snapshot import Choice, build_snapshot
+    from qc_builder_lora.harvest.choice import load_choice
+    from qc_builder_lora.harvest.snapshot import build_snapshot
 
     _, store = opened()
     with store:
-        choice = Choice(family_quota=quota, sources=sources, licences=licences)
-        _, report = build_snapshot(store, suite_paths(), choice)
+        choice = load_choice(family_quota=quota, sources=sources or None, licences=licences or None)
+        with show_progress("Snapshot", 1) as progress:
+            _, report = build_snapshot(store, suite_paths(), choice, progress)
     plain = report.plain()
     if as_json:
         say_json(plain)
@@ -80,6 +91,116 @@ def show(snapshot: str, as_json: bool) -> None:
         counts[key] = counts.get(key, 0) + 1
     if as_json:
         rows = [{"family": f, "split": s, "examples": n} for (f, s), n in sorted(counts.items())]
-        say_json({"id": found.id, "settings": dict(found.settings), "families": rows})
+        settings = {key: value for key, value in found.settings.items() if key != "removed"}
+        say_json({"id": found.id, "settings": settings, "families": rows})
         return
     table(("family", "split", "examples"), [(*key, n) for key, n in sorted(counts.items())])
+    for reason, count in found.settings.get("left_out", {}).items():
+        click.echo(f"  left out: {reason}  {count}")
+
+
+@command.command()
+@click.argument("first")
+@click.argument("second")
+@json_option
+def diff(first: str, second: str, as_json: bool) -> None:
+    """Which examples only one of two snapshots has.
+
+    `-` is in the first only, `+` in the second only, `!` on another side of it.
+    """
+    from qc_builder_lora.harvest.export import differences
+
+    _, store = opened()
+    with store:
+        known = store.snapshots.find()
+        one, other = (
+            resolve(known, "snapshot", name, "qc-lora snapshot list") for name in (first, second)
+        )
+        found = [
+            {
+                "sign": sign,
+                "id": example.id,
+                "family": example.family,
+                "source": example.source,
+                "split": str(other.members.get(example.id) or one.members.get(example.id)),
+                "instruction": example.instruction,
+            }
+            for sign, example in differences(store, one, other)
+        ]
+    if as_json:
+        say_json({"first": one.id, "second": other.id, "differences": found})
+        return
+    for row in found:
+        line = " ".join(row["instruction"].split())[:60]
+        click.echo(
+            f"{row['sign']} {row['id'][:SHORT]}  {row['split']:<10}  {row['family']}  {line}"
+        )
+    signs = [row["sign"] for row in found]
+    click.echo(
+        f"{signs.count('-')} only in {one.id[:SHORT]}, {signs.count('+')} only in "
+        f"{other.id[:SHORT]}, {signs.count('!')} on another side"
+    )
+
+
+@command.command("export")
+@click.argument("snapshot")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="An empty folder to write to."
+)
+@click.option(
+    "--include-licence",
+    "licences",
+    multiple=True,
+    help="Write examples of this reserved licence too (LicenseRef-…); may be repeated.",
+)
+@json_option
+def export_snapshot(snapshot: str, out: Path, licences: tuple[str, ...], as_json: bool) -> None:
+    """Write a snapshot in chat format: train.jsonl, validation.jsonl and manifest.json.
+
+    A line is {"id", "messages": [user, assistant], "family", "source", "licence", …}. The same
+    snapshot gives the same bytes.
+    """
+    from qc_builder_lora.harvest.export import export
+
+    _, store = opened()
+    with store:
+        found = resolve(store.snapshots.find(), "snapshot", snapshot, "qc-lora snapshot list")
+        done = export(store, found, out, licences)
+    if as_json:
+        say_json(done.plain())
+        return
+    for split, count in sorted(done.examples.items()):
+        click.echo(f"{count:>8,}  {done.folder / split}.jsonl")
+    for reason, count in sorted(done.left_out.items()):
+        click.echo(f"  left out: {reason}  {count}")
+
+
+@command.command("report")
+@click.argument("snapshot", required=False)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where to write it; default reports/snapshot-ID.html in the home.",
+)
+@json_option
+def report_snapshot(snapshot: str | None, out: Path | None, as_json: bool) -> None:
+    """One self-contained page about a snapshot, the newest by default.
+
+    Lengths, families, sources, licences, what was left out and why, and examples to read.
+    """
+    from qc_builder_lora.errors import NotFound
+    from qc_builder_lora.files import write_text
+    from qc_builder_lora.harvest.snapshot_page import page
+
+    settings, store = opened()
+    with store:
+        known = store.snapshots.find(limit=None if snapshot else 1)
+        if not known:
+            raise NotFound("snapshot", snapshot or "newest", "Make one: qc-lora snapshot build")
+        name = snapshot or known[0].id
+        found = resolve(known, "snapshot", name, "qc-lora snapshot list")
+        text = page(store, found)
+    path = out or settings.home / "reports" / f"snapshot-{found.id[:SHORT]}.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, text)
+    say_json({"snapshot": found.id, "path": str(path)}) if as_json else click.echo(str(path))

@@ -1,99 +1,39 @@
-"""The gates between a harvested strategy and the training data.
+"""The gates between a harvested strategy and the training data: who is asked, and what is kept.
 
 Each answers PASS, FAIL or UNKNOWN with its evidence in the store. UNKNOWN is an infrastructure's
-answer and is asked again next time; it never counts as a pass. What the host says of its own work
-is a claim and opens no gate: the engine's read-back figures and our own execution do.
+answer and is asked again, later each time; it never counts as a pass. What the host says of its
+own work is a claim and opens no gate: the engine's read-back figures and our own execution do.
+What has been decided under today's rules, engine, checker and data is not looked at again.
 """
 
 from __future__ import annotations
 
-import ast
-import tomllib
-from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from qc_builder_lora.backtest.check import CheckResult, compiles, parses
+from qc_builder_lora.backtest.check import CheckResult, check_version, compiles
 from qc_builder_lora.backtest.protocol import Backtester, BacktestResult, BacktestSettings
-from qc_builder_lora.errors import InputError, SettingsError, UnknownKey
-from qc_builder_lora.files import find_default
-from qc_builder_lora.ids import new_id, now, text_hash
+from qc_builder_lora.harvest import fidelity, ladder, ledger, lookahead, uniqueness
+from qc_builder_lora.harvest.ladder import Answer, unknown
+from qc_builder_lora.harvest.questions import question_of
+from qc_builder_lora.harvest.review import standing
+from qc_builder_lora.harvest.rules import LADDER, NAMES, Rules, load_rules
+from qc_builder_lora.ids import new_id, now
 from qc_builder_lora.progress import SILENT, Progress
-from qc_builder_lora.records import BacktestStatus, Gate, Json, Outcome, Role, Strategy
+from qc_builder_lora.records import Backtest, Gate, Generation, Outcome, Role, Strategy
 from qc_builder_lora.store import Store
 
-NAMES = (
-    "G0 provenance",
-    "G1 parse",
-    "G2 static",
-    "G3 substance",
-    "G4 engine",
-    "G5 activity",
-    "G6 uniqueness",
-)
-_ORDERS = frozenset(
-    {
-        "set_holdings",
-        "market_order",
-        "limit_order",
-        "stop_market_order",
-        "stop_limit_order",
-        "trailing_stop_order",
-        "limit_if_touched_order",
-        "buy",
-        "sell",
-        "order",
-        "market_on_open_order",
-        "market_on_close_order",
-        "SetHoldings",
-        "MarketOrder",
-        "LimitOrder",
-        "StopMarketOrder",
-        "StopLimitOrder",
-        "TrailingStopOrder",
-        "LimitIfTouchedOrder",
-        "Buy",
-        "Sell",
-        "Order",
-        "MarketOnOpenOrder",
-        "MarketOnCloseOrder",
-    }
-)
-_SAME_FIGURES = ("Net Profit", "Sharpe Ratio", "Drawdown", "Total Orders", "End Equity")
+__all__ = ["ASKED", "LADDER", "NAMES", "GateReport", "Rules", "load_rules", "run_gates"]
 
-
-@dataclass(frozen=True, kw_only=True)
-class Rules:
-    """`harvest/gates.toml`."""
-
-    line: tuple[str, ...] = NAMES
-    minimum_filled_orders: int = 2
-    minimum_closed_trades: int = 1
-    identical_figures: int = 1
-
-    def __post_init__(self) -> None:
-        for name in self.line:
-            if name not in NAMES:
-                raise SettingsError(f"line names {name!r}; known gates are {', '.join(NAMES)}.")
-        if not self.line:
-            raise SettingsError("line is empty, so that everything would be harvested.")
-
-
-def load_rules() -> Rules:
-    """The user's thresholds, or the built-in ones."""
-    path = find_default("harvest/gates.toml")
-    try:
-        table = tomllib.loads(path.read_text("utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path}: not valid TOML: {error}") from error
-    known = {item.name for item in fields(Rules)}
-    for key in table:
-        if key not in known:
-            raise UnknownKey(path, key, known)
-    if "line" in table:
-        table["line"] = tuple(table["line"])
-    return Rules(**table)
+ASKED = "asked"
+"""No gate: PASS for a strategy that is decided under a basis, UNKNOWN for one to be asked again."""
+_CHUNK = 100
+_LONGEST_WAIT = timedelta(days=1)
+_CANNOT_CHANGE = frozenset({"G9 fidelity"})
+"""Gates whose UNKNOWN stays what it is as long as the basis does."""
 
 
 @dataclass
@@ -103,13 +43,33 @@ class GateReport:
     asked: int = 0
     accepted: int = 0
     stopped: dict[str, dict[str, int]] = field(default_factory=dict)
+    waiting: int = 0
+    """UNKNOWN ones whose time to be asked again has not come."""
+    touched: set[str] = field(default_factory=set)
+    """Strategies with a new answer."""
 
     def plain(self) -> dict[str, Any]:
-        return {"asked": self.asked, "accepted": self.accepted, "stopped": self.stopped}
+        return {
+            "asked": self.asked,
+            "accepted": self.accepted,
+            "stopped": self.stopped,
+            "waiting": self.waiting,
+        }
 
 
-Answer = tuple[Outcome, dict[str, Any]]
-Figures = tuple[str, ...]
+@dataclass
+class _Case:
+    """One strategy on its way up the ladder."""
+
+    strategy: Strategy
+    generations: list[Generation]
+    answers: dict[str, Answer] = field(default_factory=dict)
+    result: BacktestResult | None = None
+    backtest: Backtest | None = None
+
+    @property
+    def stopped(self) -> bool:
+        return any(answer[0] is not Outcome.PASS for answer in self.answers.values())
 
 
 def run_gates(
@@ -121,182 +81,236 @@ def run_gates(
     jobs: int = 1,
     progress: Progress = SILENT,
 ) -> GateReport:
-    """Ask all gates about every strategy that has not yet passed or failed them.
+    """Ask all gates about every strategy that is not decided under today's rules and engine.
 
-    Nothing is asked twice unless the answer was UNKNOWN; uniqueness is asked of all, for it depends
-    on the others.
+    Uniqueness and the trials of a Build depend on other strategies: where those changed, the
+    answers of earlier ones change too. A broken engine raises BacktestError and decides nothing.
     """
-    strategies = harvested(store)
-    pending = [one for one in strategies if _is_pending(store, one, rules)]
-    codes = [one.code for one in pending]
-    report = GateReport(asked=len(pending))
-    checks = compiles(codes, cache=cache) if codes else []
-    settings = BacktestSettings()
-    results = engine.run_many(codes, settings, jobs=jobs, progress=progress.update)
-    for strategy, check, result in zip(pending, checks, results, strict=True):
-        _keep(store, strategy, _answers(strategy, check, result, rules), result, settings)
-    _ask_uniqueness(store, strategies, rules)
+    basis = rules.basis(engine.name, engine.version, engine.data_fingerprint, check_version())
+    pending, waiting = _pending(store, basis, rules)
+    report = GateReport(asked=len(pending), waiting=waiting)
+    for start in range(0, len(pending), _CHUNK):
+        cases = [_case(store, key) for key in pending[start : start + _CHUNK]]
+        _ask(store, cases, engine, rules, cache, jobs)
+        for case in cases:
+            _keep(store, case, basis, rules)
+        progress.update(min(start + _CHUNK, len(pending)))
+    report.touched = set(pending)
+    report.touched |= _ask_uniqueness(store, pending, basis, rules)
+    _ask_statistics(store, pending, basis, rules)
     _count(store, rules, pending, report)
     return report
 
 
-def harvested(store: Store) -> list[Strategy]:
-    """Strategies that a builder was given. Our corpus came another way; what a model wrote in an
-    evaluation or beside another must not become what the next one is taught."""
-    served = {one.strategy_id for one in store.generations.find(role=Role.SERVED)}
-    return [one for one in store.strategies.find() if one.id in served]
+def _pending(store: Store, basis: str, rules: Rules) -> tuple[list[str], int]:
+    """Those to be asked now, and how many wait. The first repetition follows at once."""
+    undecided = store.strategies.undecided(ASKED, basis)
+    if not undecided:
+        return [], 0
+    tried, moment, ready = store.gates.unanswered(ASKED, basis), now(), []
+    for key in undecided:
+        times, last = tried.get(key, (0, moment))
+        wait = timedelta(seconds=rules.retry_s) * 2 ** min(times - 2, 20) if times > 1 else None
+        if wait is None or moment >= last + min(wait, _LONGEST_WAIT):
+            ready.append(key)
+    return ready, len(undecided) - len(ready)
 
 
-def _is_pending(store: Store, strategy: Strategy, rules: Rules) -> bool:
-    latest = store.gates.latest(strategy.id)
-    own = [name for name in rules.line if name != "G6 uniqueness"]
-    return any(name not in latest or latest[name].outcome is Outcome.UNKNOWN for name in own)
+def _case(store: Store, key: str) -> _Case:
+    generations = store.generations.find(strategy_id=key, role=Role.SERVED)
+    return _Case(store.strategies.get(key), generations)
 
 
-def _answers(
-    strategy: Strategy, check: CheckResult, result: BacktestResult, rules: Rules
-) -> dict[str, Answer]:
-    return {
-        "G0 provenance": _provenance(strategy),
-        "G1 parse": _parse(strategy),
-        "G2 static": (check.outcome, {"messages": list(check.messages)[:5]}),
-        "G3 substance": _substance(strategy),
-        "G4 engine": _engine(strategy, result),
-        "G5 activity": _activity(result, rules),
-    }
-
-
-def _provenance(strategy: Strategy) -> Answer:
-    good = bool(strategy.source) and strategy.code_sha256 == text_hash(strategy.code)
-    return (Outcome.PASS if good else Outcome.FAIL, {"source": strategy.source})
-
-
-def _parse(strategy: Strategy) -> Answer:
-    found = parses(strategy.code)
-    return found.outcome, {"messages": list(found.messages)[:1]}
-
-
-def _substance(strategy: Strategy) -> Answer:
-    """Whether any order can be placed at all: a stub compiles and does nothing."""
-    try:
-        tree = ast.parse(strategy.code)
-    except (SyntaxError, ValueError, RecursionError) as error:
-        return Outcome.FAIL, {"error": str(error)}
-    calls = sorted(
-        {
-            node.func.attr
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
-        }
-        & _ORDERS
-    )
-    return (Outcome.PASS if calls else Outcome.FAIL, {"order_calls": calls})
-
-
-def _engine(strategy: Strategy, result: BacktestResult) -> Answer:
-    evidence = {
-        "engine": result.engine,
-        "version": result.engine_version,
-        "status": result.status.value,
-        "reason": result.reason,
-        "code_sha256": result.code_sha256,
-    }
-    if result.status is BacktestStatus.UNKNOWN:
-        return Outcome.UNKNOWN, evidence
-    same = result.code_sha256 == text_hash(strategy.code)
-    return (Outcome.PASS if result.runs and same else Outcome.FAIL, evidence)
-
-
-def _activity(result: BacktestResult, rules: Rules) -> Answer:
-    filled = sum(1 for order in result.orders if order.get("fills"))
-    evidence = {"filled_orders": filled, "closed_trades": result.closed_trades}
-    if result.status is BacktestStatus.UNKNOWN:
-        return Outcome.UNKNOWN, evidence
-    if not result.runs:
-        return Outcome.FAIL, evidence
-    if result.closed_trades is None:
-        return Outcome.UNKNOWN, evidence
-    enough = filled >= rules.minimum_filled_orders
-    closed = result.closed_trades >= rules.minimum_closed_trades
-    return (Outcome.PASS if enough and closed else Outcome.FAIL, evidence)
-
-
-def _keep(
-    store: Store,
-    strategy: Strategy,
-    answers: dict[str, Answer],
-    result: BacktestResult,
-    settings: BacktestSettings,
+def _ask(
+    store: Store, cases: Sequence[_Case], engine: Backtester, rules: Rules, cache: Path, jobs: int
 ) -> None:
+    """The ladder, a step for all of them at a time; what stopped is not executed."""
+    checks = compiles([case.strategy.code for case in cases], cache=cache)
+    for case, check in zip(cases, checks, strict=True):
+        _ask_text(store, case, check, rules)
+    running = [case for case in cases if not _refused(case, rules)]
+    codes = [case.strategy.code for case in running]
+    results: Iterator[BacktestResult] | Sequence[BacktestResult] = ()
+    if codes:
+        results = engine.run_many(codes, BacktestSettings(), jobs=jobs)
+    for case, result in zip(running, results, strict=True):
+        _ask_run(store, case, result, rules)
+    _ask_again(running, engine, rules, jobs)
+
+
+def _ask_text(store: Store, case: _Case, check: CheckResult, rules: Rules) -> None:
+    strategy, made = case.strategy, case.generations
+    case.answers = {
+        "G0 provenance": ladder.provenance(
+            strategy,
+            [one.model for one in made if one.model],
+            [one.request_id for one in made],
+        ),
+        "G1 parse": ladder.parse(strategy),
+        "G2 static": ladder.static(check),
+        "G3 substance": ladder.substance(strategy),
+        "G9 fidelity": _fidelity(store, case, rules),
+    }
+
+
+def _fidelity(store: Store, case: _Case, rules: Rules) -> Answer:
+    """The best answer over the questions it was given for: one it answers is enough."""
+    asked = dict.fromkeys(question_of(store, one) for one in case.generations)
+    found = [fidelity.judge(text, case.strategy.code, rules) for text in asked]
+    order = (Outcome.PASS, Outcome.FAIL, Outcome.UNKNOWN)
+    return min(found, key=lambda answer: order.index(answer[0]))
+
+
+def _refused(case: _Case, rules: Rules) -> bool:
+    """Whether a gate of the text says FAIL, so that its run would decide nothing."""
+    names = ("G0 provenance", "G1 parse", "G2 static", "G3 substance")
+    refusals = [name for name in names if case.answers[name][0] is Outcome.FAIL]
+    if not any(name in rules.line for name in refusals):
+        return False
+    for name in ("G4 engine", "G5 activity", "G7 sanity", "G8 look-ahead"):
+        case.answers[name] = unknown(f"not asked: stopped at {refusals[0]}")
+    return True
+
+
+def _ask_run(store: Store, case: _Case, result: BacktestResult, rules: Rules) -> None:
+    reported = store.backtests.find(strategy_id=case.strategy.id)
+    case.result = result
+    sanity = ladder.sanity(result, [one for one in reported if one.build_id is not None], rules)
+    case.answers |= {
+        "G4 engine": ladder.engine(case.strategy, result),
+        "G5 activity": ladder.activity(result, rules),
+        "G7 sanity": standing(store, case.strategy.id, "G7 sanity", sanity),
+    }
+
+
+def _ask_again(cases: Sequence[_Case], engine: Backtester, rules: Rules, jobs: int) -> None:
+    """G8, of those that may be accepted if they pass it: each costs a second run."""
+    asked: list[tuple[_Case, lookahead.Cut]] = []
+    for case in cases:
+        before = LADDER[: LADDER.index("G8 look-ahead")]
+        stops = (n for n in before if n in rules.line and _fails(case, n))
+        stop = next((n for n in stops if not _held(case, n)), None)
+        if stop is not None or case.result is None:
+            case.answers["G8 look-ahead"] = unknown(f"not asked: stopped at {stop}")
+            continue
+        cut = lookahead.cut_of(case.strategy.code, case.result, rules.cut_share)
+        if cut is None:
+            case.answers["G8 look-ahead"] = unknown("there is no order to compare")
+        else:
+            asked.append((case, cut))
+    answers = lookahead.rerun(engine, [cut for _, cut in asked], jobs)
+    for (case, _), answer in zip(asked, answers, strict=True):
+        case.answers["G8 look-ahead"] = answer
+
+
+def _fails(case: _Case, name: str) -> bool:
+    return name in case.answers and case.answers[name][0] is not Outcome.PASS
+
+
+def _held(case: _Case, name: str) -> bool:
+    """Whether a person may still let it through."""
+    return bool(case.answers[name][1].get("quarantined"))
+
+
+def _keep(store: Store, case: _Case, basis: str, rules: Rules) -> None:
+    told = [case.answers[name][0] for name in rules.line if name in case.answers]
+    unsure = [
+        name
+        for name in rules.line
+        if name in case.answers
+        and case.answers[name][0] is Outcome.UNKNOWN
+        and name not in _CANNOT_CHANGE
+    ]
+    fixed = any(_fails(case, name) for name in _CANNOT_CHANGE if name in rules.line)
+    decided = Outcome.FAIL in told or fixed or not unsure
+    state = Outcome.PASS if decided else Outcome.UNKNOWN
     with store.transaction():
-        backtest = store.backtests.add(result.to_record(strategy.id, settings))
-        for name, (outcome, evidence) in answers.items():
-            store.gates.add(_gate(strategy, name, outcome, evidence, backtest.id))
+        backtest_id = None
+        if case.result is not None:
+            record = case.result.to_record(case.strategy.id, BacktestSettings())
+            backtest_id = store.backtests.add(record).id
+        gates = [
+            _gate(case.strategy.id, name, answer, basis, backtest_id)
+            for name, answer in case.answers.items()
+        ]
+        asked = (state, {"unsure": unsure})
+        store.gates.add_all([*gates, _gate(case.strategy.id, ASKED, asked, basis, backtest_id)])
 
 
 def _gate(
-    strategy: Strategy, name: str, outcome: Outcome, evidence: Json, backtest_id: str | None = None
+    strategy_id: str, name: str, answer: Answer, basis: str, backtest_id: str | None = None
 ) -> Gate:
     return Gate(
         id=new_id(),
-        strategy_id=strategy.id,
+        strategy_id=strategy_id,
         name=name,
-        outcome=outcome,
-        evidence=evidence,
+        outcome=answer[0],
+        evidence=answer[1],
         created_at=now(),
         backtest_id=backtest_id,
+        basis=basis,
     )
 
 
-def _ask_uniqueness(store: Store, strategies: Sequence[Strategy], rules: Rules) -> None:
-    """Different code, different builds, the very same figures from the builder's engine: nobody
-    knows what it really executed (a new project's boilerplate, as it happened)."""
-    if "G6 uniqueness" not in rules.line:
-        return
-    told = {one.id: _figures(store, one) for one in strategies}
-    seen: dict[Figures, dict[str, set[str]]] = {}
-    for strategy_id, found in told.items():
-        for figures, build_id in found:
-            seen.setdefault(figures, {}).setdefault(strategy_id, set()).add(build_id)
-    for strategy in strategies:
-        suspect: Figures = ()
-        builds: set[str] = set()
-        for figures, _ in told[strategy.id]:
-            codes = seen[figures]
-            found_in = set().union(*codes.values())
-            # One code that gives one result in two builds is as it should be.
-            if len(codes) > 1 and len(found_in) > rules.identical_figures:
-                suspect, builds = figures, found_in
-        _keep_uniqueness(store, strategy, suspect, builds)
+def _ask_uniqueness(store: Store, asked: Sequence[str], basis: str, rules: Rules) -> set[str]:
+    """G6, of those that were asked and of those whose double has come since."""
+    suspects = uniqueness.suspects(store, rules)
+    answers = {key: uniqueness.alone() for key in asked}
+    for key, answer in suspects.items():
+        answers[key] = standing(store, key, uniqueness.G6, answer)
+    return _keep_changed(store, uniqueness.G6, answers, basis)
 
 
-def _keep_uniqueness(store: Store, strategy: Strategy, suspect: Figures, builds: set[str]) -> None:
-    outcome = Outcome.FAIL if suspect else Outcome.PASS
-    latest = store.gates.latest(strategy.id).get("G6 uniqueness")
-    if latest is None or latest.outcome is not outcome:
-        evidence = {"figures": list(suspect), "builds": sorted(builds)}
-        store.gates.add(_gate(strategy, "G6 uniqueness", outcome, evidence))
+def _ask_statistics(store: Store, asked: Sequence[str], basis: str, rules: Rules) -> None:
+    """G10, of all trials of the Builds in which anything was asked."""
+    builds = {
+        one.build_id
+        for key in asked
+        for one in store.generations.find(strategy_id=key, role=Role.SERVED)
+        if one.build_id is not None
+    }
+    answers: dict[str, Answer] = {key: unknown("no run of ours has its returns") for key in asked}
+    for build_id in sorted(builds):
+        found = ledger.read_ledger(store, build_id)
+        trials = [trial.strategy_id for trial in found.trials]
+        latest = store.gates.latest_of(trials)
+        closed = {
+            key: gates["G5 activity"].evidence.get("closed_trades")
+            for key, gates in latest.items()
+            if "G5 activity" in gates
+        }
+        answers |= ledger.answers(found, rules, closed)
+    _keep_changed(store, "G10 statistics", answers, basis)
 
 
-def _figures(store: Store, strategy: Strategy) -> list[tuple[Figures, str]]:
-    """What the builder's engine reported, newest first; runs without trades are all alike."""
-    return [
-        (tuple(backtest.statistics.get(key, "?") for key in _SAME_FIGURES), backtest.build_id)
-        for backtest in store.backtests.find(strategy_id=strategy.id)
-        if backtest.build_id is not None
-        and backtest.status is BacktestStatus.COMPLETED
-        and backtest.total_orders
-    ]
+def _keep_changed(store: Store, name: str, answers: dict[str, Answer], basis: str) -> set[str]:
+    """Keep the answers that are not there yet; returns whose they are."""
+    latest = store.gates.latest_of(list(answers))
+    changed = []
+    for key, answer in answers.items():
+        before = latest[key].get(name)
+        if before is None or (before.outcome, before.evidence) != answer:
+            changed.append(_gate(key, name, answer, basis))
+    store.gates.add_all(changed)
+    return {gate.strategy_id for gate in changed}
 
 
-def _count(store: Store, rules: Rules, pending: Sequence[Strategy], report: GateReport) -> None:
-    accepted = {one.id for one in store.strategies.accepted(rules.line)}
-    report.accepted = sum(1 for one in pending if one.id in accepted)
-    for strategy in pending:
-        latest = store.gates.latest(strategy.id)
-        for name in rules.line:
-            outcome = latest[name].outcome if name in latest else Outcome.UNKNOWN
-            if outcome is not Outcome.PASS:
-                counts = report.stopped.setdefault(name, {"FAIL": 0, "UNKNOWN": 0})
-                counts[outcome.value] += 1
-                break
+def _count(store: Store, rules: Rules, pending: Sequence[str], report: GateReport) -> None:
+    line = [name for name in LADDER if name in rules.line]
+    for gates in store.gates.latest_of(pending).values():
+        stop = first_stop(gates.values(), line)
+        if stop is None:
+            report.accepted += 1
+        else:
+            counts = report.stopped.setdefault(stop[0], {"FAIL": 0, "UNKNOWN": 0})
+            counts[stop[1].value] += 1
+
+
+def first_stop(gates: Iterable[Gate], line: Sequence[str]) -> tuple[str, Outcome] | None:
+    """The first gate of the line that is not passed; None where all are."""
+    outcomes = {gate.name: gate.outcome for gate in gates}
+    for name in line:
+        outcome = outcomes.get(name, Outcome.UNKNOWN)
+        if outcome is not Outcome.PASS:
+            return name, outcome
+    return None

@@ -1,50 +1,43 @@
 """Snapshots: a frozen, content-addressed choice of Examples, split so that nothing leaks.
 
 Which side an Example falls on depends on the group it belongs to (family and parameters, a
-builder's specification, or the Strategy) and, but in a very small store, on nothing else, so it
-does not change sides as the store grows. Prompts of evaluation suites, and near-copies of them,
-are left out.
+builder's specification, or the Strategy) and on nothing else, so it does not change sides as the
+store grows; where a very small store needed a larger share, its sides are kept. What a suite asks,
+what is like its answers, and what is like a held-out example is left out of training, never moved.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from qc_builder_lora.errors import EmptySnapshot, InputError, SettingsError
-from qc_builder_lora.harvest.accept import LICENCE as OWN_WORK
+from qc_builder_lora.errors import EmptySnapshot, InputError
 from qc_builder_lora.harvest.accept import SOURCE as BUILDER
+from qc_builder_lora.harvest.choice import Choice, is_reserved
+from qc_builder_lora.harvest.likeness import (
+    Clusters,
+    Questions,
+    cluster,
+    literals_of,
+    normalised,
+)
 from qc_builder_lora.ids import json_hash, now, text_hash
+from qc_builder_lora.progress import SILENT, Progress
 from qc_builder_lora.records import Example, Snapshot, Split
 from qc_builder_lora.store import Store
 
-NEAR = 0.9
-"""Share of common word pairs from which two instructions count as the same one."""
+__all__ = ["Choice", "SnapshotReport", "build_snapshot", "is_reserved", "split_of", "suite_prompts"]
 
-
-@dataclass(frozen=True, kw_only=True)
-class Choice:
-    """What goes into a snapshot; part of what its name is a hash of."""
-
-    validation_share: float = 0.08
-    family_quota: int = 200
-    """Most Examples of one family."""
-    sources: tuple[str, ...] = ()
-    """Only these sources; all where empty."""
-    licences: tuple[str, ...] = ()
-    """Reserved licences that are asked for; see `is_reserved`."""
-
-    def __post_init__(self) -> None:
-        if not 0 < self.validation_share < 0.5:
-            raise SettingsError(f"validation_share must be in (0, 0.5): {self.validation_share}.")
-        if self.family_quota < 1:
-            raise SettingsError(f"family_quota must be at least 1, got {self.family_quota}.")
+VERSION = 2
+"""Of the rules below; another version gives a snapshot another name."""
+HELD_OUT = "its code or question is held out"
+_SHOWN = 40
+"""Pairs of duplicates that are kept for the report."""
 
 
 @dataclass
@@ -56,6 +49,8 @@ class SnapshotReport:
     families: Counter[str] = field(default_factory=Counter)
     sources: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
+    removed: list[tuple[str, str, str]] = field(default_factory=list)
+    """Some of the duplicates: id, id of the one that stayed, reason."""
 
     def plain(self) -> dict[str, Any]:
         return {
@@ -69,75 +64,267 @@ class SnapshotReport:
         }
 
 
+@dataclass(slots=True)
+class _Item:
+    """What the choice needs of one Example; its code stays in the store."""
+
+    id: str
+    instruction: str
+    family: str
+    source: str
+    code: str
+    """Key of the code: the Strategy, or the hash of the text."""
+    fraction: float
+    created_at: datetime
+
+
 def build_snapshot(
-    store: Store, suites: Sequence[Path], choice: Choice | None = None
+    store: Store, suites: Sequence[Path], choice: Choice | None = None, progress: Progress = SILENT
 ) -> tuple[Snapshot, SnapshotReport]:
     """Choose, split, and keep a Snapshot of what the store holds now.
 
     The same Examples and the same choice give the same Snapshot. Raises EmptySnapshot when nothing
-    is left to train on.
+    is left to train on, MissingExtra without datasketch where codes have to be compared.
     """
     choice = choice or Choice()
     report = SnapshotReport()
-    prompts = list(suite_prompts(suites))
-    members: dict[str, Split] = {}
-    clean = _clean(store.examples.each(), prompts, choice, report)
-    chosen = list(_within_quota(clean, choice, report))
+    reading = _Reading(list(suite_prompts(suites)), choice, report)
+    total = max(1, store.examples.count())
+    for number, example in enumerate(store.examples.each()):
+        reading.take(example)
+        if number % 500 == 0:
+            progress.update(0.7 * number / total, f"{number:,} read")
+    clusters = reading.clusters(store)
+    progress.update(0.9, "compared")
+    clean = reading.without_answers(_newest(reading.items, report), clusters)
+    chosen = _within_quota(_distinct(clean, clusters, report), choice, report)
     share = _share(chosen, choice)
-    for example, split in _split(chosen, share, report):
-        members[example.id] = split
+    sides = _Sides(store, chosen, choice, share)
+    members: dict[str, Split] = {}
+    for item, split in _without_leaks(chosen, sides, clusters, report):
+        members[item.id] = split
         report.splits[split] += 1
-        report.families[example.family] += 1
-        report.sources[example.source] += 1
+        report.families[item.family] += 1
+        report.sources[item.source] += 1
     if not report.splits[Split.TRAIN]:
         reasons = "".join(f", {count} {why}" for why, count in sorted(report.left_out.items()))
         raise EmptySnapshot(f"{store.examples.count()} in the store{reasons}")
-    settings = {
-        "validation_share": choice.validation_share,
-        "family_quota": choice.family_quota,
-        "sources": list(choice.sources),
-        "suites": {path.name: text_hash(path.read_text("utf-8")) for path in suites},
-    }
-    if choice.licences:
-        settings["licences"] = sorted(choice.licences)
-    snapshot_id = json_hash({"members": {k: str(v) for k, v in members.items()}, **settings})
-    snapshot = Snapshot(id=snapshot_id, created_at=now(), members=members, settings=settings)
-    report.snapshot_id = snapshot_id
+    snapshot = _frozen(members, choice, share, suites, report)
+    progress.update(1.0)
     return store.snapshots.add(snapshot), report
 
 
-def _share(chosen: Sequence[Example], choice: Choice) -> float:
+def _frozen(
+    members: dict[str, Split],
+    choice: Choice,
+    share: float,
+    suites: Sequence[Path],
+    report: SnapshotReport,
+) -> Snapshot:
+    settings: dict[str, Any] = {
+        **choice.plain(),
+        "version": VERSION,
+        "suites": {path.name: text_hash(path.read_text("utf-8")) for path in suites},
+    }
+    if share != choice.validation_share:
+        settings["share"] = share
+    report.snapshot_id = json_hash({"members": {k: str(v) for k, v in members.items()}, **settings})
+    # For the report alone, and no part of the name.
+    settings["left_out"] = dict(sorted(report.left_out.items()))
+    settings["removed"] = [list(one) for one in report.removed]
+    return Snapshot(id=report.snapshot_id, created_at=now(), members=members, settings=settings)
+
+
+class _Reading:
+    """Goes through the Examples once, in the order of their ids, and keeps what may be taken."""
+
+    def __init__(
+        self, prompts: Sequence[Mapping[str, Any]], choice: Choice, report: SnapshotReport
+    ) -> None:
+        self.items: list[_Item] = []
+        self._choice, self._report = choice, report
+        self._keys = {
+            json_hash([p.get("family"), p["parameters"]]) for p in prompts if p.get("parameters")
+        }
+        self._asked = Questions(same_numbers=False)
+        self._literals: dict[str, str] = {}
+        self._answers: dict[str, str | None] = {}
+        """Key of a code that answers a prompt → the code, where it stands in the suite."""
+        self._holder: dict[str, tuple[str, str | None]] = {}
+        for prompt in prompts:
+            self._asked.add(prompt["instruction"])
+            answer = prompt.get("code", prompt.get("answer"))
+            if isinstance(answer, str) and answer.strip():
+                key = f"answer {text_hash(answer)}"
+                self._answers[key] = answer
+                self._literals[key] = literals_of(answer)
+
+    def take(self, example: Example) -> None:
+        """Keep it, or count why not."""
+        choice, left_out = self._choice, self._report.left_out
+        if choice.sources and example.source not in choice.sources:
+            left_out["source not chosen"] += 1
+            return
+        key = example.strategy_id or text_hash(example.code)
+        if key not in self._holder:
+            self._holder[key] = (example.id, example.backtest_id)
+            self._literals[key] = literals_of(example.code)
+        if json_hash([example.family, dict(example.parameters)]) in self._keys:
+            left_out["held out by a suite"] += 1
+            self._answers[key] = None
+        elif self._asked.near(example.instruction):
+            left_out["near-copy of a suite's prompt"] += 1
+            self._answers[key] = None
+        elif is_reserved(example.licence) and example.licence not in choice.licences:
+            left_out[f"licence not asked for: {example.licence}"] += 1
+        else:
+            self.items.append(
+                _Item(
+                    example.id, example.instruction, example.family, example.source, key,
+                    _fraction(example), example.created_at,
+                )
+            )  # fmt: skip
+
+    def clusters(self, store: Store) -> Clusters:
+        """Which of the codes are alike."""
+
+        def codes(keys: Sequence[str]) -> dict[str, str]:
+            held = {self._holder[key][0]: key for key in keys if key in self._holder}
+            found = {held[one.id]: one.code for one in store.examples.fetch(list(held))}
+            told = {key: self._answers.get(key) for key in keys}
+            return {**found, **{key: text for key, text in told.items() if text is not None}}
+
+        def equity(keys: Sequence[str]) -> dict[str, Sequence[tuple[str, float]]]:
+            runs = {key: self._holder[key][1] for key in keys if key in self._holder}
+            series = {
+                key: store.backtests.get(run).equity for key, run in runs.items() if run is not None
+            }
+            return {key: points for key, points in series.items() if points}
+
+        return cluster(self._literals, codes, equity)
+
+    def without_answers(self, items: Iterable[_Item], clusters: Clusters) -> Iterator[_Item]:
+        """Those whose code is not like an answer to what a suite asks."""
+        answers = {clusters.find(key) for key in self._answers}
+        for item in items:
+            if clusters.find(item.code) in answers:
+                self._report.left_out["near-copy of an answer to a suite's prompt"] += 1
+            else:
+                yield item
+
+
+def _newest(items: Sequence[_Item], report: SnapshotReport) -> Iterator[_Item]:
+    """Of a builder's accepted answers to one question the last one, and everything else."""
+    last: dict[str, _Item] = {}
+    for item in items:
+        if item.source == BUILDER:
+            key = normalised(item.instruction)
+            before = last.get(key)
+            if before is None or (before.created_at, before.id) < (item.created_at, item.id):
+                last[key] = item
+    for item in items:
+        stays = last[normalised(item.instruction)] if item.source == BUILDER else item
+        if stays is item:
+            yield item
+        else:
+            _remove(report, "an earlier iteration for the same question", item, stays)
+
+
+def _distinct(
+    items: Iterable[_Item], clusters: Clusters, report: SnapshotReport
+) -> Iterator[_Item]:
+    """One of those that ask nearly the same and are answered alike: the smallest id."""
+    seen: dict[str, tuple[Questions, dict[str, _Item]]] = {}
+    for item in items:
+        name = clusters.find(item.code)
+        questions, having = seen.setdefault(name, (Questions(same_numbers=True), {}))
+        same = having.get(normalised(item.instruction))
+        if same is not None and same.code == item.code:
+            _remove(report, "duplicate", item, same)
+        elif same is not None or questions.near(item.instruction):
+            _remove(report, "near-duplicate", item, same or next(iter(having.values())))
+        else:
+            questions.add(item.instruction)
+            having[normalised(item.instruction)] = item
+            yield item
+
+
+def _remove(report: SnapshotReport, why: str, item: _Item, stays: _Item) -> None:
+    report.left_out[why] += 1
+    if len(report.removed) < _SHOWN:
+        report.removed.append((item.id, stays.id, why))
+
+
+def _within_quota(items: Iterable[_Item], choice: Choice, report: SnapshotReport) -> list[_Item]:
+    taken: Counter[str] = Counter()
+    found = []
+    for item in items:
+        if taken[item.family] >= choice.family_quota:
+            report.left_out["over its family's quota"] += 1
+            continue
+        taken[item.family] += 1
+        found.append(item)
+    return found
+
+
+def _share(chosen: Sequence[_Item], choice: Choice) -> float:
     """The share asked for; in a small store such that each side has a group at least."""
-    fractions = sorted({_fraction(example) for example in chosen})
+    fractions = sorted({item.fraction for item in chosen})
     if len(fractions) < 2:
         return 0.0
     return min(max(choice.validation_share, fractions[1]), fractions[-1])
 
 
-def _split(
-    chosen: Sequence[Example], share: float, report: SnapshotReport
-) -> Iterable[tuple[Example, Split]]:
-    """Each with its side; nothing is learnt whose code or question is asked for afterwards."""
-    sides = [(example, split_of(example, share)) for example in chosen]
-    held_out = {
-        key for example, side in sides if side is Split.VALIDATION for key in _content(example)
-    }
-    for example, side in sides:
-        if side is Split.TRAIN and held_out & _content(example):
-            report.left_out["its code or question is held out"] += 1
+class _Sides:
+    """The side of each group: its fraction, unless a smaller store has put it elsewhere before."""
+
+    def __init__(self, store: Store, chosen: Sequence[_Item], choice: Choice, share: float) -> None:
+        self._share = share
+        self._kept: dict[float, Split] = {}
+        groups = {item.id: item.fraction for item in chosen}
+        for key, settings in store.snapshots.settings().items():
+            same = settings.get("validation_share") == choice.validation_share
+            if same and "share" in settings:
+                self._remember(store.snapshots.get(key).members, groups)
+
+    def _remember(self, members: Mapping[str, Split], groups: Mapping[str, float]) -> None:
+        for key, split in members.items():
+            # Held out once is held out for good.
+            if key in groups and self._kept.get(groups[key]) is not Split.VALIDATION:
+                self._kept[groups[key]] = split
+
+    def of(self, item: _Item) -> Split:
+        """Where it belongs."""
+        kept = self._kept.get(item.fraction)
+        return kept if kept is not None else _side(item.fraction, self._share)
+
+
+def _without_leaks(
+    chosen: Sequence[_Item], sides: _Sides, clusters: Clusters, report: SnapshotReport
+) -> Iterator[tuple[_Item, Split]]:
+    """Each with its side; nothing is learnt that is like what is asked for afterwards."""
+    held_codes: set[str] = set()
+    held_questions = Questions(same_numbers=True)
+    for item in chosen:
+        if sides.of(item) is not Split.TRAIN:
+            held_codes.add(clusters.find(item.code))
+            held_questions.add(item.instruction)
+    for item in chosen:
+        side = sides.of(item)
+        like = clusters.find(item.code) in held_codes or held_questions.near(item.instruction)
+        if side is Split.TRAIN and like:
+            report.left_out[HELD_OUT] += 1
         else:
-            yield example, side
-
-
-def _content(example: Example) -> set[str]:
-    code = example.strategy_id or text_hash(example.code)
-    return {f"code {code}", f"question {_normalised(example.instruction)}"}
+            yield item, side
 
 
 def split_of(example: Example, validation_share: float) -> Split:
     """The side of the example's group: a hash of it, compared with the share."""
-    inside = _fraction(example) < validation_share
-    return Split.VALIDATION if inside else Split.TRAIN
+    return _side(_fraction(example), validation_share)
+
+
+def _side(fraction: float, share: float) -> Split:
+    return Split.VALIDATION if fraction < share else Split.TRAIN
 
 
 def _fraction(example: Example) -> float:
@@ -170,61 +357,3 @@ def _prompt(line: str, suite: Path, number: int) -> Mapping[str, Any]:
             f"{suite}, line {number}: not a prompt ({error!r}). A line is a JSON object with id "
             "and instruction."
         ) from error
-
-
-def _clean(
-    examples: Iterable[Example],
-    prompts: Sequence[Mapping[str, Any]],
-    choice: Choice,
-    report: SnapshotReport,
-) -> Iterable[Example]:
-    """Examples of the chosen sources, one a pair, none that a suite asks about."""
-    keys = {json_hash([p.get("family"), p["parameters"]]) for p in prompts if p.get("parameters")}
-    asked = [_pairs(p["instruction"]) for p in prompts]
-    seen: set[str] = set()
-    for example in sorted(examples, key=lambda e: e.id):
-        if choice.sources and example.source not in choice.sources:
-            report.left_out["source not chosen"] += 1
-        elif is_reserved(example.licence) and example.licence not in choice.licences:
-            report.left_out[f"licence not asked for: {example.licence}"] += 1
-        elif json_hash([example.family, dict(example.parameters)]) in keys:
-            report.left_out["held out by a suite"] += 1
-        elif _asked(example, asked):
-            report.left_out["near-copy of a suite's prompt"] += 1
-        elif (pair := text_hash(_normalised(example.instruction) + example.code)) in seen:
-            report.left_out["duplicate"] += 1
-        else:
-            seen.add(pair)
-            yield example
-
-
-def is_reserved(licence: str) -> bool:
-    """Whether somebody else may hold the rights: a licence of no standard, and not the owner's."""
-    return licence.startswith("LicenseRef-") and licence != OWN_WORK
-
-
-def _asked(example: Example, asked: Sequence[frozenset[str]]) -> bool:
-    own = _pairs(example.instruction)
-    return any(len(own & other) >= NEAR * len(own | other) for other in asked)
-
-
-def _within_quota(
-    examples: Iterable[Example], choice: Choice, report: SnapshotReport
-) -> Iterable[Example]:
-    taken: Counter[str] = Counter()
-    for example in examples:
-        if taken[example.family] >= choice.family_quota:
-            report.left_out["over its family's quota"] += 1
-            continue
-        taken[example.family] += 1
-        yield example
-
-
-def _normalised(text: str) -> str:
-    return " ".join(re.findall(r"[a-z0-9.%$]+", text.lower()))
-
-
-def _pairs(text: str) -> frozenset[str]:
-    """Pairs of neighbouring words; numbers are words too, for they are what differs."""
-    words = _normalised(text).split()
-    return frozenset(f"{left} {right}" for left, right in pairwise(words))

@@ -53,6 +53,14 @@ class Examples(Noun[Example]):
         )
         return self._run(statement if split is None else statement.where(member.c.split == split))
 
+    def fetch(self, keys: Sequence[str]) -> list[Example]:
+        """Those of these ids that there are, in no order."""
+        found: list[Example] = []
+        with self._database.reading() as connection:
+            for start in range(0, len(keys), BATCH):
+                found += self._fetch(connection, keys[start : start + BATCH]).values()
+        return found
+
     def families(self) -> dict[str, int]:
         """Family → how many Examples it has, sorted by name."""
         family = self.table.c.family
@@ -70,6 +78,12 @@ class Snapshots(Noun[Snapshot]):
     def find(self, *, since: datetime | None = None, limit: int | None = None) -> list[Snapshot]:
         """Newest first."""
         return self._select(*self._since(since), limit=limit)
+
+    def settings(self) -> dict[str, Mapping[str, Any]]:
+        """Id → how it was made, without reading the members."""
+        with self._database.reading() as connection:
+            rows = connection.execute(select(self.table.c.id, self.table.c.settings))
+            return {row[0]: row[1] for row in rows}
 
     def to_plain(self, record: Snapshot) -> dict[str, Any]:
         """The members sorted, so that equal Snapshots give equal text."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import select
+
 from qc_builder_lora.records import Build, Generation, Request, Role
 from qc_builder_lora.store.noun import Noun
 from qc_builder_lora.store.tables import BuildRow, GenerationRow, RequestRow
@@ -92,6 +94,15 @@ class Generations(Noun[Generation]):
             model=model,
             label=label,
         )
+
+    def strategies_served(self) -> set[str]:
+        """Ids of the Strategies that a builder was given."""
+        made = self.table.c
+        statement = select(made.strategy_id.distinct()).where(
+            made.role == Role.SERVED, made.strategy_id.is_not(None)
+        )
+        with self._database.reading() as connection:
+            return set(connection.scalars(statement))
 
     def update(self, key: str, **changes: Any) -> Generation:
         """Set fields and return the new record. Raises NotFound, StoreError."""

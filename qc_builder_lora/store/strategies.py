@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select
 
 from qc_builder_lora.errors import StoreError
-from qc_builder_lora.records import Backtest, BacktestStatus, Gate, Outcome, Strategy
+from qc_builder_lora.records import Backtest, BacktestStatus, Gate, Outcome, Role, Strategy
 from qc_builder_lora.store.noun import Noun
-from qc_builder_lora.store.tables import BacktestRow, GateRow, StrategyRow
+from qc_builder_lora.store.rows import BATCH
+from qc_builder_lora.store.tables import BacktestRow, GateRow, GenerationRow, StrategyRow
+
+FIGURES = ("Net Profit", "Sharpe Ratio", "Drawdown", "Total Orders", "End Equity")
+"""By which two backtests that a builder's engine reported are told apart."""
 
 
 class Strategies(Noun[Strategy]):
@@ -71,6 +77,35 @@ class Strategies(Noun[Strategy]):
         with self._database.reading() as connection:
             statement = select(func.count()).select_from(self.table).where(*where)
             return connection.scalar(statement) or 0
+
+    def served(self) -> int:
+        """How many were given to a builder."""
+        with self._database.reading() as connection:
+            return connection.scalar(select(func.count()).where(self._was_served())) or 0
+
+    def undecided(self, gate: str, basis: str, *, source: str | None = None) -> list[str]:
+        """Ids of those given to a builder without a PASS of `gate` under `basis`, oldest first."""
+        asked = GateRow.table()
+        decided = (
+            select(asked.c.id)
+            .where(asked.c.strategy_id == self.table.c.id, asked.c.name == gate)
+            .where(asked.c.basis == basis, asked.c.outcome == Outcome.PASS)
+            .exists()
+        )
+        order = (self.table.c.created_at, self.table.c.id)
+        statement = select(self.table.c.id).where(self._was_served(), ~decided).order_by(*order)
+        if source is not None:
+            statement = statement.where(self.table.c.source == source)
+        with self._database.reading() as connection:
+            return list(connection.scalars(statement))
+
+    def _was_served(self) -> ColumnElement[bool]:
+        made = GenerationRow.table()
+        return (
+            select(made.c.id)
+            .where(made.c.strategy_id == self.table.c.id, made.c.role == Role.SERVED)
+            .exists()
+        )
 
 
 def _accepted(gates: Sequence[str], since: datetime | None) -> Select[Any]:
@@ -133,6 +168,43 @@ class Backtests(Noun[Backtest]):
             code_sha256=code_sha256,
         )
 
+    def told_twice(self) -> dict[str, dict[str, set[str]]]:
+        """Figures that a builder's engine reported of more than one Strategy: figures → id of the
+        Strategy → ids of the Builds."""
+        table = self.table
+        shared = (
+            select(table.c.figures)
+            .where(table.c.figures.is_not(None))
+            .group_by(table.c.figures)
+            .having(func.count(table.c.strategy_id.distinct()) > 1)
+        )
+        columns = (table.c.figures, table.c.strategy_id, table.c.build_id)
+        statement = select(*columns).where(table.c.figures.in_(shared)).distinct()
+        found: dict[str, dict[str, set[str]]] = {}
+        with self._database.reading() as connection:
+            for figures, strategy_id, build_id in connection.execute(statement):
+                found.setdefault(figures, {}).setdefault(strategy_id, set()).add(build_id)
+        return found
+
+    def _values(self, record: Backtest) -> dict[str, Any]:
+        values = super()._values(record)
+        reported = record.build_id is not None and record.status is BacktestStatus.COMPLETED
+        # Runs without an order are all alike.
+        told = reported and record.total_orders
+        values["figures"] = figures_of(record.statistics) if told else None
+        return values
+
+
+def figures_of(statistics: Mapping[str, str]) -> str:
+    """One text, the same for the same figures."""
+    return json.dumps([str(statistics.get(key, "?"))[:32] for key in FIGURES])
+
+
+def rung(name: str) -> tuple[int, str]:
+    """By which gates are sorted: G10 comes after G9."""
+    number = re.match(r"G(\d+)", name)
+    return (int(number.group(1)) if number else 1000, name)
+
 
 class Gates(Noun[Gate]):
     """Answers of the checks on the way to training; all are kept, the latest counts."""
@@ -154,6 +226,55 @@ class Gates(Noun[Gate]):
         )
 
     def latest(self, strategy_id: str) -> dict[str, Gate]:
-        """Gate name → the newest answer, sorted by name."""
+        """Gate name → the newest answer, in the order of the ladder."""
         found = {gate.name: gate for gate in reversed(self.find(strategy_id=strategy_id))}
-        return dict(sorted(found.items()))
+        return {name: found[name] for name in sorted(found, key=rung)}
+
+    def latest_of(self, strategy_ids: Sequence[str]) -> dict[str, dict[str, Gate]]:
+        """The same for many: id of the Strategy → name → the newest answer."""
+        found: dict[str, dict[str, Gate]] = {key: {} for key in strategy_ids}
+        for start in range(0, len(strategy_ids), BATCH):
+            keys = list(strategy_ids[start : start + BATCH])
+            order = (self.table.c.created_at, self.table.c.id)
+            statement = select(*self._columns.values()).where(self.table.c.strategy_id.in_(keys))
+            for gate in self._run(statement.order_by(*order)):
+                found[gate.strategy_id][gate.name] = gate
+        return {
+            key: {name: gates[name] for name in sorted(gates, key=rung)}
+            for key, gates in found.items()
+        }
+
+    def fetch(self, keys: Sequence[str]) -> Iterator[Gate]:
+        """Those of these ids, in no order."""
+        for start in range(0, len(keys), BATCH):
+            with self._database.reading() as connection:
+                yield from self._fetch(connection, keys[start : start + BATCH]).values()
+
+    def outcomes(self) -> Iterator[tuple[str, str, Outcome, str]]:
+        """Newest answers of all: id of the Strategy, name, outcome, id of the Gate."""
+        gate = self.table
+        newest = (gate.c.created_at.desc(), gate.c.id.desc())
+        place = func.row_number().over(
+            partition_by=(gate.c.strategy_id, gate.c.name), order_by=newest
+        )
+        columns = (gate.c.strategy_id, gate.c.name, gate.c.outcome, gate.c.id)
+        ranked = select(*columns, place.label("place")).subquery()
+        statement = select(*(ranked.c[column.name] for column in columns)).where(
+            ranked.c.place == 1
+        )
+        with self._database.reading() as connection:
+            for row in connection.execute(statement):
+                yield row[0], row[1], Outcome(row[2]), row[3]
+
+    def unanswered(self, name: str, basis: str) -> dict[str, tuple[int, datetime]]:
+        """Id of the Strategy → how often `name` said UNKNOWN under `basis`, and when last."""
+        gate = self.table
+        columns = (gate.c.strategy_id, func.count(), func.max(gate.c.created_at))
+        statement = (
+            select(*columns)
+            .where(gate.c.name == name, gate.c.basis == basis)
+            .where(gate.c.outcome == Outcome.UNKNOWN)
+            .group_by(gate.c.strategy_id)
+        )
+        with self._database.reading() as connection:
+            return {row[0]: (row[1], row[2]) for row in connection.execute(statement)}

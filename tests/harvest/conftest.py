@@ -27,6 +27,7 @@ from qc_builder_lora.store import Store
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 DEFAULTS = BacktestSettings()
+SOUND = {"Sharpe Ratio": "0.7", "Drawdown": "9.000%", "Net Profit": "4.000%", "Win Rate": "55%"}
 GOOD = """from AlgorithmImports import *
 
 
@@ -126,7 +127,7 @@ class Told:
         given = {
             "id": new_id(),
             "instruction": f"Buy AAPL after {number} days of gains in a row.",
-            "code": f"class A{number}: pass",
+            "code": f"class A{number}: days = {number}",
             "family": "trend",
             "source": "starter",
             "licence": "Apache-2.0",
@@ -154,7 +155,7 @@ class Engine:
 
     def run(self, code: str, settings: BacktestSettings = DEFAULTS) -> BacktestResult:
         self.asked += 1
-        ran = {
+        ran: dict[str, Any] = {
             "status": BacktestStatus.COMPLETED,
             "engine": self.name,
             "engine_version": self.version,
@@ -162,9 +163,25 @@ class Engine:
             "code_sha256": text_hash(code),
             "phase": "done",
             "closed_trades": 3,
-            "orders": tuple({"id": number, "fills": [1]} for number in range(6)),
+            "orders": tuple(
+                {
+                    "id": number,
+                    "time": f"2010-0{number + 1}-11T15:00:00Z",
+                    # Each code trades in its own way.
+                    "quantity": int(text_hash(code)[:4], 16),
+                    "fills": [{"time": f"2010-0{number + 1}-11T15:00:00Z", "quantity": 1}],
+                }
+                for number in range(6)
+            ),
+            "equity": tuple((f"2010-{month:02}-28", 1e5 + month) for month in range(1, 13)),
+            "statistics": SOUND,
         }
-        return BacktestResult(**{**ran, **self.table.get(code, {})})
+        if settings.end is not None:
+            ran["orders"] = tuple(
+                one for one in ran["orders"] if str(one["time"]) < settings.end.isoformat()
+            )
+        told = self.table.get(code, {})
+        return BacktestResult(**{**ran, **told})
 
     def run_many(
         self,

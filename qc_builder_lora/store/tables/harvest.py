@@ -119,6 +119,7 @@ class BacktestRow(Base):
         Index("ix_backtests_strategy_id", "strategy_id", "created_at"),
         Index("ix_backtests_build_id", "build_id"),
         Index("ix_backtests_code_sha256", "code_sha256"),
+        Index("ix_backtests_figures", "figures", "strategy_id"),
     )
 
     id: Mapped[str] = mapped_column(Name, primary_key=True)
@@ -138,6 +139,8 @@ class BacktestRow(Base):
     equity: Mapped[tuple[tuple[str, float], ...]] = mapped_column(Equity)
     wall_s: Mapped[float | None] = mapped_column(Real)
     build_id: Mapped[str | None] = mapped_column(Name, ForeignKey("builds.id"))
+    figures: Mapped[str | None] = mapped_column(Name)
+    """What a builder's engine reported, in one text that is the same for the same figures."""
 
 
 class GateRow(Base):
@@ -157,6 +160,7 @@ class GateRow(Base):
     evidence: Mapped[dict[str, Any]] = mapped_column(JsonObject)
     created_at: Mapped[datetime] = mapped_column(Moment)
     backtest_id: Mapped[str | None] = mapped_column(Name, ForeignKey("backtests.id"))
+    basis: Mapped[str | None] = mapped_column(Name)
 
 
 class ExampleRow(Base):

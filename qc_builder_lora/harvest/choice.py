@@ -1,0 +1,60 @@
+"""What goes into a snapshot: the options of `snapshot build` and the table of gates.toml."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from qc_builder_lora.errors import SettingsError, UnknownKey
+from qc_builder_lora.harvest.accept import LICENCE as OWN_WORK
+from qc_builder_lora.harvest.rules import SNAPSHOT, read_table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What goes into a snapshot; part of what its name is a hash of."""
+
+    validation_share: float = 0.08
+    family_quota: int = 200
+    """Most Examples of one family."""
+    sources: tuple[str, ...] = ()
+    """Only these sources; all where empty."""
+    licences: tuple[str, ...] = ()
+    """Reserved licences that are asked for; see `is_reserved`."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.validation_share < 0.5:
+            raise SettingsError(f"validation_share must be in (0, 0.5): {self.validation_share}.")
+        if self.family_quota < 1:
+            raise SettingsError(f"family_quota must be at least 1, got {self.family_quota}.")
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON values."""
+        found: dict[str, Any] = {
+            "validation_share": self.validation_share,
+            "family_quota": self.family_quota,
+            "sources": list(self.sources),
+        }
+        if self.licences:
+            found["licences"] = sorted(self.licences)
+        return found
+
+
+def load_choice(**changed: Any) -> Choice:
+    """The table `[snapshot]` of harvest/gates.toml, with what is given (and not None) instead."""
+    path, table = read_table()
+    chosen = table.get(SNAPSHOT, {})
+    known = {item.name for item in fields(Choice)}
+    for key in chosen:
+        if key not in known:
+            raise UnknownKey(f"{path}, [{SNAPSHOT}]", key, known)
+    values: dict[str, Any] = {
+        key: tuple(v) if isinstance(v, list) else v for key, v in chosen.items()
+    }
+    given = {key: value for key, value in changed.items() if value is not None}
+    return replace(Choice(**values), **given)
+
+
+def is_reserved(licence: str) -> bool:
+    """Whether somebody else may hold the rights: a licence of no standard, and not the owner's."""
+    return licence.startswith("LicenseRef-") and licence != OWN_WORK

@@ -1,0 +1,49 @@
+"""A person looks at what was quarantined, and says what it is; their word is kept and counts on.
+
+A review answers one gate for one strategy. It stays in force under other rules and engines, for
+the code is the same; a later review replaces it.
+"""
+
+from __future__ import annotations
+
+from qc_builder_lora.errors import InputError
+from qc_builder_lora.harvest.ladder import Answer
+from qc_builder_lora.ids import new_id, now
+from qc_builder_lora.records import Gate, Outcome
+from qc_builder_lora.store import Store
+
+REVIEWED = ("G6 uniqueness", "G7 sanity")
+"""Gates that quarantine; the others say what is so, which no word changes."""
+
+
+def review(store: Store, strategy_id: str, gate: str, good: bool, by: str, reason: str) -> Gate:
+    """Keep a person's answer. Raises InputError for a gate that cannot be answered so."""
+    if gate not in REVIEWED:
+        raise InputError(f"{gate!r} is not reviewed; those that are: {', '.join(REVIEWED)}.")
+    if not by.strip() or not reason.strip():
+        raise InputError("A review needs a name and a reason: it is what makes it one.")
+    before = store.gates.latest(strategy_id).get(gate)
+    if before is None:
+        raise InputError(f"{gate} has not been asked yet. Ask the gates first: qc-lora turn")
+    evidence = {**before.evidence, "reviewed_by": by, "review": reason, "quarantined": not good}
+    answer = Gate(
+        id=new_id(),
+        strategy_id=strategy_id,
+        name=gate,
+        outcome=Outcome.PASS if good else Outcome.FAIL,
+        evidence=evidence,
+        created_at=now(),
+        backtest_id=before.backtest_id,
+        basis=before.basis,
+    )
+    return store.gates.add(answer)
+
+
+def standing(store: Store, strategy_id: str, gate: str, answer: Answer) -> Answer:
+    """The newest review where the gate would quarantine; the answer as it is elsewhere."""
+    if not answer[1].get("quarantined"):
+        return answer
+    for one in store.gates.find(strategy_id=strategy_id, name=gate):
+        if "reviewed_by" in one.evidence:
+            return one.outcome, dict(one.evidence)
+    return answer
