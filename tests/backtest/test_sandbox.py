@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -15,8 +16,10 @@ import pytest
 from qc_builder_lora.backtest.protocol import BacktestResult, Limits
 from qc_builder_lora.backtest.sandbox.launch import Zygote
 from qc_builder_lora.backtest.simulator import Simulator
+from qc_builder_lora.backtest.surface.libraries import LIBRARIES, SUPPORT
 from qc_builder_lora.errors import BacktestError
 from qc_builder_lora.records import BacktestStatus
+from tests.backtest.conftest import strategy
 
 Run = Callable[..., BacktestResult]
 NEEDS_NAMESPACES = "this machine does not allow user namespaces"
@@ -240,3 +243,46 @@ def test_a_parent_that_dies_takes_its_strategies_along(sample_folder: Path) -> N
             return
         time.sleep(0.05)
     pytest.fail(f"process {pid} is still there")
+
+
+def test_sets_have_the_same_order_in_every_process(sample_folder: Path) -> None:
+    # A strategy that goes through a set of tickers gives the same figures each time.
+    code = strategy("self.log(' '.join({f'T{n}' for n in range(50)}))")
+    told = set()
+    for _ in range(3):
+        simulator = Simulator(sample_folder, allow_open_sandbox=True)
+        told.add(simulator.run(code).logs[0])
+        simulator.close()
+    assert len(told) == 1
+
+
+def test_the_libraries_that_lean_has_work_inside(run: Run) -> None:
+    result = run(
+        """
+        import json, decimal, sqlite3, zoneinfo, dateutil, numpy, pandas
+        frame = self.history(self.aapl, 20, Resolution.DAILY)
+        slope = numpy.linalg.lstsq(numpy.vander(range(3), 2), [1, 2, 3], rcond=None)[0][0]
+        zone = pandas.Timestamp(2010, 1, 4, tz="America/New_York").utcoffset()
+        self.log(f"{slope:.3f} {zone} {zoneinfo.ZoneInfo('Europe/Berlin')} {len(frame) >= 0}")
+        """
+    )
+    assert "1.000 -1 day, 19:00:00 Europe/Berlin True" in logged(result)
+
+
+def test_the_root_shows_no_library_that_a_strategy_may_not_import(run: Run, isolated: bool) -> None:
+    if not isolated:
+        pytest.skip(NEEDS_NAMESPACES)
+    result = run(
+        """
+        import os
+        found = set()
+        for folder, folders, files in os.walk("/"):
+            if folder.endswith(("site-packages", "dist-packages")):
+                found.update(name.split(".")[0] for name in (*folders, *files))
+        self.log(f"packages {sorted(found)}")
+        """
+    )
+    line = next(line for line in result.logs if line.startswith("packages "))
+    shown = set(ast.literal_eval(line.removeprefix("packages ")))
+    assert shown <= LIBRARIES | SUPPORT | {"scikit_learn"}
+    assert "numpy" in shown
