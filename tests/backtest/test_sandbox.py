@@ -6,6 +6,7 @@ import ast
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ import psutil
 import pytest
 
 from qc_builder_lora.backtest.protocol import BacktestResult, Limits
+from qc_builder_lora.backtest.sandbox import bubblewrap
 from qc_builder_lora.backtest.sandbox.launch import Zygote
 from qc_builder_lora.backtest.simulator import Simulator
 from qc_builder_lora.backtest.surface.libraries import LIBRARIES, SUPPORT
@@ -286,3 +288,41 @@ def test_the_root_shows_no_library_that_a_strategy_may_not_import(run: Run, isol
     shown = set(ast.literal_eval(line.removeprefix("packages ")))
     assert shown <= LIBRARIES | SUPPORT | {"scikit_learn"}
     assert "numpy" in shown
+
+
+LIBRARY = """
+import threading, time, os
+threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+from six_part import PART
+"""
+
+
+@pytest.mark.parametrize("made_by", ["bubblewrap", "direct"])
+def test_a_library_may_lie_in_tmp_and_start_threads(
+    monkeypatch: pytest.MonkeyPatch, isolated: bool, made_by: str
+) -> None:
+    if not isolated:
+        pytest.skip(NEEDS_NAMESPACES)
+    # Neither is hidden by the strategy's own /tmp, nor is in the way of its namespaces.
+    if made_by == "bubblewrap" and bubblewrap.find() is None:
+        pytest.skip("bubblewrap is not installed")
+    if made_by == "direct":
+        monkeypatch.setattr(bubblewrap, "find", lambda: None)
+    surface = Path(bubblewrap.__file__).parents[1] / "surface"
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "six.py").write_text(LIBRARY)
+        (folder / "six_part.py").write_text("PART = 1\n")
+        (folder / "secret.txt").write_text("x")
+        zygote = Zygote(
+            "surface.strategy", [surface], libraries=["six"], folders=[name],
+            packages=["six", "six_part"], allow_open=True,
+        )  # fmt: skip
+        assert zygote.missing_walls == ()
+        assert zygote.by == made_by
+        child = zygote.fork(Limits())
+        assert child.channel.recv(100)[4:] == b'["up"]'
+        child.end()
+        child.close_output()
+        zygote.close()

@@ -43,7 +43,7 @@ def command(program: str, root: dict[str, Any], *, as_root: bool) -> list[str]:
             # Inside, to bound the number of files in /tmp, which bwrap has no option for; then
             # it is given up.
             found += ["--cap-add", _SCRATCH_CAPABILITY]
-    for folder in _parents(path for _, path in root["shown"]):
+    for folder in _parents(path for _, path in (*root["shown"], *root["packages"])):
         # bwrap would make them for root alone.
         found += ["--perms", "0755", "--dir", folder]
     for source, target in root["shown"]:
@@ -57,8 +57,8 @@ def command(program: str, root: dict[str, Any], *, as_root: bool) -> list[str]:
     for path in root["devices"]:
         found += ["--dev-bind", path, path]
     found += [
-        "--symlink", "/tmp", "/dev/shm",
-        "--perms", "1777", "--size", str(root["tmp_mb"] << 20), "--tmpfs", "/tmp",
+        "--symlink", root["scratch"], "/dev/shm",
+        "--perms", "1777", "--size", str(root["tmp_mb"] << 20), "--tmpfs", root["scratch"],
         "--remount-ro", "/", "--chdir", "/", "--",
     ]  # fmt: skip
     return found

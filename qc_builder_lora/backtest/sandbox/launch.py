@@ -38,6 +38,7 @@ _HERE = Path(__file__).parent
 _ENVIRONMENT = {
     # Threads of linear algebra libraries would only eat the address space.
     "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
+    "NUMEXPR_NUM_THREADS": "1", "NUMEXPR_MAX_THREADS": "1", "NUMBA_NUM_THREADS": "1",
     # The same order of sets in every run, the same text and time everywhere.
     "PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "LANG": "C.UTF-8", "TZ": "UTC",
 }  # fmt: skip
@@ -138,8 +139,8 @@ class Zygote:
         refused: list[str] = []
         self.by = "bubblewrap"
         """Who made the walls: `bubblewrap` or `direct`."""
+        _compile(startable)
         if program is not None:
-            _compile(startable)
             root = startable.plain()
             try:
                 told = self._start(
@@ -258,7 +259,7 @@ def _missing(told: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _compile(root: Root) -> None:
-    """Compiled files for what starts in a read-only root, where it could not keep them."""
+    """Compiled files of ours, for what is imported in a read-only root could not keep them."""
     import py_compile
     from importlib.util import cache_from_source
 
@@ -266,8 +267,22 @@ def _compile(root: Root) -> None:
         for source in Path(folder).rglob("*.py") if folder.startswith(str(_HERE.parent)) else ():
             made = Path(cache_from_source(str(source)))
             with suppress(OSError, py_compile.PyCompileError):
-                if not made.exists() or made.stat().st_mtime < source.stat().st_mtime:
+                if not _is_usable(made, source):
+                    made.unlink(missing_ok=True)
                     py_compile.compile(str(source), doraise=True)
+                    made.parent.chmod(source.parent.stat().st_mode)
+
+
+def _is_usable(made: Path, source: Path) -> bool:
+    """Whether a compiled file is there, is newer, and may be read by whoever may read its source."""
+    if not made.exists():
+        return False
+    new, old = made.stat(), source.stat()
+    alike = all(
+        (one.st_mode ^ other.st_mode) & 0o055 == 0
+        for one, other in ((new, old), (made.parent.stat(), source.parent.stat()))
+    )
+    return new.st_mtime >= old.st_mtime and alike
 
 
 def _close(control: socket.socket, process: subprocess.Popen[bytes], folder: str | None) -> None:

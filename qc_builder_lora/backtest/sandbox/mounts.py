@@ -42,9 +42,9 @@ def tmpfs(target: str, size: str, files: int, mode: str, flags: int = 0) -> None
     _mount("tmpfs", target, "tmpfs", _NOSUID | _NODEV | flags, options)
 
 
-def scratch(megabytes: int, files: int) -> None:
-    """A new /tmp, that nothing can be run from."""
-    tmpfs("/tmp", f"{megabytes}m", files, "1777", _NOEXEC)
+def scratch(root: dict[str, Any]) -> None:
+    """A new working folder, that nothing can be run from."""
+    tmpfs(root["scratch"], f"{root['tmp_mb']}m", root["tmp_files"], "1777", _NOEXEC)
 
 
 def enter(root: dict[str, Any]) -> None:
@@ -68,7 +68,7 @@ def enter(root: dict[str, Any]) -> None:
     if _LIBC.umount2(b".", _DETACH) != 0:
         raise failed("umount2(old root)")
     os.chdir("/")
-    scratch(root["tmp_mb"], root["tmp_files"])
+    scratch(root)
     _mount("none", "/", None, _REMOUNT | _BIND | _RDONLY | _NOSUID | _NODEV, None)
     os.umask(0o077)
 
@@ -85,8 +85,8 @@ def _fill(root: dict[str, Any]) -> None:
     for path in root["devices"]:
         _place(path, folder=False)
         _mount(f"/old{path}", f"/new{path}", None, _BIND, None)
-    os.makedirs("/new/tmp", exist_ok=True)  # noqa: PTH103
-    os.symlink("/tmp", "/new/dev/shm")  # noqa: PTH211
+    os.makedirs(f"/new{root['scratch']}", exist_ok=True)  # noqa: PTH103
+    os.symlink(root["scratch"], "/new/dev/shm")  # noqa: PTH211
 
 
 def _show(source: str, target: str) -> None:

@@ -40,10 +40,17 @@ class Root:
             "shown": [(os.path.realpath(path), path) for path in self.shown],
             "emptied": list(self.emptied),
             "packages": [(os.path.realpath(path), path) for path in self.packages],
+            "scratch": self.scratch,
             "devices": [f"/dev/{name}" for name in _DEVICES],
             "tmp_mb": TMP_MB,
             "tmp_files": TMP_FILES,
         }
+
+    @property
+    def scratch(self) -> str:
+        """Where a strategy works: /tmp, but where something that is shown lies in that."""
+        hidden = any(_lies_in(path, "/tmp") for path in (*self.shown, *self.packages))
+        return "/scratch" if hidden else "/tmp"
 
     def open_to_nobody(self) -> bool:
         """Whether a user who owns nothing may read it all, going by the modes of its paths."""
@@ -72,6 +79,8 @@ def minimal_root(
 
 
 _SYSTEM = ("/usr/share/zoneinfo", "/etc/ld.so.cache")
+_STORES = ("/nix/store", "/gnu/store")
+"""Where some systems keep every library in a folder of its own."""
 
 
 @cache
@@ -89,6 +98,7 @@ def _interpreter() -> tuple[str, ...]:
     for base in ("/lib", "/usr/lib"):
         own = f"{base}/{multiarch}"
         found.append(own if multiarch and Path(own).is_dir() else base)
+    found += [store for store in _STORES if str(prefix).startswith(store)]
     return (*_existing(found), *_existing(("/lib64", "/usr/lib64")))
 
 

@@ -87,7 +87,7 @@ def behind_bubblewrap(walls: Walls, setup: dict[str, Any]) -> None:
     if setup["cgroup"]:
         walls.extra.append("cgroup")
     try:
-        mounts.scratch(setup["root"]["tmp_mb"], setup["root"]["tmp_files"])
+        mounts.scratch(setup["root"])
     except OSError:
         # Its own /tmp is bounded in size, though not in the number of files.
         walls.extra.append("unbounded files")
@@ -156,7 +156,8 @@ class Server:
     def __init__(self, control: socket.socket, setup: dict[str, Any], walls: Walls) -> None:
         self._control = control
         self._module = setup["module"]
-        self._folder = "/tmp" if "mount" in walls.standing else setup["folder"]
+        own_root = "mount" in walls.standing
+        self._folder = setup["root"]["scratch"] if own_root else setup["folder"]
         self._own_ids = "pid" in walls.standing
         self._filter = seccomp.prepare() if "seccomp" in walls.standing else lambda: None
         self._pid = 0
@@ -306,8 +307,6 @@ def main() -> None:
     kernel.die_with_parent()
     os.umask(0o077)
     sys.path[:] = [*setup["paths"], *(item for item in sys.path if item != os.path.dirname(_HERE))]  # noqa: PTH120
-    # Before the walls, where compiled files can be written beside their sources.
-    _preload(setup)
     walls = Walls()
     if setup["by"] == "bubblewrap":
         behind_bubblewrap(walls, setup)
@@ -319,6 +318,8 @@ def main() -> None:
             enter_root(walls, setup)
             importlib.invalidate_caches()
     give_up_powers(walls, setup)
+    # Behind the walls: some libraries start threads, and then there is no user namespace any more.
+    _preload(setup)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _send(control, {"walls": walls.standing, "extra": walls.extra, "why": walls.why})
     Server(control, setup, walls).serve()

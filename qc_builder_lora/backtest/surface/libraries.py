@@ -10,7 +10,8 @@ LIBRARIES = frozenset({"numpy", "pandas", "scipy", "sklearn", "statsmodels", "py
 # What those import in turn.
 SUPPORT = frozenset(
     {"six", "tzdata", "joblib", "threadpoolctl", "patsy", "packaging", "pyarrow", "numexpr",
-     "bottleneck", "numba", "llvmlite", "psutil"}
+     "bottleneck", "numba", "llvmlite", "psutil", "cloudpickle", "narwhals", "formulaic",
+     "interface_meta", "wrapt", "typing_extensions"}
 )  # fmt: skip
 # Others that LEAN's image carries: their absence here is ours, not the strategy's.
 _LEAN_ONLY = (
