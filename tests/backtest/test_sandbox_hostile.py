@@ -65,7 +65,12 @@ def _traces(machine: Path) -> tuple[list[str], ...]:
         # What was left by a strategy that has got out, and what we have made for it.
         sorted(path.name for path in machine.iterdir()),
         sorted(path.name for path in shared.glob("psm_*")) if shared.is_dir() else [],
-        Path("/proc/sysvipc/shm").read_text().splitlines()[1:],
+        # The key that the attack uses; a database on this machine has others.
+        [
+            line
+            for line in Path("/proc/sysvipc/shm").read_text().splitlines()
+            if line.split()[0] == "42"
+        ],
         sorted(path.name for path in Path.cwd().iterdir()),
     )
 

@@ -274,7 +274,7 @@ def _compile(root: Root) -> None:
 
 
 def _is_usable(made: Path, source: Path) -> bool:
-    """Whether a compiled file is there, is newer, and may be read by whoever may read its source."""
+    """Whether a compiled file is there, newer, and readable to whoever may read the source."""
     if not made.exists():
         return False
     new, old = made.stat(), source.stat()
