@@ -1,4 +1,8 @@
-"""What a hosted model costs. An unknown price is an error, never zero: it refuses to spend."""
+"""What a hosted model costs. An unknown price is an error, never zero: it refuses to spend.
+
+The user's table wins over the built-in one; a model that neither has is looked up in `genai-prices`
+where that is installed.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,7 @@ _BUILT_IN = Path(__file__).with_name("prices.toml")
 _MILLION = Decimal(1_000_000)
 _DATE = re.compile(r"-(?:\d{8}|\d{4}-\d{2}-\d{2})$")
 _ABOUT = ("checked", "source")
+_LIBRARY_NAMES = {"anthropic": "anthropic", "openai": "openai", "gemini": "google"}
 _PROVIDERS = ("anthropic", "openai", "gemini")
 
 
@@ -48,7 +53,30 @@ class Prices:
             price = self._table.get((provider, name))
             if price is not None and prompt_tokens <= (price.up_to or prompt_tokens):
                 return price
+        tabled = any((provider, name) in self._table for name in (model, _DATE.sub("", model)))
+        found = None if tabled else _from_library(provider, model, prompt_tokens)
+        if found is not None:
+            return found
         raise UnknownPrice(provider, model, self._where)
+
+
+def _from_library(provider: str, model: str, prompt_tokens: int) -> Price | None:
+    """What `genai-prices` (extra `prices`) says of a model that no table has; None without it."""
+    try:
+        from genai_prices import Usage, calc_price
+    except ImportError:
+        return None
+    # Prices climb with the length of the prompt: this one holds up to that length, as reserved.
+    tokens = max(prompt_tokens, 1)
+    try:
+        usage = Usage(input_tokens=tokens, output_tokens=1000)
+        found = calc_price(usage, model_ref=model, provider_id=_LIBRARY_NAMES[provider])
+    except LookupError:
+        return None
+    if found.input_price is None or found.output_price is None:
+        return None
+    each = Decimal(found.input_price) * _MILLION / tokens
+    return Price(each, Decimal(found.output_price) * _MILLION / 1000, tokens)
 
 
 def load_prices(folder: Path | None = None) -> Prices:

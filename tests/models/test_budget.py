@@ -178,3 +178,18 @@ def test_fifty_calls_at_once_never_pass_the_limit(prices):
         thread.join()
     assert len(granted) == limit // granted[0].amount
     assert max(most) <= limit
+
+
+def test_a_model_no_table_has_is_looked_up_in_the_library(prices):
+    pytest.importorskip("genai_prices", reason="the extra `prices` is not installed")
+    found = prices.price_of("openai", "o3-mini", 2000)
+    assert found.cost(2000, 1000) > 0
+    # No longer prompt than was asked about: prices climb with the length.
+    assert found.up_to == 2000
+    # The table of ours, where it has the model, is never overruled.
+    assert prices.price_of("anthropic", "claude-sonnet-4-5").input == Decimal("3.00")
+
+
+def test_a_model_nobody_knows_stays_without_a_price(prices):
+    with pytest.raises(UnknownPrice):
+        prices.price_of("openai", "model-of-nobody", 10)
