@@ -142,7 +142,7 @@ def run(rate: int, seconds: int) -> dict[str, Any]:
         }
         command = [sys.executable, "-m", "qc_builder_lora.cli", "serve", "--key-file"]
         command += [str(key_file), "--port", str(ports[1])]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         servers = [
             subprocess.Popen([sys.executable, "-c", UPSTREAM, str(ports[0])], **quiet),
             subprocess.Popen(command, env=environment, **quiet),

@@ -73,8 +73,6 @@ def _from_library(provider: str, model: str, prompt_tokens: int) -> Price | None
         found = calc_price(usage, model_ref=model, provider_id=_LIBRARY_NAMES[provider])
     except LookupError:
         return None
-    if found.input_price is None or found.output_price is None:
-        return None
     each = Decimal(found.input_price) * _MILLION / tokens
     return Price(each, Decimal(found.output_price) * _MILLION / 1000, tokens)
 
