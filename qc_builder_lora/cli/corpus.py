@@ -185,14 +185,19 @@ def list_examples(as_json: bool) -> None:
 @command.command("hold-out")
 @click.option("--count", default=24, show_default=True, help="Prompts to write.")
 @click.option("--offset", default=1, show_default=True, help="Another number, other prompts.")
+@click.option("--manifest", default="starter", show_default=True, help="Of harvest/corpus.")
+@click.option("--reserved", is_flag=True, help="Ask for the families kept for evaluation too.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="A .jsonl file.")
-def hold_out(count: int, offset: int, out: Path) -> None:
+def hold_out(count: int, offset: int, manifest: str, reserved: bool, out: Path) -> None:
     """Write an evaluation suite: prompts whose parameters the corpus will then keep clear of.
 
     \b
-    Example:
+    Examples:
       qc-lora corpus hold-out --count 24 --out eval/suites/mine.jsonl
+      qc-lora corpus hold-out --count 200 --manifest full --reserved --out eval/suites/wide.jsonl
     """
+    from dataclasses import replace
+
     from qc_builder_lora.backtest.simulator import Simulator
     from qc_builder_lora.config import load_settings
     from qc_builder_lora.corpus_job import sample_bars
@@ -202,8 +207,10 @@ def hold_out(count: int, offset: int, out: Path) -> None:
     settings = load_settings()
     engine = Simulator(sample_bars(settings), allow_open_sandbox=settings.allow_open_sandbox)
     engine.check_sandbox()
+    chosen = load_manifest(manifest)
+    chosen = replace(chosen, without=()) if reserved else chosen
     prompts: list[dict[str, Any]] = held_out_prompts(
-        load_manifest(), engine, count, offset, settings.usable_jobs
+        chosen, engine, count, offset, settings.usable_jobs
     )
     write_text(out, "".join(json.dumps(prompt) + "\n" for prompt in prompts))
     click.echo(f"{out}: {len(prompts)} prompts of {len({p['family'] for p in prompts})} families")

@@ -117,6 +117,8 @@ def _keep_chunk(
         else:
             funnel.stop("parse")
     funnel.counts["parsed"] += len(waiting)
+    # Seconds in which nothing else is heard of.
+    progress.update(before, "compile check")
     passed = _compiling(waiting, execution, funnel)
     # Several ways to ask for the same code need it to run once.
     codes = list(dict.fromkeys(candidate.code for candidate in passed))

@@ -254,6 +254,19 @@ def test_an_industry_alpha_is_given_whole_groups_of_tickers() -> None:
     assert all(groups.count(name) >= 2 for name in groups)
 
 
+def test_groups_and_shares_in_the_code_are_told_in_the_request() -> None:
+    tree = parse("indneutralize(rank(cap), IndClass.sector)")
+    for number, style in enumerate(STYLES):
+        one = candidate(tree, number, MARKET, OURS)
+        for ticker in one.parameters["tickers"]:
+            assert f"{ticker}: {LISTINGS[ticker].groups['sector']}" in one.instruction
+            assert f"{ticker}: 1000000000" in one.instruction
+        if style == "specification":
+            spec = yaml.safe_load(one.instruction)
+            assert set(spec["sector"]) == set(one.parameters["tickers"])
+    assert "ector" not in candidate(parse("rank(close)"), 0, MARKET, OURS).instruction
+
+
 def test_an_alpha_that_cannot_be_traded_is_an_error_in_its_place() -> None:
     bare = Market(tickers=TICKERS)
     found = list(candidates([parse("rank(cap)"), parse("rank(close)")], bare, OURS))

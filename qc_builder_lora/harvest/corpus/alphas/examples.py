@@ -91,7 +91,9 @@ def candidate(
         conventions=market.conventions,
     )
     return Candidate(
-        instruction=_asked(node, style, tickers, weighting) + frame.said(as_lines=_in_lines(style)),
+        instruction=_asked(node, style, tickers, weighting)
+        + _given(node, tickers, market, as_lines=_in_lines(style))
+        + frame.said(as_lines=_in_lines(style)),
         code=strategy(node, trading),
         family=f"alpha_{about}",
         source=origin.source,
@@ -129,6 +131,23 @@ def _asked(node: Expr, style: str, tickers: Sequence[str], weighting: str) -> st
         weighting=weighting,
         Rule=_RULES[weighting],
     )
+
+
+def _given(node: Expr, tickers: Sequence[str], market: Market, *, as_lines: bool) -> str:
+    """The groups and shares that the code holds: nobody could know them from the formula."""
+    text = ""
+    for name in sorted(inputs(node)):
+        if name == "cap":
+            what = "shares outstanding"
+            values = [f"{market.listings[ticker].shares:.0f}" for ticker in tickers]
+        elif "." in name:
+            what = name.partition(".")[2]
+            values = [market.listings[ticker].groups[what] for ticker in tickers]
+        else:
+            continue
+        pairs = ", ".join(f"{t}: {value}" for t, value in zip(tickers, values, strict=True))
+        text += f"\n{what}: {{{pairs}}}" if as_lines else f" {what.capitalize()}: {pairs}."
+    return text
 
 
 def _title(about: str) -> str:
