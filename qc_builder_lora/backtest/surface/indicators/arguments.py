@@ -116,8 +116,9 @@ def _splits(
         rest = {key: value for key, value in named.items() if key != "name"}
         return [(str(named["name"]), args, rest)]
     found = [("", args, named)]
-    if args and type(args[0]) is str:
-        found.append((args[0], args[1:], named))
+    if args and isinstance(args[0], str):
+        # A Symbol too: LEAN turns one into text.
+        found.append((str(args[0]), args[1:], named))
     return found
 
 
@@ -136,7 +137,7 @@ def _check_periods(cls: type, method: Any, values: list[Any]) -> None:
 def _refusal(cls: Any, args: tuple[Any, ...], named: dict[str, Any]) -> str:
     text = f"No method matches given arguments for {cls.__name__}"
     parameters = _parameters(_set_ups(cls)[0])
-    rest = args[1:] if args and type(args[0]) is str else args
+    rest = args[1:] if args and isinstance(args[0], str) else args
     if len(rest) <= len(parameters) and not named:
         for parameter, value in zip(parameters, rest, strict=False):
             if not fits(value, parameter.kind):
