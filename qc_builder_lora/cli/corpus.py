@@ -53,9 +53,12 @@ def build(manifest: str, jobs: int | None, as_json: bool) -> None:
 @json_option
 def families(as_json: bool) -> None:
     """List the families, their themes, and in how many ways each can be asked for."""
+    from qc_builder_lora.harvest.corpus.alphas.examples import STYLES
+    from qc_builder_lora.harvest.corpus.alphas.wording import THEMES
     from qc_builder_lora.harvest.corpus.families import FAMILIES
 
     rows = [(f.name, f.theme, len(f.phrasings)) for f in FAMILIES.values()]
+    rows += [(f"alpha_{name}", "formulaic alpha", len(STYLES)) for name in THEMES]
     if as_json:
         say_json([dict(zip(("family", "theme", "phrasings"), row, strict=True)) for row in rows])
         return

@@ -175,6 +175,8 @@ def test_wrong_options_say_what_is_right() -> None:
         replace(TRADING, weighting="both")
     with pytest.raises(SettingsError, match="An alpha compares symbols; 1 given"):
         replace(TRADING, tickers=("AAPL", "AAPL"))
+    with pytest.raises(SettingsError, match="ends on 2006-03-01, not after its start"):
+        replace(TRADING, end=TRADING.start)
     bare = replace(TRADING, listings={})
     with pytest.raises(InputError, match=r"IndClass.sector needs a classification"):
         strategy(parse("indneutralize(close, IndClass.sector)"), bare)

@@ -41,6 +41,11 @@ class Trading:
             raise SettingsError(
                 f"weighting is {self.weighting!r}; it is {' or '.join(WEIGHTINGS)}."
             )
+        if self.end <= self.start:
+            raise SettingsError(
+                f"The backtest ends on {self.end}, not after its start on {self.start}. "
+                "Give a later end."
+            )
         if len(set(self.tickers)) < 2:
             raise SettingsError(
                 f"An alpha compares symbols; {len(set(self.tickers))} given. Name two at least."

@@ -120,8 +120,14 @@ def _function(node: Call) -> str:
 _LOOKS_BACK = frozenset({"sum", "product", "stddev", "decay_linear"})
 
 
+THEMES = (
+    "industry", "conditional", "price_volume", "correlation", "days_since", "volatility",
+    "volume_price", "volume", "range", "open", "return", "smoothed", "price_change",
+)  # fmt: skip
+
+
 def theme(node: Expr) -> str:
-    """What the alpha is about, in a word that serves as the end of its family's name."""
+    """What the alpha is about, one of THEMES: the end of its family's name."""
     calls = {one.name for one in walk(node) if isinstance(one, Call)}
     fields = {one.name for one in walk(node) if isinstance(one, Field)}
     kinds = {type(one) for one in walk(node)}
