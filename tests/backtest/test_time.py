@@ -190,7 +190,8 @@ def test_warm_up_feeds_bars_and_indicators_before_the_start(
         """,
         'def on_warmup_finished(self): self.log(f"finished {self.time}")',
     )
-    assert "2010-01-04 00:00:00 finished 2010-01-04 00:00:00" in result.logs
+    # LEAN says so before the second moment after the start.
+    assert "2010-01-04 16:00:00 finished 2010-01-04 16:00:00" in result.logs
     assert f"2010-01-04 16:00:00 {bars} {bars + 1} True" in result.logs
     assert len(result.equity) == 124
 

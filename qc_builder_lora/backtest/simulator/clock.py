@@ -14,14 +14,14 @@ from typing import Any
 
 from qc_builder_lora.backtest.simulator.calendar import DAY
 from qc_builder_lora.backtest.simulator.desk import Desk
-from qc_builder_lora.backtest.simulator.feed import NoData, Series
+from qc_builder_lora.backtest.simulator.feed import NoData, Series, Source
 from qc_builder_lora.backtest.simulator.folder import rate_at
 from qc_builder_lora.backtest.simulator.margin_calls import Call
 from qc_builder_lora.backtest.simulator.outcome import of_the_book
 from qc_builder_lora.backtest.simulator.rules import event_times
-from qc_builder_lora.backtest.simulator.span import bounds
+from qc_builder_lora.backtest.simulator.span import HOUR, bounds
 from qc_builder_lora.backtest.simulator.statistics import Record, in_order, summary
-from qc_builder_lora.backtest.simulator.stream import NEVER
+from qc_builder_lora.backtest.simulator.stream import NEVER, Stream
 from qc_builder_lora.backtest.simulator.upkeep import Upkeep
 from qc_builder_lora.backtest.surface.wire import LENGTH
 
@@ -46,6 +46,8 @@ class Clock:
         self._next_equity = 0
         self._spacing = 0
         self._told: list[int] = []
+        self._hourly = False
+        """Whether the benchmark has hourly bars."""
 
     def run(self) -> None:
         """Everything after initialize; raises what ends a backtest early."""
@@ -55,16 +57,19 @@ class Clock:
         self._benchmark(start, end)
         opening = engine.zone.utc(start * DAY)
         self._spacing = max(240, (end + 1 - start) * DAY // 4000)
-        engine.begin(first, end)
+        engine.begin(first, start, end, self._warm_source)
         self.upkeep.begin(start, end)
-        engine.move_to(engine.zone.utc(first * DAY) if first < start else opening)
+        begins = engine.exchange.utc(first)
+        engine.move_to(begins)
+        if begins >= opening:
+            engine.warming_up = False
+            self._tell(["warm", engine.now.plain()])
+            self._tell(["warmed"])
         self._tell(["begin", engine.now.plain()])
         self._take_up(_SAMPLE, engine.zone.utc(start * DAY))
         if plan.flags.get("on_end_of_day"):
             self._take_up(_END_OF_DAY, engine.now.utc)
         self._take_up_fresh()
-        if first >= start:
-            self._warmed(opening)
         self._run_to_the_end(opening)
         self._finish()
 
@@ -73,10 +78,17 @@ class Clock:
         last = engine.zone.utc((engine.last_day + 1) * DAY)
         pulses = self._pulses(opening)
         pulse = next(pulses, NEVER)
+        finished = False
         while (following := min(engine.next_moment(), pulse)) <= last:
-            if engine.warming_up and following > opening:
+            if finished:
+                # LEAN tells so as late as this: with the second slice after the start.
+                self._tell(["warmed"])
+            finished = engine.warming_up and following >= opening
+            if finished:
                 self._events(opening, including=False)
-                self._warmed(opening)
+                engine.move_to(opening)
+                engine.warming_up = False
+                self._tell(["warm", engine.now.plain()])
             self._events(following, including=False)
             self._wake(following)
             engine.move_to(following)
@@ -92,14 +104,19 @@ class Clock:
     def _pulses(self, opening: int) -> Iterator[int]:
         """The closes of the benchmark's days: moments even where the strategy has no bars.
 
-        LEAN feeds its benchmark by the hour; within a day nothing can depend on that.
+        LEAN feeds its benchmark by the hour; only on the first day, when the warm-up ends, can
+        anything depend on that.
         """
         engine = self.engine
         if self.benchmark is None:
             return
         first = engine.exchange.local(opening) // DAY
         for day in engine.hours.between(first, engine.last_day):
-            yield engine.exchange.utc(day * DAY + engine.hours.close(day))
+            close = day * DAY + engine.hours.close(day)
+            if engine.warming_up and self._hourly:
+                yield from map(engine.exchange.utc, range(close - close % DAY + 10 * HOUR, close,
+                                                          HOUR))  # fmt: skip
+            yield engine.exchange.utc(close)
 
     def _pulse(self) -> None:
         """A moment without bars."""
@@ -128,11 +145,16 @@ class Clock:
             self.desk.logs.append(f"Note: no figures against the benchmark {ticker}: {error}")
             return
         self.benchmark = found
+        self._hourly = self.desk.shelf.folder.whole_path(ticker, "hour").exists()
 
-    def _warmed(self, utc: int) -> None:
-        self.engine.move_to(utc)
-        self.engine.warming_up = False
-        self._tell(["warmed", self.engine.now.plain()])
+    def _warm_source(self, stream: Stream) -> Source | None:
+        """The bars that warm a subscription up: its own, or those of the resolution asked for."""
+        length, source = self.engine.plan.warm_up_resolution, stream.source
+        if not length or length == source.resolution:
+            return source
+        if source.kind == "quote" and length >= HOUR:
+            return None
+        return self.desk.shelf.source(source.ticker, source.mode, length, source.kind)
 
     # Scheduled events.
 
@@ -184,8 +206,10 @@ class Clock:
 
     def _wake(self, until: int) -> None:
         """Let consolidators emit the periods that ended before a moment, after its events."""
-        while (due := self.desk.wake_at) is not None and due < until:
-            self.desk.wake_at = None
+        before = -1
+        # A consolidator that does not emit although its time is over is not asked for ever.
+        while (due := self.desk.wake_at) is not None and before < due < until:
+            before = due
             self.engine.move_to(due)
             self._tell(["wake", self.engine.now.plain()])
 

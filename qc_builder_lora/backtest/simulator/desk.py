@@ -149,8 +149,8 @@ class Desk(Counter):
             plan.benchmark = str(value)
         elif key == "stale_price_s":
             plan.stale_price_s = float(value)
-        elif key in ("start", "end", "warm_up_bars", "warm_up_seconds", "trading_days",
-                     "max_orders", "close_buffer_s"):  # fmt: skip
+        elif key in ("start", "end", "warm_up_bars", "warm_up_seconds",
+                     "warm_up_resolution", "trading_days", "max_orders", "close_buffer_s"):  # fmt: skip
             if key == "max_orders" and value > _MOST_ORDERS:
                 raise NotModelled(self.phase, f"more than {_MOST_ORDERS} orders ({value} asked)")
             setattr(plan, key, int(value))
@@ -285,6 +285,8 @@ class Desk(Counter):
                 "next_close": lambda: hours.next_close(moment),
                 "next_day": lambda: hours.next_day(day) * DAY,
                 "previous_day": lambda: hours.previous_day(day) * DAY,
+                "session": lambda: self._session(day, False),
+                "session_extended": lambda: self._session(day, True),
                 "utc": lambda: self.engine.exchange.utc(moment),
                 "local": lambda: self.engine.exchange.local(moment),
                 "sessions": lambda: self._sessions(day),
@@ -310,6 +312,11 @@ class Desk(Counter):
             self._answer(list(days))
         except (ValueError, TypeError, IndexError, OverflowError) as error:
             raise Forged("a date rule") from error
+
+    def _session(self, day: int, extended: bool) -> list[int]:
+        hours = self.engine.hours
+        day = day if hours.is_open_day(day) else hours.previous_day(day)
+        return [day * DAY + edge for edge in hours.session(day, extended)]
 
     def _on_schedule(self, number: int, dates: list[Any], times: list[Any]) -> None:
         if number != len(self.schedules) or number > 10_000:

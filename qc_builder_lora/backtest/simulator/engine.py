@@ -7,6 +7,7 @@ every moment at which a bar ends. Nothing later than the clock ever leaves this 
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +16,7 @@ from qc_builder_lora.backtest.simulator.actions import Action, actions
 from qc_builder_lora.backtest.simulator.book import Book
 from qc_builder_lora.backtest.simulator.calendar import DAY, NEW_YORK, Hours, zone
 from qc_builder_lora.backtest.simulator.capacity import Traded
-from qc_builder_lora.backtest.simulator.feed import Company, Mode
+from qc_builder_lora.backtest.simulator.feed import Company, Mode, Source
 from qc_builder_lora.backtest.simulator.fills import STALE_S
 from qc_builder_lora.backtest.simulator.orders import Bar, Quote, round_price
 from qc_builder_lora.backtest.simulator.reality import OWN
@@ -98,6 +99,9 @@ class Security:
         return round_price(price) if self.raw else price
 
 
+Warm = Callable[[Stream], "Source | None"]
+
+
 @dataclass
 class Moment:
     """Where the clock stands; three views of one time, in seconds since 1970."""
@@ -126,6 +130,7 @@ class Plan:
     warm_up_bars: int | None = None
     warm_up_seconds: int | None = None
     warm_up_resolution: int | None = None
+    """Seconds of the bars of the warm-up, where they differ from the subscriptions'."""
     benchmark: str | None = None
     trading_days: int = 252
     max_orders: int = 10_000
@@ -212,6 +217,8 @@ class Engine:
         return numbers, frames, filled
 
     def _is_native(self, stream: Stream, end: int) -> bool:
+        if self.warming_up and self.plan.warm_up_resolution:
+            return True
         if stream.resolution < DAY:
             return end % stream.resolution == 0
         return end % DAY == self.hours.close(end // DAY)
@@ -248,7 +255,7 @@ class Engine:
         self.lineup.sort(key=lambda item: item.order)
         self._refine()
         if self.initialized:
-            self._begin(stream, self.now.exchange)
+            stream.begin(self.now.exchange, self._end, self.hours, self.exchange)
 
     def unsubscribe(self, security: Security) -> None:
         """Feed a security no more; its last price stays."""
@@ -264,18 +271,27 @@ class Engine:
             if stream.fill:
                 stream.fill = finest
 
-    def begin(self, first: int, last: int) -> None:
-        """Stand before the first bar of day `first`; the clock will run to the end of `last`."""
+    def begin(self, first: int, start: int, last: int, warm: Warm) -> None:
+        """Stand before the first bar that ends after a New York moment.
+
+        The clock will run to the end of day `last`; `warm` gives what a stream shows before day
+        `start`, where that is not its own bars.
+        """
         self.initialized = True
         self.last_day = last
         for stream in self.lineup:
-            self._begin(stream, first * DAY)
+            other = warm(stream)
+            if other is stream.source:
+                stream.begin(first, self._end, self.hours, self.exchange)
+            else:
+                stream.begin_warm(other, first, start * DAY, self._end, self.hours, self.exchange)
         for security in self.securities:
-            self.announce(security, first)
+            self.announce(security, first // DAY)
 
-    def _begin(self, stream: Stream, after: int) -> None:
+    @property
+    def _end(self) -> int:
         # LEAN's end date is the last moment of that day.
-        stream.begin(after, (self.last_day + 1) * DAY - 1, self.hours, self.exchange)
+        return (self.last_day + 1) * DAY - 1
 
     def announce(self, security: Security, first: int) -> None:
         """Put a security's corporate actions from a day on into the agenda."""

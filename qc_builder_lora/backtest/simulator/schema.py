@@ -39,6 +39,7 @@ _SETTINGS: dict[str, Check] = {
     "end": _DAY,
     "warm_up_bars": _within(0, 10**6),
     "warm_up_seconds": _within(0, 10**10),
+    "warm_up_resolution": _within(1, 86400),
     "trading_days": _within(1, 366),
     "max_orders": _within(0, 10**12),
     "close_buffer_s": _within(0, 86_400),

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from datetime import date
 
-from qc_builder_lora.backtest.simulator.calendar import DAY, OPEN, date_of, day_of
+from qc_builder_lora.backtest.simulator.calendar import DAY, date_of, day_of
 from qc_builder_lora.backtest.simulator.engine import Engine
 from qc_builder_lora.backtest.simulator.feed import Days, NoData
+from qc_builder_lora.backtest.simulator.past import start_of
 
+HOUR = 3600
 DEFAULT_START = day_of(date(1998, 1, 1))
 """LEAN's start date where a strategy sets none."""
 
 
 def bounds(engine: Engine, notes: list[str]) -> tuple[int, int, int]:
-    """First day of the warm-up, first and last day of the backtest; NoData where bars lack."""
+    """When the warm-up begins in New York, first and last day; NoData where bars lack."""
     plan = engine.plan
     start = DEFAULT_START if plan.start is None else plan.start
     if plan.end is None:
@@ -25,11 +27,11 @@ def bounds(engine: Engine, notes: list[str]) -> tuple[int, int, int]:
     for security in engine.securities:
         for stream in security.streams:
             stream.source.cover(start, plan.end, engine.hours)
-            late = stream.source.starts_late(first) if first < start else ""
+            late = stream.source.starts_late(first // DAY) if first < start * DAY else ""
             if late and stream.is_trade:
-                ticker = security.ticker
                 notes.append(
-                    f"Note: the warm-up asks for bars of {ticker} from {date_of(first)}, {late}"
+                    f"Note: the warm-up asks for bars of {security.ticker} from "
+                    f"{date_of(first // DAY)}, {late}"
                 )
             _note_missing(stream.source, start, plan.end, notes)
     return first, start, plan.end
@@ -47,11 +49,17 @@ def _note_missing(source: object, start: int, end: int, notes: list[str]) -> Non
 
 
 def _warm_up_start(engine: Engine, start: int) -> int:
+    """New York seconds; the opening itself where there is no warm-up."""
     plan = engine.plan
-    if plan.warm_up_bars:
-        return engine.hours.bars_before(start, plan.warm_up_bars)
+    opening = engine.exchange.local(engine.zone.utc(start * DAY))
     if plan.warm_up_seconds:
-        moment = start * DAY - plan.warm_up_seconds
-        # A bar belongs to the warm-up when it begins in it.
-        return moment // DAY + (1 if moment % DAY > OPEN else 0)
-    return start
+        return opening - plan.warm_up_seconds
+    if not plan.warm_up_bars:
+        return opening
+    # The security whose bars reach back the farthest decides, as in LEAN.
+    begins = []
+    for stream in engine.lineup:
+        length = plan.warm_up_resolution or stream.resolution
+        extended = stream.extended and length != HOUR
+        begins.append(start_of(engine.hours, opening, plan.warm_up_bars, length, extended))
+    return min(begins, default=opening - plan.warm_up_bars * (plan.warm_up_resolution or 60))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 
 from qc_builder_lora.backtest.simulator.bars import Bars
 from qc_builder_lora.backtest.simulator.calendar import DAY, OPEN, SESSION, Hours, Zone
@@ -55,6 +56,22 @@ class Stream:
     def begin(self, after: int, until: int, hours: Hours, zone: Zone) -> None:
         """Stand before the first bar that ends after a New York moment; gaps end at `until`."""
         self._points = points(self, after, until, hours, zone)
+        self.move()
+
+    def begin_warm(
+        self, warm: Source | None, after: int, opening: int, until: int, hours: Hours, zone: Zone
+    ) -> None:
+        """The same with bars of another resolution up to `opening`, none where `warm` is None."""
+        before: Iterator[Point] = iter(())
+        if warm is not None:
+            other = Stream(0, 0, warm, self.extended, warm.resolution if self.fill else 0)
+            before = (
+                point for point in points(other, after, opening, hours, zone) if point[2] <= opening
+            )
+        # Both overlap by a day, as in LEAN, so that the first bars may be filled from the last day.
+        day = hours.previous_day(opening // DAY)
+        rest = points(self, max(day * DAY, after), until, hours, zone)
+        self._points = chain(before, (point for point in rest if point[2] > opening))
         self.move()
 
     def move(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -26,6 +26,15 @@ def snake(name: str) -> str:
             out.append("_")
         out.append(char.lower())
     return "".join(out)
+
+
+def spelled(thing: object, name: str) -> Any:
+    """A method in the spelling that a strategy's own class used: the most derived class wins."""
+    for cls in type(thing).__mro__:
+        for spelling in (name, pascal(name)):
+            if spelling in cls.__dict__:
+                return getattr(thing, spelling)
+    raise AttributeError(name)
 
 
 def both_styles(cls: type[T]) -> type[T]:

@@ -9,10 +9,13 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+from .alias import spelled
 from .bars import TradeBar, make_bar
 from .brokerages import BROKERAGES
+from .consolidators import ConsolidatorBase, consolidator_for
 from .enums import Resolution
 from .exchange import SecurityExchange
+from .exchange import use as use_for_sessions
 from .extras import SecurityChanges
 from .framework.course import Framework
 from .known import not_modelled
@@ -41,6 +44,7 @@ class Desk:
 
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
+        use_for_sessions(self.ask)
         self.time = self.utc_time = self.exchange_time = EPOCH
         self.open_now = False
         self.settings = AlgorithmSettings(wire.send)
@@ -62,7 +66,8 @@ class Desk:
         self.fixed: dict[str, Any] = {}
         self.locked = False
         self.warming_up = True
-        self.warm_up_asked = False
+        self.warm_up: int | timedelta | None = None
+        """Bars or time before the start, as the strategy asked."""
         self.quitting = False
         self.current_slice: Any = None
         self.benchmark: Any = None
@@ -256,14 +261,26 @@ class Desk:
         """Call `listener(bar)` for every bar, before on_data, in order of registration."""
         self.subscription(security).listeners.append(listener)
 
+    def consolidator(
+        self, security: Security, span: Any, *, quotes: bool = False
+    ) -> ConsolidatorBase:
+        """What a strategy means by a span, for the bars of a security."""
+        config = self.subscription(security, quotes=quotes)
+        return consolidator_for(
+            span, config.resolution, quotes=quotes, extended=config.extended_market_hours,
+            strict=self.settings.daily_precise_end_time,
+        )  # fmt: skip
+
     def consolidate(self, security: Security, consolidator: Any) -> None:
         """Feed a consolidator, and have it scanned when its period is over."""
         quotes = getattr(consolidator, "TAKES_QUOTES", False)
         config = self.subscription(security, quotes=quotes)
 
+        take, scan = spelled(consolidator, "update"), spelled(consolidator, "scan")
+
         def update(bar: Any) -> None:
-            consolidator.update(bar)
-            consolidator.scan(self.exchange_time)
+            take(bar)
+            scan(self.exchange_time)
 
         self.consolidators[id(consolidator)] = (consolidator, update)
         config.listeners.append(update)
@@ -284,7 +301,7 @@ class Desk:
     def wake(self) -> None:
         """Let consolidators emit what is over by now."""
         for consolidator, _ in list(self.consolidators.values()):
-            consolidator.scan(self.exchange_time)
+            spelled(consolidator, "scan")(self.exchange_time)
 
     def forget(self, listeners: list[Any]) -> None:
         """Stop calling them."""
@@ -319,6 +336,20 @@ class Desk:
         """Tell the strategy of a change of one of its orders."""
         if self.on_order_event is not None:
             self.on_order_event(event)
+
+    def ask_to_warm_up(self) -> timedelta | None:
+        """Tell the simulator of the warm-up; the length of its bars where they are not the own."""
+        if isinstance(self.warm_up, timedelta):
+            self.send(["set", "warm_up_seconds", int(self.warm_up.total_seconds())])
+        elif self.warm_up is not None:
+            self.send(["set", "warm_up_bars", int(self.warm_up)])
+        resolution = self.settings.warmup_resolution
+        if resolution is None or self.warm_up is None:
+            return None
+        if resolution not in SECONDS:
+            not_modelled(f"Resolution.{Resolution(resolution).name}", "in set_warm_up")
+        self.send(["set", "warm_up_resolution", SECONDS[resolution]])
+        return timedelta(seconds=SECONDS[resolution])
 
     def set_cash(self, *args: Any) -> None:
         """`set_cash(100000)` or `set_cash("USD", 100000)`."""

@@ -12,6 +12,26 @@ from .symbol import Symbol
 EPOCH = datetime(1970, 1, 1)
 
 
+_ask: list[Any] = []
+_sessions: dict[tuple[date, bool], tuple[datetime, datetime]] = {}
+
+
+def use(ask: Any) -> None:
+    """Have sessions asked of this strategy's simulator."""
+    _ask[:] = [ask]
+    _sessions.clear()
+
+
+def session_of(moment: datetime, extended: bool = False) -> tuple[datetime, datetime]:
+    """Opening and close of a moment's day; of the day before where the exchange stays shut."""
+    key = (moment.date(), extended)
+    if key not in _sessions:
+        midnight = _seconds(moment.date())
+        opens, closes = _ask[0](["hours", "session_extended" if extended else "session", midnight])
+        _sessions[key] = (EPOCH + timedelta(seconds=opens), EPOCH + timedelta(seconds=closes))
+    return _sessions[key]
+
+
 def _seconds(moment: Any) -> int:
     if isinstance(moment, date) and not isinstance(moment, datetime):
         moment = datetime(moment.year, moment.month, moment.day)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from .consolidators import consolidator_for
 from .desk import Desk
 from .enums import Resolution
 from .indicators import ForeignIndicator
@@ -64,7 +63,7 @@ def register(
         desk.fed.setdefault(id(indicator), []).append(listener)
         config.listeners.append(listener)
         return
-    consolidator = consolidator_for(span, config.resolution, quotes=quotes)
+    consolidator = desk.consolidator(security, span, quotes=quotes)
     _follow(desk, security, indicator, consolidator, selector)
 
 

@@ -54,12 +54,8 @@ def _table() -> dict[str, Any]:
         Bar=quotes.Bar,
         QuoteBar=quotes.QuoteBar,
         QuoteBars=quotes.QuoteBars,
-        TradeBarConsolidator=consolidators.TradeBarConsolidator,
-        QuoteBarConsolidator=consolidators.QuoteBarConsolidator,
-        IdentityDataConsolidator=consolidators.IdentityConsolidator,
-        Calendar=consolidators.Calendar,
         Field=Field,
-        CalendarInfo=consolidators.CalendarInfo,
+        **consolidators.NAMES,
     )
     table.update(TRADING)
     table.update(EXTRAS)

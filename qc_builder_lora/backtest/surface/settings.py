@@ -31,6 +31,7 @@ class AlgorithmSettings(Lean):
         "rebalance_portfolio_on_security_changes",
         "seed_initial_prices",
         "send",
+        "warmup_resolution",
     )
 
     def __init__(self, send: Any) -> None:
@@ -50,6 +51,7 @@ class AlgorithmSettings(Lean):
         self._stale = timedelta(hours=1)
         self.performance_sample_period: Any = None
         self.ignore_unknown_asset_holdings = False
+        self.warmup_resolution: Any = None
 
     def free_buffer(self, portfolio_value: float) -> float:
         """US dollars that `set_holdings` leaves alone."""

@@ -20,6 +20,7 @@ from typing import Any
 from .algorithm import QCAlgorithm
 from .algorithm.callbacks import Callbacks
 from .algorithm.core import use
+from .alias import spelled
 from .bars import Actions, Dividend, Slice, Split, TradeBars, make_bar
 from .desk import EPOCH, Desk
 from .enums import DataNormalizationMode
@@ -48,6 +49,8 @@ class Strategy:
         self._desk = Desk(wire)
         self._phase = "load"
         self._numbers: list[int] = []
+        self._warm_length: timedelta | None = None
+        """Length of the bars of the warm-up, where it has its own."""
         self._bars, self._quotes = TradeBars(), NO_QUOTES
         self._arrived: list[tuple[SubscriptionDataConfig, Any]] = []
         self._start = self._end = EPOCH
@@ -94,8 +97,9 @@ class Strategy:
             desk.portfolio.cash = float(desk.fixed["cash"])
         desk.on_changes = lambda changes: self._changed(algorithm, changes)
         desk.time = desk.utc_time = desk.exchange_time = desk.start
-        _method(algorithm, "initialize")()
-        _method(algorithm, "post_initialize")()
+        spelled(algorithm, "initialize")()
+        spelled(algorithm, "post_initialize")()
+        self._warm_length = self._desk.ask_to_warm_up()
         desk.framework.post_initialize(algorithm)
         desk.on_order_event = self._order_listener(algorithm)
         desk.locked = True
@@ -106,7 +110,7 @@ class Strategy:
 
     def _own(self, algorithm: Any, name: str) -> Callable[..., Any] | None:
         """The strategy's own handler, or None where it has LEAN's empty one."""
-        method = _method(algorithm, name)
+        method = spelled(algorithm, name)
         default = getattr(Callbacks, name)
         return None if getattr(method, "__func__", None) is default else method
 
@@ -134,7 +138,7 @@ class Strategy:
     def _obey(self, algorithm: Any) -> None:
         """Do what each message says until `end`; all but `prices` are answered with `done`."""
         wire = self._wire
-        on_data = _method(algorithm, "on_data")
+        on_data = spelled(algorithm, "on_data")
         others = self._rarer(algorithm)
         while True:
             message = wire.receive()
@@ -154,7 +158,7 @@ class Strategy:
                 self._desk.trading.placed(*message[1:])
                 continue
             elif kind == "end":
-                _method(algorithm, "on_end_of_algorithm")()
+                spelled(algorithm, "on_end_of_algorithm")()
                 wire.done()
                 return
             else:
@@ -178,10 +182,9 @@ class Strategy:
             if on_end_of_day is not None:
                 on_end_of_day(desk.by_index[index].symbol)
 
-        def warmed(clock: list[Any]) -> None:
+        def warm(clock: list[Any]) -> None:
             desk.set_clock(*clock)
             desk.warming_up = False
-            _method(algorithm, "on_warmup_finished")()
 
         return {
             "events": desk.trading.take,
@@ -189,7 +192,8 @@ class Strategy:
             "wake": wake,
             "day_end": day_end,
             "begin": lambda clock: self._begin(algorithm, clock),
-            "warmed": warmed,
+            "warm": warm,
+            "warmed": spelled(algorithm, "on_warmup_finished"),
             "account": self._account,
             "margin_warning": _method(algorithm, "on_margin_call_warning"),
             "margin_call": lambda orders: call_margin(
@@ -233,8 +237,9 @@ class Strategy:
     def _bar(self, config: SubscriptionDataConfig, row: list[float], filled: bool) -> Any:
         """Make a bar, and show it to its security and the slice."""
         end, symbol, security = self._desk.exchange_time, config.symbol, config.security
-        if not config.is_daily:
-            start = end - config.increment
+        length = self._warm_length if self._desk.warming_up else None
+        if not (config.is_daily if length is None else length.days):
+            start = end - (length or config.increment)
         else:
             # LEAN's strict end times: the regular session, and of a filled bar just its length.
             start = end - SESSION if filled else end.replace(hour=9, minute=30, second=0)
@@ -265,9 +270,9 @@ class Strategy:
         now = Slice(desk.time, desk.utc_time, self._bars, self._quotes, acted)
         desk.current_slice = now
         if now.splits:
-            _method(algorithm, "on_splits")(now.splits)
+            spelled(algorithm, "on_splits")(now.splits)
         if now.dividends:
-            _method(algorithm, "on_dividends")(now.dividends)
+            spelled(algorithm, "on_dividends")(now.dividends)
         if now.has_data:
             on_data(now)
         desk.framework.on_data(algorithm, now)
@@ -287,16 +292,6 @@ class Strategy:
                     security.split(value)
                 dict.__setitem__(found.splits, symbol, made)
         return found
-
-
-def _method(algorithm: Any, name: str) -> Any:
-    """A handler in the spelling that the strategy used: the most derived class wins."""
-    pascal = "".join(part.capitalize() for part in name.split("_"))
-    for cls in type(algorithm).__mro__:
-        for spelling in (name, pascal):
-            if spelling in cls.__dict__:
-                return getattr(algorithm, spelling)
-    raise AttributeError(name)
 
 
 def _algorithm_class(module: ModuleType) -> type[QCAlgorithm]:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from ..bars import Slice
-from ..consolidators import ConsolidatorBase, IdentityConsolidator, consolidator_for
+from ..consolidators import ConsolidatorBase, IdentityConsolidator
 from ..desk import Desk
 from ..feeding import deregister, known, register
 from ..indicator_past import IndicatorHistory, from_past, from_slices
@@ -84,7 +84,7 @@ class IndicatorMethods:
         security = self._desk.security(symbol)
         if span is None:
             return IdentityConsolidator()
-        return consolidator_for(span, self._desk.subscription(security).resolution)
+        return self._desk.consolidator(security, span)
 
     def consolidate(self, symbol: Any, span: Any, *handlers: Any, **named: Any) -> ConsolidatorBase:
         """`consolidate(symbol, timedelta(days=7), handler)`: handler takes the longer bar."""
@@ -92,7 +92,7 @@ class IndicatorMethods:
         if not callable(handler):
             raise TypeError(f"consolidate needs a function for the bars, got {handler!r}")
         security = self._desk.security(symbol)
-        consolidator = consolidator_for(span, self._desk.subscription(security).resolution)
+        consolidator = self._desk.consolidator(security, span)
         consolidator.data_consolidated += lambda _, bar: handler(bar)
         self._desk.consolidate(security, consolidator)
         return consolidator

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..brokerage_models import Brokerage
 from ..desk import EPOCH, Desk, Refused
-from ..enums import DataNormalizationMode, LeanEnum, Resolution, SecurityType, enum
+from ..enums import DataNormalizationMode, LeanEnum, SecurityType, enum
 from ..known import not_modelled
 from ..security import Security
 from ..settings import AlgorithmSettings
@@ -228,15 +228,11 @@ class Setup:
         if desk.locked:
             raise Refused("QCAlgorithm.SetWarmup(): This method cannot be used after algorithm "
                           "initialized")  # fmt: skip
-        if resolution is not None and resolution != Resolution.DAILY:
-            not_modelled(f"Resolution.{Resolution(resolution).name}", "in set_warm_up")
-        if isinstance(span, timedelta):
-            desk.send(["set", "warm_up_seconds", int(span.total_seconds())])
-        elif hasattr(span, "__index__") and not isinstance(span, bool):
-            desk.send(["set", "warm_up_bars", int(span)])
-        else:
+        whole = hasattr(span, "__index__") and not isinstance(span, bool | LeanEnum)
+        if not whole and not isinstance(span, timedelta):
             raise TypeError(f"No method matches given arguments for SetWarmUp: {span!r}")
-        desk.warm_up_asked = True
+        desk.warm_up = span
+        desk.settings.warmup_resolution = resolution
 
     def set_warmup(self, *args: Any, **named: Any) -> None:
         self.set_warm_up(*args, **named)

@@ -1,8 +1,4 @@
-"""Longer bars out of shorter ones: by time, by calendar, by count; LEAN's PeriodCountConsolidator.
-
-The desk feeds a consolidator the bars of one subscription and scans it at the end of each moment
-and when the period of its bar is over, so that a bar is complete at its own end.
-"""
+"""Longer bars out of shorter ones: by time, by calendar, by count."""
 
 from __future__ import annotations
 
@@ -10,113 +6,13 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from .alias import both_styles
-from .bars import TradeBar
-from .enums import Resolution
-from .indicators.base import EventHook
-from .known import Lean, not_modelled
-from .quotes import Bar, QuoteBar
-from .subscriptions import SECONDS
-
-_ORIGIN = datetime(1, 1, 1)
-
-
-def round_down(moment: datetime, step: timedelta) -> datetime:
-    """To a whole number of steps since the year 1, as .NET's ticks are counted."""
-    return moment - (moment - _ORIGIN) % step
-
-
-def _midnight(moment: datetime) -> datetime:
-    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-def _month_after(start: datetime, months: int) -> datetime:
-    month = start.month - 1 + months
-    return start.replace(year=start.year + month // 12, month=month % 12 + 1)
-
-
-@both_styles
-class CalendarInfo(Lean):
-    """A period: when it starts and how long it lasts."""
-
-    __slots__ = ("period", "start")
-
-    def __init__(self, start: datetime, period: timedelta) -> None:
-        self.start = start
-        self.period = period
-
-    @property
-    def end(self) -> datetime:
-        return self.start + self.period
-
-
-def _until(start: datetime, end: datetime) -> CalendarInfo:
-    return CalendarInfo(start, end - start)
-
-
-@both_styles
-class Calendar(Lean):
-    """LEAN's calendar periods; each gives the period that a moment belongs to."""
-
-    @staticmethod
-    def weekly(moment: datetime) -> CalendarInfo:
-        day = _midnight(moment)
-        return CalendarInfo(day - timedelta(days=day.weekday()), timedelta(days=7))
-
-    @staticmethod
-    def monthly(moment: datetime) -> CalendarInfo:
-        start = _midnight(moment).replace(day=1)
-        return _until(start, _month_after(start, 1))
-
-    @staticmethod
-    def quarterly(moment: datetime) -> CalendarInfo:
-        start = _midnight(moment).replace(month=(moment.month - 1) // 3 * 3 + 1, day=1)
-        return _until(start, _month_after(start, 3))
-
-    @staticmethod
-    def yearly(moment: datetime) -> CalendarInfo:
-        start = _midnight(moment).replace(month=1, day=1)
-        return _until(start, _month_after(start, 12))
-
-
-for _name in ("weekly", "monthly", "quarterly", "yearly"):
-    setattr(Calendar, _name.upper(), staticmethod(getattr(Calendar, _name)))
-
-
-@both_styles
-class ConsolidatorBase(Lean):
-    """What all consolidators share: who is told of a bar, and the last one."""
-
-    TAKES_QUOTES = False
-
-    def __init__(self) -> None:
-        self.data_consolidated = EventHook()
-        self.consolidated: Any = None
-        self.working_data: Any = None
-
-    @property
-    def ends_at(self) -> datetime | None:
-        """When the bar in the making is complete, whatever comes; None where time does not say."""
-        return None
-
-    def update(self, bar: Any) -> None:
-        """Take one bar."""
-        raise NotImplementedError
-
-    def scan(self, moment: datetime) -> None:
-        """Emit what is over by a moment of the exchange's."""
-
-    def emit(self, bar: Any) -> None:
-        """Tell of a finished bar."""
-        self.consolidated = bar
-        self.data_consolidated.fire(self, bar)
-
-    def reset(self) -> None:
-        """Forget the bar in the making."""
-        self.working_data = self.consolidated = None
-
-    def dispose(self) -> None:
-        """Nothing to let go of."""
+from ..alias import both_styles
+from ..bars import TradeBar
+from ..enums import Resolution
+from ..known import not_modelled
+from ..quotes import Bar, QuoteBar
+from ..subscriptions import SECONDS
+from .base import CalendarInfo, ConsolidatorBase, round_down
 
 
 @both_styles
@@ -125,8 +21,9 @@ class PeriodCountConsolidator(ConsolidatorBase):
 
     LEAN = "TradeBarConsolidator"
 
-    def __init__(self, *span: Any) -> None:
+    def __init__(self, *span: Any, **named: Any) -> None:
         super().__init__()
+        span = (*span, *named.values())
         self._count: int | None = None
         self._length: timedelta | None = None
         self._calendar: Callable[[datetime], Any] | None = None
@@ -252,11 +149,10 @@ class PeriodCountConsolidator(ConsolidatorBase):
         working = self.working_data
         if working is None or not self._period:
             return
-        rounded = self._rounded(moment)
-        over = rounded - working.time >= self._period
-        if over and rounded > (self._emitted or datetime.min):
+        over = moment - working.time >= self._period
+        if over and self._rounded(moment) > (self._emitted or datetime.min):
             self.working_data = None
-            self._emitted = rounded
+            self._emitted = moment
             self.emit(working)
 
     def reset(self) -> None:
@@ -297,32 +193,3 @@ class QuoteBarConsolidator(PeriodCountConsolidator):
 
 def _copy(side: Bar | None) -> Bar | None:
     return None if side is None else Bar(side.open, side.high, side.low, side.close)
-
-
-class IdentityConsolidator(ConsolidatorBase):
-    """Passes each bar on."""
-
-    LEAN = "IdentityDataConsolidator"
-
-    def update(self, bar: Any) -> None:
-        self.emit(bar)
-
-
-def consolidator_for(span: Any, resolution: Any, *, quotes: bool = False) -> ConsolidatorBase:
-    """What `self.consolidate(symbol, span, handler)` means by its span, on bars of a resolution."""
-    if isinstance(span, ConsolidatorBase):
-        return span
-    length = timedelta(seconds=SECONDS[resolution])
-    wanted = span
-    if isinstance(span, type(Resolution.DAILY)) and span in SECONDS:
-        wanted = timedelta(seconds=SECONDS[span])
-    if isinstance(wanted, timedelta):
-        if wanted < length:
-            raise ValueError(
-                f"Unable to create a consolidator of {wanted} because the security is registered "
-                f"for {resolution} data. Consolidators require higher resolution data to produce "
-                "lower resolution data."
-            )
-        if wanted == length:
-            return IdentityConsolidator()
-    return QuoteBarConsolidator(span) if quotes else TradeBarConsolidator(span)

@@ -1,0 +1,84 @@
+"""LEAN's consolidators, and which of them a strategy means by a span."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from ..enums import Resolution
+from ..subscriptions import SECONDS
+from .base import Calendar, CalendarInfo, ConsolidatorBase, IdentityConsolidator
+from .bricks import (
+    ClassicRangeConsolidator,
+    ClassicRenkoConsolidator,
+    DollarVolumeRenkoConsolidator,
+    RangeBar,
+    RangeConsolidator,
+    RenkoBar,
+    RenkoConsolidator,
+    VolumeRenkoBar,
+    VolumeRenkoConsolidator,
+)
+from .periods import QuoteBarConsolidator, TradeBarConsolidator
+from .session import MarketHourAwareConsolidator, PythonConsolidator, SequentialConsolidator
+
+NAMES: dict[str, Any] = {
+    "BaseDataConsolidator": TradeBarConsolidator,
+    "Calendar": Calendar,
+    "CalendarInfo": CalendarInfo,
+    "ClassicRangeConsolidator": ClassicRangeConsolidator,
+    "ClassicRenkoConsolidator": ClassicRenkoConsolidator,
+    "DataConsolidator": ConsolidatorBase,
+    "DollarVolumeRenkoConsolidator": DollarVolumeRenkoConsolidator,
+    "IDataConsolidator": ConsolidatorBase,
+    "IdentityDataConsolidator": IdentityConsolidator,
+    "MarketHourAwareConsolidator": MarketHourAwareConsolidator,
+    "PythonConsolidator": PythonConsolidator,
+    "QuoteBarConsolidator": QuoteBarConsolidator,
+    "RangeBar": RangeBar,
+    "RangeConsolidator": RangeConsolidator,
+    "RenkoBar": RenkoBar,
+    "RenkoConsolidator": RenkoConsolidator,
+    "SequentialConsolidator": SequentialConsolidator,
+    "TradeBarConsolidator": TradeBarConsolidator,
+    "VolumeRenkoBar": VolumeRenkoBar,
+    "VolumeRenkoConsolidator": VolumeRenkoConsolidator,
+}
+"""As `from AlgorithmImports import *` gives them."""
+
+
+def consolidator_for(
+    span: Any, resolution: Any, *, quotes: bool = False, strict: bool = True, extended: bool = False
+) -> ConsolidatorBase:
+    """What `self.consolidate(symbol, span, handler)` means by its span, on bars of a resolution.
+
+    `strict` and `extended` are LEAN's daily_precise_end_time and the subscription's hours.
+    """
+    if isinstance(span, ConsolidatorBase):
+        return span
+    kind = QuoteBarConsolidator if quotes else TradeBarConsolidator
+    if isinstance(span, type(Resolution.DAILY)) and span in SECONDS:
+        length = timedelta(seconds=SECONDS[span])
+    elif isinstance(span, timedelta):
+        length = span
+    else:
+        return kind(span)
+    own = timedelta(seconds=SECONDS[resolution])
+    if length < own:
+        raise ValueError(
+            f"Unable to create a consolidator of {length} because the security is registered for "
+            f"{resolution} data. Consolidators require higher resolution data to produce lower "
+            "resolution data."
+        )
+    if length == own:
+        return IdentityConsolidator()
+    if span == Resolution.DAILY and not isinstance(span, timedelta):
+        from ..bars import TradeBar
+        from ..quotes import QuoteBar
+
+        taken = QuoteBar if quotes else TradeBar
+        return MarketHourAwareConsolidator(strict, span, taken, None, extended)
+    return kind(length)
+
+
+__all__ = ["NAMES", "ConsolidatorBase", "IdentityConsolidator", "consolidator_for"]
