@@ -150,7 +150,8 @@ class Desk(Counter):
         elif key == "stale_price_s":
             plan.stale_price_s = float(value)
         elif key in ("start", "end", "warm_up_bars", "warm_up_seconds",
-                     "warm_up_resolution", "trading_days", "max_orders", "close_buffer_s"):  # fmt: skip
+                     "warm_up_resolution", "trading_days", "max_orders",
+                     "close_buffer_s"):  # fmt: skip
             if key == "max_orders" and value > _MOST_ORDERS:
                 raise NotModelled(self.phase, f"more than {_MOST_ORDERS} orders ({value} asked)")
             setattr(plan, key, int(value))

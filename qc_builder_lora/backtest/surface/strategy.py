@@ -195,9 +195,9 @@ class Strategy:
             "warm": warm,
             "warmed": spelled(algorithm, "on_warmup_finished"),
             "account": self._account,
-            "margin_warning": _method(algorithm, "on_margin_call_warning"),
+            "margin_warning": spelled(algorithm, "on_margin_call_warning"),
             "margin_call": lambda orders: call_margin(
-                desk, _method(algorithm, "on_margin_call"), orders
+                desk, spelled(algorithm, "on_margin_call"), orders
             ),
         }
 
