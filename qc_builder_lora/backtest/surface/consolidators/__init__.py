@@ -81,4 +81,7 @@ def consolidator_for(
     return kind(length)
 
 
-__all__ = ["NAMES", "ConsolidatorBase", "IdentityConsolidator", "consolidator_for"]
+__all__ = [
+    "NAMES", "ConsolidatorBase", "IdentityConsolidator", "QuoteBarConsolidator",
+    "TradeBarConsolidator", "consolidator_for",
+]  # fmt: skip
