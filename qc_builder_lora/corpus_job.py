@@ -74,7 +74,8 @@ def add_worldquant(
     path = paper or download(settings.cache_folder / "papers" / "1601.00991.pdf")
     trees = [alpha.tree for alpha in read_paper(path)]
     origin = Origin(source="worldquant", licence=LICENCE, version=VERSION)
-    return _add_alphas(settings, store, show, trees, origin, options)
+    # Ranks of a few symbols by their price alone never change: #4 needs more to say anything.
+    return _add_alphas(settings, store, show, trees, origin, options, symbols=(6, 8))
 
 
 def add_own_alphas(
@@ -104,6 +105,7 @@ def _add_alphas(
     trees: Sequence[Expr],
     origin: Origin,
     options: AlphaOptions,
+    symbols: tuple[int, int] = (4, 5),
 ) -> Funnel:
     from qc_builder_lora.errors import InputError
     from qc_builder_lora.eval.suite import suite_paths
@@ -122,6 +124,7 @@ def _add_alphas(
         options.tickers,
         read_listings(table),
         weighting=options.weighting,
+        symbols=symbols,
         conventions=Conventions(adv=options.adv),
     )
     funnel, found = Funnel(origin.source), []
