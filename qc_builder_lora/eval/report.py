@@ -24,6 +24,8 @@ from qc_builder_lora.ids import file_hash
 from qc_builder_lora.records import Model
 
 _CURVES, _PAIRS = 4, 3
+_HASH, _TITLE = 64, 48
+"""Characters of a SHA-256, and of a title made of a request's words."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +157,7 @@ def _family_shares(material: Material) -> dict[str, tuple[float | None, float | 
 
 def _curves(contest: Contest) -> list[dict[str, str]]:
     """Pairs where both trade come first, then those where only the challenger does."""
-    traded = [pair for pair in contest.pairs if pair.challenger.trades]
+    traded = [pair for pair in contest.pairs if pair.challenger.trades and pair.challenger.equity]
     traded.sort(key=lambda pair: not pair.champion.trades)
     found = []
     for pair in traded[:_CURVES]:
@@ -165,8 +167,16 @@ def _curves(contest: Contest) -> list[dict[str, str]]:
             known = "has no strategy that trades" if pair.champion.trades is False else "is unknown"
             note += f" ({contest.champion} {known} here.)"
         plot = plots.equity(champion, pair.challenger.equity)
-        found.append({"title": pair.prompt_id, "plot": plot, "note": note})
+        found.append({"title": _title(pair), "plot": plot, "note": note})
     return found
+
+
+def _title(pair: Pair) -> str:
+    """A suite's own name for a prompt; the first words of a request that has only a hash."""
+    if len(pair.prompt_id) < _HASH:
+        return pair.prompt_id
+    words = " ".join(pair.instruction.split())
+    return words if len(words) <= _TITLE else words[: _TITLE - 1] + "…"
 
 
 def _statistics(statistics: Mapping[str, str]) -> str:
@@ -194,7 +204,7 @@ def _groups(contest: Contest) -> list[dict[str, Any]]:
 
 def _side_by_side(pair: Pair) -> dict[str, Any]:
     return {
-        "prompt_id": pair.prompt_id,
+        "prompt_id": _title(pair),
         "family": pair.family,
         "instruction": pair.instruction,
         "summary": f"{_reached(pair.champion)} against {_reached(pair.challenger)}",
