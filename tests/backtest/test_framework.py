@@ -136,6 +136,20 @@ def test_an_object_that_looks_like_a_model_is_one(run: Run) -> None:
     assert words(result)[: len(CALLS)] == CALLS
 
 
+@pytest.mark.parametrize(("head", "name"), [("", "Alpha"), ("    name = 'mine'\n", "mine")])
+def test_insights_name_the_model_they_come_from(run: Run, head: str, name: str) -> None:
+    alpha = f"""
+class Alpha:
+{head}
+    def update(self, algorithm, data):
+        return [Insight.price(algorithm.aapl, timedelta(days=1), InsightDirection.UP)]
+    def on_securities_changed(self, algorithm, changes):
+        pass
+"""
+    on_data = "for item in self.insights: self.log(item.source_model)"
+    assert words(run("self.set_alpha(Alpha())", on_data, head=alpha))[0] == name
+
+
 def test_a_model_that_lacks_a_method_is_refused_in_leans_words(run: Run) -> None:
     result = run(
         "self.set_alpha(Mine())", head="class Mine:\n    def update(self, a, d): return []"

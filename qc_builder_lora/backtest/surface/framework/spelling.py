@@ -86,20 +86,18 @@ def adopt(model: Any, base: type, interface: str, required: tuple[str, ...]) -> 
                 f"{interface}.{pascal(wanted)} must be implemented. Please implement this missing "
                 f"method on {type(model)}"
             )
-    return _wrapper(base)(model)
+    return _wrapped(base, model)
 
 
-def _wrapper(base: type) -> Callable[[Any], Any]:
-    def wrap(model: Any) -> Any:
-        made = base()
-        made.__dict__["name"] = type(model).__name__
-        for name in _METHODS:
-            found = method(model, name)
-            if found is not None:
-                made.__dict__[name] = found
-        return made
-
-    return wrap
+def _wrapped(base: type, model: Any) -> Any:
+    made = base()
+    own = getattr(model, "name", None) or getattr(model, "Name", None)
+    made.__dict__["_name"] = str(own or type(model).__name__)
+    for name in _METHODS:
+        found = method(model, name)
+        if found is not None:
+            made.__dict__[name] = found
+    return made
 
 
 _METHODS = (
