@@ -104,6 +104,7 @@ def surface_classes() -> list[str]:
         "AlgorithmSettings", "UniverseSettings", "SecurityPortfolioManager", "SecurityManager",
         "SecurityTransactionManager", "EquityExchange", "SecurityExchangeHours", "ScheduleManager",
         "DateRules", "TimeRules", "CashBook", "Cash", "SecurityCache", "SymbolProperties",
+        "SubscriptionManager",
         "OrderResponse", "DateRule", "TimeRule", "KeyValuePair",
     }  # fmt: skip
     return sorted(names)

@@ -21,6 +21,16 @@ SECONDS = {
 }  # fmt: skip
 
 
+class Counted(list[Any]):
+    """A C# collection: `.count` is how many there are."""
+
+    @property
+    def count(self) -> int:  # type: ignore[override]
+        return len(self)
+
+    Count = count
+
+
 @both_styles
 class SubscriptionDataConfig(Lean):
     """One kind of bars of one security at one resolution."""
@@ -57,6 +67,11 @@ class SubscriptionDataConfig(Lean):
         return self.security.type
 
     @property
+    def consolidators(self) -> Counted:
+        """Who is fed by it: consolidators, and indicators on its own bars."""
+        return Counted(self.listeners)
+
+    @property
     def mapped_symbol(self) -> str:
         return str(self.symbol)
 
@@ -66,3 +81,36 @@ class SubscriptionDataConfig(Lean):
 
     def __repr__(self) -> str:
         return f"{self.symbol},#{self.number},{self.type.__name__},{self.resolution}"
+
+
+@both_styles
+class SubscriptionManager(Lean):
+    """`self.subscription_manager`: what is subscribed to, and consolidators of a strategy's own."""
+
+    def __init__(self, desk: Any) -> None:
+        self._desk = desk
+
+    @property
+    def subscriptions(self) -> Counted:
+        """All that bars still come in of."""
+        return Counted(
+            item for item in self._desk.subscriptions if item in item.security.subscriptions
+        )
+
+    @property
+    def count(self) -> int:
+        return len(self.subscriptions)
+
+    @property
+    def subscription_data_config_service(self) -> SubscriptionManager:
+        return self
+
+    def get_subscription_data_configs(self, symbol: Any, *rest: Any) -> Counted:
+        """Those of one security."""
+        return Counted(self._desk.security(symbol).subscriptions)
+
+    def add_consolidator(self, symbol: Any, consolidator: Any, *rest: Any) -> None:
+        self._desk.consolidate(self._desk.security(symbol), consolidator)
+
+    def remove_consolidator(self, symbol: Any, consolidator: Any) -> None:
+        self._desk.drop(consolidator)

@@ -12,6 +12,7 @@ from ..feeding import deregister, known, register
 from ..indicator_past import IndicatorHistory, from_past, from_slices
 from ..indicators import IndicatorBase
 from ..past import _securities, _span, history
+from ..subscriptions import SubscriptionManager
 from ..warming import warm_up, warm_up_over
 
 
@@ -98,8 +99,8 @@ class IndicatorMethods:
         return consolidator
 
     @property
-    def subscription_manager(self) -> _SubscriptionManager:
-        return _SubscriptionManager(self._desk)
+    def subscription_manager(self) -> SubscriptionManager:
+        return SubscriptionManager(self._desk)
 
     def plot(self, *args: Any, **named: Any) -> None:
         """Recorded; a chart's own look is not."""
@@ -157,19 +158,3 @@ def _fed_by(name: str, args: Any, named: dict[str, Any], spans: tuple[str, ...])
         shown = ", ".join([*(type(item).__name__ for item in args), *named])
         raise TypeError(f"No method matches given arguments for {name}: ({shown})")
     return (found[0] if found else None), selector
-
-
-class _SubscriptionManager:
-    """`self.subscription_manager`: adding and removing consolidators."""
-
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-
-    def add_consolidator(self, symbol: Any, consolidator: Any) -> None:
-        self._desk.consolidate(self._desk.security(symbol), consolidator)
-
-    def remove_consolidator(self, symbol: Any, consolidator: Any) -> None:
-        self._desk.drop(consolidator)
-
-    AddConsolidator = add_consolidator
-    RemoveConsolidator = remove_consolidator
