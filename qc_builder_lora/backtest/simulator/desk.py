@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
 from itertools import islice
 from typing import Any
@@ -295,6 +296,13 @@ class Desk(Counter):
             self._answer(answers[what]())
         except (KeyError, IndexError):
             self._refuse(f"the calendar has no answer for {what}")
+
+    def _on_rates(self, day: int) -> None:
+        """Risk free rates by the day they were set, up to now; the day up to which they hold."""
+        days, rates = self.shelf.rates()
+        today = self.engine.now.utc // DAY
+        known = max(bisect_right(days, today), 1)
+        self._answer([days[:known], rates[:known], max(today, day)])
 
     def _sessions(self, first: int) -> list[list[int]]:
         """Opening, close and offset from UTC of the trading days of a year, New York seconds."""

@@ -165,6 +165,7 @@ FORMS: dict[str, Sequence[Check]] = {
     "schedule": (_whole, _rule, _rule),
     "unschedule": (_whole,),
     "hours": (_WORD, _MOMENT),
+    "rates": (_DAY,),
     "model": (_whole, _WORD, _many(lambda x: _number(x) or _text(100)(x), 10)),
     "normalization": (_whole, _whole),
     "zone": (_text(60),),

@@ -18,6 +18,7 @@ from .exchange import SecurityExchange
 from .exchange import use as use_for_sessions
 from .extras import SecurityChanges
 from .framework.course import Framework
+from .interest import use as use_for_rates
 from .known import not_modelled
 from .margin import PATTERN_DAY, numbers_of
 from .orders import OrderProperties
@@ -45,6 +46,7 @@ class Desk:
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
         use_for_sessions(self.ask)
+        use_for_rates(self.ask)
         self.time = self.utc_time = self.exchange_time = EPOCH
         self.open_now = False
         self.settings = AlgorithmSettings(wire.send)

@@ -18,6 +18,7 @@ from ..indicators import (
     VolumeWeightedAveragePriceIndicator,
 )
 from ..indicators.arguments import REQUIRED, Parameter, is_symbol, matched
+from ..interest import InterestRateProvider
 from ..known import not_modelled
 from .shortcuts import TAIL, attach, bound, indicator_name, refused
 from .shortcuts import method as table_method
@@ -78,9 +79,9 @@ class OddShortcuts:
     def a(self, *args: Any, **named: Any) -> Alpha:
         target, reference, values = self._pair("a", args, named, _ALPHA)
         alpha_period, beta_period, resolution, rate, selector = values
-        if rate is None:
-            not_modelled("QCAlgorithm.a", "without a risk_free_rate of its own")
-        kind = f"A({alpha_period},{beta_period},{rate:g})"
+        shown = "" if rate is None else f"{rate:g}"
+        kind = f"A({alpha_period},{beta_period},{shown})"
+        rate = InterestRateProvider() if rate is None else rate
         label = indicator_name(target, target.symbol, kind, resolution)
         made = Alpha(label, target.symbol, reference.symbol, alpha_period, beta_period, rate)
         found: Alpha = attach(self._desk, [target, reference], made, resolution, selector)

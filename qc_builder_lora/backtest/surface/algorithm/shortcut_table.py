@@ -19,7 +19,7 @@ apo AbsolutePriceOscillator fast_period:int slow_period:int moving_average_type:
 aps AugenPriceSpike period:int=3
 ar AverageRange period:int
 aroon AroonOscillator up_period:int down_period:int | period:int
-asi WilderAccumulativeSwingIndex limit_move:float
+asi WilderAccumulativeSwingIndex limit_move:float resolution:resolution=DAILY
 atr AverageTrueRange period:int type:average=SIMPLE
 bb BollingerBands period:int k:float moving_average_type:average=SIMPLE
 bop BalanceOfPower
@@ -77,11 +77,12 @@ momp MomentumPercent period:int
 natr NormalizedAverageTrueRange period:int
 obv OnBalanceVolume
 pphl PivotPointsHighLow length_high:int length_low:int last_stored_values:int=100 strict:bool=True
+    | length_high:int length_low:int last_stored_values:int resolution:resolution
 ppo PercentagePriceOscillator fast_period:int slow_period:int moving_average_type:average
 psar ParabolicStopAndReverse af_start:float=0.02 af_increment:float=0.02 af_max:float=0.2
 pso PremierStochasticOscillator period:int ema_period:int
 rc RegressionChannel period:int k:float
-rdv RelativeDailyVolume period:int=2
+rdv RelativeDailyVolume period:int=2 resolution:resolution=DAILY
 rma RelativeMovingAverage period:int
 roc RateOfChange period:int
 rocp RateOfChangePercent period:int
@@ -92,7 +93,7 @@ rvi RelativeVigorIndex period:int moving_average_type:average=SIMPLE
 sarext ParabolicStopAndReverseExtended sar_start:float=0.0 offset_on_reverse:float=0.0
     af_start_short:float=0.02 af_increment_short:float=0.02 af_max_short:float=0.2
     af_start_long:float=0.02 af_increment_long:float=0.02 af_max_long:float=0.2
-si WilderSwingIndex limit_move:float
+si WilderSwingIndex limit_move:float resolution:resolution=DAILY
 sm SqueezeMomentum bollinger_period:int=20 bollinger_multiplier:float=2 keltner_period:int=20
     keltner_multiplier:float=1.5
 sma SimpleMovingAverage period:int
@@ -113,6 +114,7 @@ tdd TargetDownsideDeviation period:int minimum_acceptable_return:float=0
 tds TomDemarkSequential
 tema TripleExponentialMovingAverage period:int
 tp TimeProfile period:int=2 value_area_volume_percentage:float=0.7 price_range_round_off:float=0.05
+    resolution:resolution=DAILY
 tr TrueRange
 trima TriangularMovingAverage period:int
 trix Trix period:int
@@ -123,7 +125,7 @@ ultosc UltimateOscillator period_1:int period_2:int period_3:int
 v Variance period:int
 vidya VariableIndexDynamicAverage period:int
 vp VolumeProfile period:int=2 value_area_volume_percentage:float=0.7
-    price_range_round_off:float=0.05
+    price_range_round_off:float=0.05 resolution:resolution=DAILY
 vtx Vortex period:int
 vwma VolumeWeightedMovingAverage period:int
 wilr WilliamsPercentR period:int

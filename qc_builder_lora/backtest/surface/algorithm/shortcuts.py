@@ -14,6 +14,7 @@ from ..alias import snake
 from ..enums import LeanEnum, Resolution, enum
 from ..feeding import register
 from ..indicators.arguments import REQUIRED, Parameter, matched
+from ..interest import InterestRateProvider
 from ..known import not_modelled
 from ..security import Security
 from ..warming import warm_up
@@ -23,7 +24,11 @@ TAIL = (
     Parameter("resolution", "Resolution | None", None),
     Parameter("selector", "Any", None),
 )
-_KINDS = {"average": "MovingAverageType", "int?": "int | None", "float?": "float | None"}
+_ENUMS = {"average": "MovingAverageType", "resolution": "Resolution"}
+_KINDS = {
+    "average": "MovingAverageType", "int?": "int | None", "float?": "float | None",
+    "resolution": "Resolution | None",
+}  # fmt: skip
 
 
 class Shortcut(NamedTuple):
@@ -36,8 +41,8 @@ class Shortcut(NamedTuple):
 
 
 def _default(kind: str, text: str) -> Any:
-    if kind in ("average", "CorrelationType"):
-        return getattr(enum(_KINDS.get(kind, kind)), text)
+    if kind in ("average", "CorrelationType", "resolution"):
+        return getattr(enum(_ENUMS.get(kind, kind)), text)
     plain: dict[str, Any] = {"None": None, "True": True, "False": False}
     if text in plain:
         return plain[text]
@@ -51,10 +56,16 @@ def _parameter(text: str) -> Parameter:
     return Parameter(name, _KINDS.get(kind, kind), value)
 
 
+def _overload(own: list[Parameter]) -> tuple[Parameter, ...]:
+    """Resolution and selector come last, unless the resolution has a default of its own."""
+    names = {item.name for item in own}
+    return (*own, *(item for item in TAIL if item.name not in names))
+
+
 def _shortcut(line: str, symbols: str) -> Shortcut:
     name, cls, *rest = line.split(" ", 2)
     overloads = [part.split() for part in (rest[0] if rest else "").split("|")]
-    made = tuple((*(_parameter(item) for item in items), *TAIL) for items in overloads)
+    made = tuple(_overload([_parameter(item) for item in items]) for items in overloads)
     made_by: type[Any] = ind.CLASSES[cls]
     return Shortcut(name, made_by, symbols, made)
 
@@ -141,7 +152,7 @@ def _made(shortcut: Shortcut, label: str, values: list[Any], securities: list[Se
         target, reference = (security.symbol for security in securities)
         return shortcut.cls(label, target, reference, *values)
     if shortcut.name == "sr" and values[1] is None:
-        not_modelled("QCAlgorithm.sr", "without a risk_free_rate of its own")
+        values = [values[0], InterestRateProvider()]
     indicator = shortcut.cls(label, *values)
     if shortcut.symbols == "many":
         for security in securities:

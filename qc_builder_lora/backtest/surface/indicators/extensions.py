@@ -33,6 +33,8 @@ class IndicatorResult(Lean):
 class CompositeIndicator(IndicatorBase):
     """Two indicators joined by a function of both; moves when both have moved."""
 
+    SET_UPS: tuple[str, ...] = ("_set_up", "_set_up_handler")
+
     def __class_getitem__(cls, kind: Any) -> type[CompositeIndicator]:
         return cls
 
@@ -58,6 +60,9 @@ class CompositeIndicator(IndicatorBase):
             self._fresh = [False, False]
             self.feed(max(time, self.left._ib_time, self.right._ib_time), 0.0)
 
+    def _set_up_handler(self, left: Any, right: Any, handler: Callable[[Any, Any], Any]) -> None:
+        self._set_up(left, right, handler)
+
     def _next(self, time: datetime, value: float) -> float | None:
         found = self._composer(self.left, self.right)
         if isinstance(found, IndicatorResult):
@@ -80,6 +85,8 @@ class CompositeIndicator(IndicatorBase):
 
 class ResetCompositeIndicator(CompositeIndicator):
     """A composite that calls a function of its own when it is reset."""
+
+    SET_UPS: tuple[str, ...] = ("_set_up",)
 
     def _set_up(  # type: ignore[override]
         self, left: Any, right: Any, composer: Callable[[Any, Any], Any], extra_reset_action: Any
@@ -203,8 +210,9 @@ class PythonIndicator(IndicatorBase):
     TAKES_BARS = False
 
     def __new__(cls, *args: Any, **named: Any) -> Any:
+        wraps = cls is PythonIndicator and args and not isinstance(args[0], str)
         # A strategy's own __init__ need not call ours.
-        made = super().__new__(cls, *args, **named)
+        made = super().__new__(ForeignIndicator if wraps else cls, *args, **named)
         made._begin(cls.__name__)
         made.__dict__["_ib_ready"] = False
         return made

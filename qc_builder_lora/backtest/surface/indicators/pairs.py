@@ -12,7 +12,7 @@ from ..enums import enum
 from ..symbol import ticker_of
 from .arguments import Period
 from .derived import BarIndicator
-from .statistics import line
+from .statistics import line, rate_of
 from .windowed import Identity, RateOfChange
 
 _PEARSON = enum("CorrelationType").PEARSON
@@ -218,7 +218,7 @@ class Alpha(BarIndicator):
     """The target's return above what its beta makes of the reference's (the CAPM)."""
 
     SHORT = "ALPHA"
-    SET_UPS: tuple[str, ...] = ("_set_up", "_set_up_same")
+    SET_UPS: tuple[str, ...] = ("_set_up", "_set_up_same", "_set_up_model", "_set_up_same_model")
 
     def _set_up(
         self,
@@ -249,6 +249,27 @@ class Alpha(BarIndicator):
     ) -> None:
         self._set_up(target_symbol, reference_symbol, period, period, risk_free_rate)
 
+    def _set_up_model(
+        self,
+        target_symbol: Symbol,
+        reference_symbol: Symbol,
+        alpha_period: Period,
+        beta_period: Period,
+        risk_free_rate_model: Any,
+    ) -> None:
+        self._set_up(
+            target_symbol, reference_symbol, alpha_period, beta_period, risk_free_rate_model
+        )
+
+    def _set_up_same_model(
+        self,
+        target_symbol: Symbol,
+        reference_symbol: Symbol,
+        period: Period,
+        risk_free_rate_model: Any,
+    ) -> None:
+        self._set_up_same(target_symbol, reference_symbol, period, risk_free_rate_model)
+
     @property
     def is_ready(self) -> bool:
         return self._beta.is_ready and all(change.is_ready for change in self._changes)
@@ -268,9 +289,7 @@ class Alpha(BarIndicator):
         return self.is_ready
 
     def _alpha(self, time: datetime) -> float:
-        free = self._free
-        rate = free.get_interest_rate(time) if hasattr(free, "get_interest_rate") else free
         # LEAN takes the rate as it is, a year's against a period's returns.
-        rate = float(rate)
+        rate = rate_of(self._free, time)
         target, reference = (change.value / self._period for change in self._changes)
         return target - (rate + self._beta.value * (reference - rate))

@@ -197,10 +197,23 @@ class TargetDownsideDeviation(LaterWindowIndicator):
         return sqrt(max(total, 0.0) / len(self._squares.values))
 
 
+def rate_of(free: Any, time: datetime) -> float:
+    """The interest rate that a number, or a model in either spelling, gives for a moment."""
+    for name in ("get_interest_rate", "GetInterestRate"):
+        if hasattr(free, name):
+            return float(getattr(free, name)(time))
+    return float(free)
+
+
 class SharpeRatio(IndicatorBase):
     """The mean return above the risk-free rate, over the deviation of the returns."""
 
     SHORT = "SR"
+
+    SET_UPS: tuple[str, ...] = ("_set_up", "_set_up_model")
+
+    def _set_up_model(self, period: Period, risk_free_rate_model: Any) -> None:
+        self._set_up(period, risk_free_rate_model)
 
     def _set_up(self, period: Period, risk_free_rate: Any = 0.0) -> None:
         self.period = int(period)
@@ -228,14 +241,14 @@ class SharpeRatio(IndicatorBase):
         return sqrt(self._spread.add(change))
 
     def _rate(self, time: datetime) -> float:
-        free = self._free
-        return float(free.get_interest_rate(time) if hasattr(free, "get_interest_rate") else free)
+        return rate_of(self._free, time)
 
 
 class SortinoRatio(SharpeRatio):
     """As the Sharpe ratio, over the deviation below the least acceptable return."""
 
     SHORT = "SORTINO"
+    SET_UPS: tuple[str, ...] = ("_set_up",)
 
     def _set_up(self, period: Period, minimum_acceptable_return: float = 0.0) -> None:
         super()._set_up(period, float(minimum_acceptable_return))

@@ -88,6 +88,12 @@ class ConnorsRelativeStrengthIndex(IndicatorBase):
     """The mean of an RSI, an RSI of the streak, and the percent rank of the last change."""
 
     SHORT = "CRSI"
+    SET_UPS: tuple[str, ...] = ("_set_up", "_set_up_nameless")
+
+    def _set_up_nameless(
+        self, rsi_period: Period, rsi_period_streak: Period, roc_period: Period
+    ) -> None:
+        self._set_up(rsi_period, rsi_period_streak, roc_period)
 
     def _set_up(
         self, rsi_period: Period, rsi_period_streak: Period, look_back_period: Period
