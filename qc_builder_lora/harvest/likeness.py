@@ -27,6 +27,9 @@ NEAR = 0.9
 SAME_RETURNS = 0.9999
 """Correlation of daily returns from which two runs are the same trades."""
 PERMUTATIONS = 64
+_BANDS = (16, 4)
+"""Bands, and rows of each: at 0.9 of the pieces shared one in 10 million is missed."""
+_FEW = 8
 _PIECE = 4
 _FEWEST_DAYS = 20
 _LAST = 50
@@ -35,8 +38,8 @@ _DOCSTRINGS = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def normalised(text: str) -> str:
-    """Words and numbers in lower case; punctuation, layout and capitals gone."""
-    return " ".join(re.findall(r"[a-z0-9.%$]+", text.lower()))
+    """Words and numbers in lower case; punctuation around them, layout and capitals gone."""
+    return " ".join(re.findall(r"[a-z0-9%$]+(?:\.[a-z0-9]+)*", text.lower()))
 
 
 def word_pairs(text: str) -> frozenset[str]:
@@ -95,24 +98,24 @@ def literals_of(code: str) -> str:
     tree = tree_of(code)
     if isinstance(tree, str):
         return text_hash(code)
-    skipped = {id(text) for text in _docstrings(tree)}
-    found = Counter(
-        f"{type(node.value).__name__} {node.value!r}"
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant)
-        and id(node) not in skipped
-        and not isinstance(node.value, bool)
-        and node.value is not None
-    )
+    found: Counter[str] = Counter()
+    skipped: set[int] = set()
+    # Parents come before their children.
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant):
+            if id(node) not in skipped and node.value is not None:
+                found[f"{type(node.value).__name__} {node.value!r}"] += 1
+        elif isinstance(node, _DOCSTRINGS):
+            skipped |= {id(text) for text in _docstring(node)}
     return text_hash("\0".join(f"{key} {count}" for key, count in sorted(found.items())))
 
 
-def _docstrings(tree: ast.Module) -> Iterator[ast.Constant]:
-    for node in ast.walk(tree):
-        if isinstance(node, _DOCSTRINGS) and node.body:
-            first = node.body[0]
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                yield first.value
+def _docstring(node: ast.AST) -> Iterator[ast.AST]:
+    """The statement and its text."""
+    body = getattr(node, "body", None)
+    first = body[0] if body else None
+    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+        yield from (first, first.value)
 
 
 def pieces_of(code: str) -> set[str]:
@@ -126,17 +129,20 @@ def pieces_of(code: str) -> set[str]:
 
 def _words(tree: ast.Module) -> list[str]:
     own = _own_names(tree)
-    skipped = {id(text) for text in _docstrings(tree)}
+    skipped: set[int] = set()
     words = []
     for node in ast.walk(tree):
+        if isinstance(node, _DOCSTRINGS):
+            skipped |= {id(text) for text in _docstring(node)}
         name = type(node).__name__
         if isinstance(node, ast.Attribute):
-            name += "" if node.attr in own else f".{node.attr}"
+            mine = _is_own(node) and f"self.{node.attr}" in own
+            name += "" if mine else f".{node.attr}"
         elif isinstance(node, ast.Name):
             name += "" if node.id in own else f" {node.id}"
         elif isinstance(node, ast.Constant) and id(node) not in skipped:
             name += f" {node.value!r}"[:80]
-        elif isinstance(node, ast.Load | ast.Store):
+        elif isinstance(node, ast.Load | ast.Store) or id(node) in skipped:
             continue
         words.append(name)
     return words
@@ -145,13 +151,19 @@ def _words(tree: ast.Module) -> list[str]:
 def _own_names(tree: ast.Module) -> set[str]:
     own: set[str] = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
-            own.add(node.id if isinstance(node, ast.Name) else node.attr)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            own.add(node.id)
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and _is_own(node):
+            own.add(f"self.{node.attr}")
         elif isinstance(node, ast.arg):
             own.add(node.arg)
         elif isinstance(node, ast.ClassDef):
             own.add(node.name)
     return own - {"self"}
+
+
+def _is_own(node: ast.Attribute) -> bool:
+    return isinstance(node.value, ast.Name) and node.value.id == "self"
 
 
 def same_returns(first: Sequence[tuple[str, float]], second: Sequence[tuple[str, float]]) -> bool:
@@ -173,22 +185,49 @@ def near_codes(codes: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Pairs of keys of codes of nearly the same structure; each code is named with its first."""
     if len(codes) < 2:
         return
-    minhash, lsh = _datasketch()
-    index = lsh(threshold=NEAR, num_perm=PERMUTATIONS)
-    known: dict[str, Any] = {}
+    index: Any = _Few() if len(codes) <= _FEW else _Sketches()
+    known: dict[str, set[str]] = {}
     for key in sorted(codes):
-        sketch = minhash(num_perm=PERMUTATIONS, seed=1)
-        sketch.update_batch(
-            [piece.encode("utf-8", "surrogatepass") for piece in pieces_of(codes[key])]
-        )
-        for other in sorted(index.query(sketch)):
-            if sketch.jaccard(known[other]) >= NEAR:
+        pieces = pieces_of(codes[key])
+        for other in index.candidates(pieces):
+            if len(pieces & known[other]) >= NEAR * len(pieces | known[other]):
                 yield other, key
                 break
         else:
             # A code that is near an earlier one stands for nobody: likeness goes by the first.
-            known[key] = sketch
-            index.insert(key, sketch)
+            known[key] = pieces
+            index.add(key)
+
+
+class _Few:
+    """So few that each is compared with each."""
+
+    def __init__(self) -> None:
+        self._keys: list[str] = []
+
+    def candidates(self, pieces: set[str]) -> list[str]:
+        return self._keys
+
+    def add(self, key: str) -> None:
+        self._keys.append(key)
+
+
+class _Sketches:
+    """MinHash LSH: its bands find nearly all from half of the pieces on; a count decides."""
+
+    def __init__(self) -> None:
+        self._minhash, lsh = _datasketch()
+        # Given, for finding them by integration takes longer than comparing.
+        self._index = lsh(num_perm=PERMUTATIONS, params=_BANDS)
+        self._last: Any = None
+
+    def candidates(self, pieces: set[str]) -> list[str]:
+        self._last = self._minhash(num_perm=PERMUTATIONS, seed=1)
+        self._last.update_batch([piece.encode("utf-8", "surrogatepass") for piece in pieces])
+        return sorted(self._index.query(self._last))
+
+    def add(self, key: str) -> None:
+        self._index.insert(key, self._last)
 
 
 def _datasketch() -> tuple[Any, Any]:

@@ -26,6 +26,7 @@ _STYLE = """
 body { margin: 0 auto; max-width: 68rem; padding: 1.5rem; background: var(--back);
   color: var(--text); font: 15px/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h2 { font-size: 1.1rem; margin: 2.2rem 0 .6rem; }
+code { overflow-wrap: anywhere; }
 .soft { color: var(--soft); } code, pre { font: 13px/1.45 ui-monospace, monospace; }
 .facts { display: flex; flex-wrap: wrap; gap: 1rem 2.5rem; margin: 1.2rem 0; padding: 0; }
 .facts div { min-width: 6rem; } .facts b { display: block; font-size: 1.5rem; }

@@ -78,11 +78,6 @@ class Strategies(Noun[Strategy]):
             statement = select(func.count()).select_from(self.table).where(*where)
             return connection.scalar(statement) or 0
 
-    def served(self) -> int:
-        """How many were given to a builder."""
-        with self._database.reading() as connection:
-            return connection.scalar(select(func.count()).where(self._was_served())) or 0
-
     def undecided(self, gate: str, basis: str, *, source: str | None = None) -> list[str]:
         """Ids of those given to a builder without a PASS of `gate` under `basis`, oldest first."""
         asked = GateRow.table()
