@@ -98,9 +98,8 @@ class Generations(Noun[Generation]):
     def strategies_served(self) -> set[str]:
         """Ids of the Strategies that a builder was given."""
         made = self.table.c
-        statement = select(made.strategy_id.distinct()).where(
-            made.role == Role.SERVED, made.strategy_id.is_not(None)
-        )
+        served = (made.role == Role.SERVED, made.strategy_id.is_not(None))
+        statement = select(made.strategy_id).where(*served).distinct()
         with self._database.reading() as connection:
             return set(connection.scalars(statement))
 
