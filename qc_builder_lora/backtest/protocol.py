@@ -76,6 +76,8 @@ class BacktestResult:
     """One mapping an order: id, symbol, type, quantity, status, time, fills with price and fee."""
     trades: tuple[Mapping[str, Any], ...] = ()
     """Closed trades: symbol, entry and exit time and price, quantity, profit, fees."""
+    runtime_statistics: Mapping[str, str] = field(default_factory=dict)
+    """LEAN's runtime statistics at the end, and those a strategy has set; empty where none."""
     trade_statistics: Mapping[str, Any] = field(default_factory=dict)
     """Figures over the closed trades under LEAN's own keys (`totalNumberOfTrades`, …); empty where
     the engine gives none."""
@@ -121,6 +123,7 @@ class BacktestResult:
             "code_sha256": self.code_sha256,
             "statistics": dict(self.statistics),
             "tradeStatistics": trades,
+            "runtimeStatistics": dict(self.runtime_statistics),
             "total_orders": self.total_orders,
             "closed_trades": self.closed_trades,
             "orders": [dict(order) for order in self.orders],

@@ -44,6 +44,8 @@ class Book:
         self.complain: Callable[[str], None] = lambda text: None
         """Takes a line for the strategy's log of errors."""
         self._queue: deque[Callable[[], None]] = deque()
+        self._restless: dict[int, Order] = {}
+        """Open orders of which a second look at the same prices may end differently."""
         self._seen = (-1, -1)
         """Time and account version of the last full look at the open orders."""
 
@@ -77,6 +79,7 @@ class Book:
         if order is None:
             return _unknown(number)
         order.updated = True
+        self._restless[number] = order
         tag_alone = set(changes) == {"tag"}
         if not order.open and not tag_alone:
             return _closed("update", order)
@@ -138,6 +141,8 @@ class Book:
             return
         order.placed = True
         self.pending[order.number] = order
+        if order.kind in (Kind.MARKET, Kind.TRAILING_STOP) or item.holding.fill_model:
+            self._restless[order.number] = order
         self._event(order, Status.SUBMITTED)
 
     def _refuse(self, order: Order, code: int, text: str) -> None:
@@ -185,17 +190,13 @@ class Book:
         now = self._engine.now.utc
         state = (now, self._engine.account.version)
         full, self._seen = state != self._seen, state
-        for order in sorted(self.pending.values(), key=lambda item: item.number):
+        looked_at = self.pending if full else self._restless
+        for order in sorted(looked_at.values(), key=lambda item: item.number):
             # All but market orders wait for the next moment.
-            if not order.open or (order.utc == now and order.kind is not Kind.MARKET):
-                continue
-            if full or self._restless(order):
+            if order.number not in self.pending:
+                self._restless.pop(order.number, None)
+            elif order.open and (order.utc != now or order.kind is Kind.MARKET):
                 self._try(order)
-
-    def _restless(self, order: Order) -> bool:
-        """Whether a second look at the same prices may end differently."""
-        own = self._engine.account.holdings[order.index].fill_model
-        return order.kind in (Kind.MARKET, Kind.TRAILING_STOP) or order.updated or bool(own)
 
     def _try(self, order: Order) -> None:
         engine = self._engine

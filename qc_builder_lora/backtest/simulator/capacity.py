@@ -6,8 +6,11 @@ period of its bars is over; once a week the least liquid one sets the figure.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+Held = Callable[[], dict[int, float]]
+"""USD of each position there is, absolute."""
 DAY, HOUR = 86400, 3600
 _EFFECT_S = 30 * DAY
 """A security without a position is forgotten so long after its last fill."""
@@ -136,22 +139,22 @@ class Capacity:
         return bool(self._watched) or (bool(self._markets) and utc // DAY * DAY >= self._next)
 
     def step(
-        self, utc: int, bars: dict[int, Traded], held: dict[int, float], value: float,
-        *, last: bool = False,
-    ) -> None:  # fmt: skip
-        """Close a moment: bars that ended in it, absolute values held, the portfolio's value."""
+        self, utc: int, bars: dict[int, Traded], held: Held, value: float, *, last: bool = False
+    ) -> None:
+        """Close a moment: bars that ended in it, the positions, the portfolio's value."""
         for number in reversed(self._watched[:]):
             bar = bars.get(number)
             if bar is not None and self._markets[number].trade(utc, bar):
                 self._watched.remove(number)
         self.look(utc, held, value, last=last)
 
-    def look(self, utc: int, held: dict[int, float], value: float, *, last: bool = False) -> None:
+    def look(self, utc: int, held: Held, value: float, *, last: bool = False) -> None:
         """Take the week's figure where one is due."""
         day = utc // DAY * DAY
         if self._markets and value and (last or day >= self._next):
-            self._measure(held, value)
-            self._forget(utc, held)
+            positions = held()
+            self._measure(positions, value)
+            self._forget(utc, positions)
             self._next = day + self._period
 
     def _measure(self, held: dict[int, float], value: float) -> None:
@@ -172,7 +175,7 @@ class Capacity:
 
     def _forget(self, utc: int, held: dict[int, float]) -> None:
         for number, market in list(self._markets.items()):
-            if held.get(number) or utc < (market.filled_at or 0) + _EFFECT_S:
+            if number in held or utc < (market.filled_at or 0) + _EFFECT_S:
                 market.reset()
                 continue
             del self._markets[number]

@@ -23,7 +23,7 @@ from qc_builder_lora.backtest.simulator.span import HOUR, bounds
 from qc_builder_lora.backtest.simulator.statistics import Record, in_order, summary
 from qc_builder_lora.backtest.simulator.stream import NEVER, Stream
 from qc_builder_lora.backtest.simulator.upkeep import Upkeep
-from qc_builder_lora.backtest.surface.wire import LENGTH
+from qc_builder_lora.backtest.surface.wire import LENGTH, pack
 
 _SAMPLE = -1
 _END_OF_DAY = -2
@@ -48,6 +48,7 @@ class Clock:
         self._told: list[int] = []
         self._hourly = False
         """Whether the benchmark has hourly bars."""
+        desk.figures = self.statistics
 
     def run(self) -> None:
         """Everything after initialize; raises what ends a backtest early."""
@@ -321,16 +322,16 @@ class Clock:
         self._tell(["end"])
         self.upkeep.close(last=True)
         self._sample()
-        record, account = self.record, self.engine.account
-        record.profits = account.profits
-        record.fees = account.fees
-        record.orders = len(self.engine.book.orders)
+        self.desk.channel.send(pack(["bye"]))
 
     def statistics(self) -> dict[str, str]:
-        """LEAN's summary."""
+        """LEAN's summary, with what the strategy has added."""
+        record, account = self.record, self.engine.account
+        record.profits, record.fees = account.profits, account.fees
+        record.orders = len(self.engine.book.orders)
         days, rates = self.desk.shelf.rates()
-        found = summary(self.record, lambda utc: rate_at(days, rates, utc // DAY))
-        return in_order(found | of_the_book(self.engine))
+        found = summary(record, lambda utc: rate_at(days, rates, utc // DAY))
+        return in_order(found | of_the_book(self.engine), self.desk.statistics)
 
 
 def _frame(text: str) -> bytes:

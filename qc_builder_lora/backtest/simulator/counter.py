@@ -100,7 +100,7 @@ class Counter:
     def _on_submit(
         self, index: int, kind: int, quantity: float, limit: float | None, stop: float | None,
         trigger: float | None, trailing: float | None, by_share: bool, tag: str, lifetime: str,
-        plain: bool, converted: bool,
+        plain: bool, converted: bool, direct: bool,
     ) -> None:  # fmt: skip
         self._item(index)
         try:
@@ -108,7 +108,7 @@ class Counter:
         except ValueError as error:
             raise self._unknown(f"OrderType {kind}") from error
         wish = Wish(index, known, quantity, limit, stop, trigger, trailing, by_share, tag,
-                    _lifetime(lifetime), plain, converted)  # fmt: skip
+                    _lifetime(lifetime), plain, converted, direct)  # fmt: skip
         number, reply = self.engine.book.submit(wish)
         self._answer([number, reply.code, reply.text, self._take_held()])
 

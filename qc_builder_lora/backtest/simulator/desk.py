@@ -60,6 +60,11 @@ class Desk(Counter):
         """Schedules that the clock has not taken up yet."""
         self.logs: list[str] = []
         self.statistics: dict[str, str] = {}
+        """What the strategy adds to the summary."""
+        self.runtime: dict[str, str] = {}
+        """What it adds to the runtime statistics."""
+        self.figures: Callable[[], dict[str, str]] = dict
+        """The summary so far."""
         self.wake_at: int | None = None
         """UTC seconds at which a consolidator's period is over, where one waits for that."""
         self.phase = "load"
@@ -137,6 +142,13 @@ class Desk(Counter):
     def _on_statistic(self, name: str, value: str) -> None:
         if len(self.statistics) < 1000:
             self.statistics[name] = value
+
+    def _on_runtime(self, name: str, value: str) -> None:
+        if len(self.runtime) < 1000:
+            self.runtime[name] = value
+
+    def _on_figures(self) -> None:
+        self._answer(self.figures())
 
     # What initialize chooses.
 

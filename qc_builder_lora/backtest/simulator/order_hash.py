@@ -46,26 +46,26 @@ def order_list_hash(orders: Iterable[tuple[Order, Traded]]) -> str:
 
 
 def _order(order: Order, traded: Traded) -> str:
-    fields = [*_own(order), f'"type":{int(order.kind)}', *_common(order, traded)]
-    return "{" + ",".join(fields) + "}"
+    return "{" + ",".join([*_own(order), *_common(order, traded)]) + "}"
 
 
 def _own(order: Order) -> list[str]:
-    """The properties of the order's own class."""
+    """The properties of the order's own class, then those of the classes between it and Order."""
+    kind = f'"type":{int(order.kind)}'
     limit, stop = f'"limitPrice":{_rounded(order.limit)}', f'"stopPrice":{_rounded(order.stop)}'
     if order.kind is Kind.LIMIT:
-        return [limit]
+        return [limit, kind]
     if order.kind is Kind.STOP_MARKET:
-        return [stop]
+        return [stop, kind]
     if order.kind is Kind.TRAILING_STOP:
         share = f'"trailingAsPercentage":{_flag(order.by_share)}'
-        return [f'"trailingAmount":{_rounded(order.trailing)}', share]
+        return [f'"trailingAmount":{_rounded(order.trailing)}', share, kind, stop]
     if order.kind is Kind.STOP_LIMIT:
-        return [stop, f'"stopTriggered":{_flag(order.triggered)}', limit]
+        return [stop, f'"stopTriggered":{_flag(order.triggered)}', limit, kind]
     if order.kind is Kind.LIMIT_IF_TOUCHED:
         trigger = f'"triggerPrice":{_rounded(order.trigger)}'
-        return [trigger, f'"triggerTouched":{_flag(order.triggered)}', limit]
-    return []
+        return [kind, trigger, limit, f'"triggerTouched":{_flag(order.triggered)}']
+    return [kind]
 
 
 def _common(order: Order, traded: Traded) -> list[str]:

@@ -92,6 +92,8 @@ class Wish:
     """Whether its properties are LEAN's own class with nothing but the time in force set."""
     converted: bool = False
     """Whether it was a market order that LEAN turned into one for an auction."""
+    direct: bool = False
+    """Whether it goes past QCAlgorithm's own checks, as `transactions.add_order` does."""
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -28,6 +29,26 @@ def of_the_book(engine: Engine) -> dict[str, str]:
     }
     hashed = _hash(engine)
     return found if hashed is None else found | {"OrderListHash": hashed}
+
+
+def runtime(engine: Engine, start: float, figures: Mapping[str, str]) -> dict[str, str]:
+    """LEAN's runtime statistics at the end, in the order in which its results have them."""
+    account = engine.account
+    net = account.plain()[3]
+    return {
+        "Equity": _usd(account.value),
+        "Fees": f"-{_usd(account.fees)}",
+        "Holdings": _usd(sum(abs(item.value) for item in account.holdings)),
+        "Net Profit": _usd(net),
+        "Probabilistic Sharpe Ratio": figures.get("Probabilistic Sharpe Ratio", "0%"),
+        "Return": f"{account.value / start - 1:,.2%}".replace("%", " %") if start else "0.00 %",
+        "Unrealized": _usd(sum(account.unrealized_of(item) for item in account.holdings)),
+        "Volume": _usd(account.sale_volume),
+    }
+
+
+def _usd(value: float) -> str:
+    return f"${value:,.2f}"
 
 
 def _hash(engine: Engine) -> str | None:

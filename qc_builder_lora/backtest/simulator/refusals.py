@@ -38,6 +38,8 @@ def before_it_exists(wish: Wish, count: int, engine: Engine) -> Reply:
     item = engine.securities[wish.index]
     if engine.warming_up:
         return warming("Submit")
+    if wish.direct:
+        return DONE
     if wish.quantity == 0:
         return Reply(ZERO, f"Unable to submit order with id {NO_ORDER} that have zero quantity.")
     if abs(wish.quantity) < 1:

@@ -20,7 +20,7 @@ from qc_builder_lora.backtest.simulator.endings import GRACE_S, died, with_patie
 from qc_builder_lora.backtest.simulator.engine import Engine
 from qc_builder_lora.backtest.simulator.feed import NoData
 from qc_builder_lora.backtest.simulator.libraries import library_folders, wants_frames
-from qc_builder_lora.backtest.simulator.outcome import plain
+from qc_builder_lora.backtest.simulator.outcome import plain, runtime
 from qc_builder_lora.backtest.simulator.reality import Dishonest
 from qc_builder_lora.backtest.simulator.shelf import Shelf
 from qc_builder_lora.backtest.simulator.trade_statistics import trade_statistics
@@ -284,6 +284,10 @@ class _Backtest:
             }
         )
 
+    def _runtime(self) -> dict[str, str]:
+        start = self._clock.record.start_cash
+        return runtime(self._engine, start, self._statistics) | self._desk.runtime
+
     def _yield(self, status: BacktestStatus) -> dict[str, Any]:
         """Everything but the verdict; figures only of a completed backtest."""
         engine = self._engine
@@ -297,6 +301,7 @@ class _Backtest:
             "orders": orders if done else (),
             "trades": tuple(trade.plain() for trade in trades) if done else (),
             "trade_statistics": trade_statistics(trades) if done else {},
+            "runtime_statistics": self._runtime() if done else {},
             "equity": _daily(self._clock.record.equity, engine) if done else (),
             "logs": (*self._desk.logs, *self._printed.splitlines()),
             "truncated": self._output.truncated,

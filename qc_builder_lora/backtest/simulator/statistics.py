@@ -13,7 +13,7 @@ and Lopez de Prado (2012) on returns in excess of the risk free rate. A figure t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from itertools import pairwise
@@ -79,9 +79,15 @@ _ORDER = (
 )  # fmt: skip
 
 
-def in_order(found: dict[str, str]) -> dict[str, str]:
-    """The figures there are, in the order in which LEAN prints them."""
-    return {key: found[key] for key in _ORDER if key in found}
+def in_order(found: dict[str, str], more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The figures there are in LEAN's order; a strategy's own come before the hash.
+
+    None of its own may go by the name of one of ours.
+    """
+    own = {key: value for key, value in (more or {}).items() if key not in _ORDER}
+    ours = {key: found[key] for key in _ORDER if key in found}
+    hashed = {_ORDER[-1]: ours.pop(_ORDER[-1])} if _ORDER[-1] in ours else {}
+    return ours | own | hashed
 
 
 def _returns(record: Record) -> tuple[list[float], list[float] | None]:

@@ -110,10 +110,16 @@ class Upkeep:
         engine = self._engine
         now, capacity = engine.now, engine.book.capacity
         if now.exchange % DAY > _FIRST_HOUR and capacity.due(now.utc):
-            capacity.look(now.utc, self._held(), engine.account.value)
+            capacity.look(now.utc, self._held, engine.account.value)
 
     def _held(self) -> dict[int, float]:
-        return {i: abs(item.value) for i, item in enumerate(self._engine.account.holdings)}
+        """USD that each position's margin stands for."""
+        account = self._engine.account
+        return {
+            index: account.margin_of(item) * account.rates(item).leverage
+            for index, item in enumerate(account.holdings)
+            if item.quantity
+        }
 
     def close(self, *, last: bool = False) -> bool:
         """Count the market's volume, free what is settled; whether any money was freed."""
@@ -125,8 +131,8 @@ class Upkeep:
                 for item in engine.securities
                 if (bar := item.traded(now)) is not None
             }
-            capacity.step(now, bars, self._held(), account.value, last=last)
+            capacity.step(now, bars, self._held, account.value, last=last)
         if last:
             # LEAN closes its last moment a second time, when it leaves.
-            capacity.look(now, self._held(), account.value, last=True)
+            capacity.look(now, self._held, account.value, last=True)
         return account.settle(now)

@@ -141,6 +141,14 @@ class HasSufficientBuyingPowerForOrderParameters(Lean):
     def __init__(self, portfolio: Any, security: Any, order: Any) -> None:
         self.portfolio, self.security, self.order = portfolio, security, order
 
+    def sufficient(self) -> HasSufficientBuyingPowerForOrderResult:
+        """There is enough."""
+        return HasSufficientBuyingPowerForOrderResult(True)
+
+    def insufficient(self, reason: str) -> HasSufficientBuyingPowerForOrderResult:
+        """There is not, and why."""
+        return HasSufficientBuyingPowerForOrderResult(False, reason)
+
 
 @both_styles
 class GetMaximumOrderQuantityResult(Lean):

@@ -136,7 +136,7 @@ class Strategy:
         return own if takes else lambda symbol: own() if symbol.number == 0 else None
 
     def _obey(self, algorithm: Any) -> None:
-        """Do what each message says until `end`; all but `prices` are answered with `done`."""
+        """Do what each message says until `bye`; most are answered with `done`."""
         wire = self._wire
         on_data = spelled(algorithm, "on_data")
         others = self._rarer(algorithm)
@@ -159,7 +159,7 @@ class Strategy:
                 continue
             elif kind == "end":
                 spelled(algorithm, "on_end_of_algorithm")()
-                wire.done()
+            elif kind == "bye":
                 return
             else:
                 others[kind](*message[1:])

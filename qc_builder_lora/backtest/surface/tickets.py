@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from .alias import both_styles
+from .alias import both_styles, pascal
 from .enums import OrderField, OrderStatus, OrderType, SecurityType, enum
 from .known import Lean
 from .orders import CLOSED, CashAmount, OrderFee, OrderProperties, direction_of
@@ -57,19 +57,35 @@ class OrderEvent(Lean):
         made.__dict__.update(self.__dict__)
         return made
 
-    def __repr__(self) -> str:
-        text = (
-            f"Time: {self.utc_time:%m/%d/%Y %H:%M:%S} OrderID: {self.order_id} "
-            f"EventID: {self.id} Symbol: {self.symbol} Status: {self.status} "
-            f"Quantity: {self.quantity:g}"
-        )
+    def to_string(self) -> str:
+        """LEAN's line, which strategies log and compare."""
+        words = [
+            f"Time: {self.utc_time:%m/%d/%Y %H:%M:%S}", f"OrderID: {self.order_id}",
+            f"EventID: {self.id}", f"Symbol: {self.symbol}", f"Status: {self.status}",
+            f"Quantity: {self.quantity:g}",
+        ]  # fmt: skip
         if self.fill_quantity:
-            text += f" FillQuantity: {self.fill_quantity:g} FillPrice: {self.fill_price:g} USD"
-        for name, value in (("LimitPrice", self.limit_price), ("StopPrice", self.stop_price)):
-            text += f" {name}: {value:g}" if value is not None else ""
+            words.append(f"FillQuantity: {self.fill_quantity:g} FillPrice: {_usd(self.fill_price)}")
+        for name in ("limit_price", "stop_price", "trigger_price"):
+            value = getattr(self, name)
+            if value is not None:
+                words.append(f"{pascal(name)}: {_usd(value)}")
+        if self.trailing_amount is not None:
+            amount = self.trailing_amount
+            share = getattr(self.ticket, "by_share", False)
+            words.append(f"TrailingAmount: {f'{amount:.2%}' if share else _usd(amount)}")
         if self.order_fee.value.amount:
-            text += f" OrderFee: {self.order_fee.value.amount:g} USD"
-        return text + (f" Message: {self.message}" if self.message else "")
+            words.append(f"OrderFee: {self.order_fee}")
+        if self.message:
+            words.append(f"Message: {self.message}")
+        return " ".join(words)
+
+    def __repr__(self) -> str:
+        return self.to_string()
+
+
+def _usd(value: float) -> str:
+    return f"${round(value, 4) if value > 1000 else float(f'{value:.7g}'):.10g}"
 
 
 @both_styles

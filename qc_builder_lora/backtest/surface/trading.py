@@ -79,10 +79,10 @@ class Trading:
 
     def place(
         self, security: Security, request: SubmitOrderRequest, properties: Any,
-        prices: dict[str, float],
+        prices: dict[str, float], *, direct: bool = False,
     ) -> OrderTicket:  # fmt: skip
         """Send a request; what happens to the order is told while this waits for its number."""
-        converted = self._convert(security, request)
+        converted = "" if direct else self._convert(security, request)
         ticket = OrderTicket(self, request, properties.clone())
         for name, value in prices.items():
             setattr(ticket, name, value)
@@ -91,7 +91,7 @@ class Trading:
         number, code, error, events = self._desk.ask(
             ["submit", security.symbol.number, int(request.order_type), request.quantity,
              *(prices.get(name) for name in PRICES), request.trailing_as_percentage,
-             request.tag, lifetime, properties.plain, bool(converted)]
+             request.tag, lifetime, properties.plain, bool(converted), direct]
         )  # fmt: skip
         if ticket in self._placing:
             self._placing.remove(ticket)
@@ -375,7 +375,7 @@ class Trading:
         prices = {name: getattr(request, name) for name in wanted.get(request.order_type, ())}
         request.time = self._desk.utc_time
         properties = request.order_properties or self._desk.order_properties
-        return self.place(security, request, properties, prices)
+        return self.place(security, request, properties, prices, direct=True)
 
     def only_after_warm_up(self, what: str) -> None:
         """LEAN raises where orders are cancelled before there may be any."""

@@ -6,6 +6,9 @@ from typing import Any
 
 from . import (
     brokerage_models,
+    dice,
+    extensions,
+    figures,
     holdings,
     model,
     orders,
@@ -15,7 +18,7 @@ from . import (
     transactions,
 )
 
-_MODULES = (orders, tickets, model, own_models, brokerage_models)
+_MODULES = (orders, tickets, model, own_models, brokerage_models, extensions, figures)
 _NOT_LEANS = frozenset({"Model", "OwnModels", "Brokerage"})
 
 
@@ -32,6 +35,7 @@ def _public() -> dict[str, Any]:
 TRADING: dict[str, Any] = {
     **_public(),
     **brokerage_models.MODELS,
+    "Random": dice.Random,
     "ISlippageModel": model.SlippageModel,
     "SecurityHolding": holdings.SecurityHolding,
     "SecurityPortfolioManager": portfolio.Portfolio,

@@ -8,6 +8,7 @@ from typing import Any
 from ..brokerage_models import Brokerage
 from ..desk import EPOCH, Desk, Refused
 from ..enums import DataNormalizationMode, LeanEnum, SecurityType, enum
+from ..figures import StatisticsResults
 from ..known import not_modelled
 from ..security import Security
 from ..settings import AlgorithmSettings
@@ -268,7 +269,11 @@ class Setup:
         self._desk.tags.add(tag)
 
     def set_runtime_statistic(self, name: str, value: Any) -> None:
-        self._desk.send(["statistic", str(name)[:200], str(value)[:200]])
+        self._desk.send(["runtime", str(name)[:200], str(value)[:200]])
+
+    @property
+    def statistics(self) -> StatisticsResults:
+        return StatisticsResults(self._desk.ask(["figures"]))
 
     def set_summary_statistic(self, name: str, value: Any) -> None:
         self._desk.send(["statistic", str(name)[:200], str(value)[:200]])

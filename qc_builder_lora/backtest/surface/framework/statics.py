@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from math import floor, log10
 from typing import Any
 
 from ..alias import both_styles
@@ -83,6 +84,18 @@ class Extensions(Lean):
     @staticmethod
     def get_enum_string(value: Any, kind: Any = None) -> str:
         return str(value if kind is None else kind(value))
+
+    @staticmethod
+    def round_to_significant_digits(value: float, digits: int) -> float:
+        """Halves to even, as .NET's."""
+        return round(value, digits - 1 - floor(log10(abs(value)))) if value else 0.0
+
+    @staticmethod
+    def smart_rounding(value: float) -> float:
+        """Four decimals above 1000, else seven significant digits."""
+        if value > 1000:
+            return round(value, 4)
+        return Extensions.round_to_significant_digits(value, 7)
 
     @staticmethod
     def normalize_to_str(value: float) -> str:
