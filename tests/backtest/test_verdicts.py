@@ -26,7 +26,6 @@ UNKNOWN = {
     "an unmodelled indicator": ("self.arima(self.aapl, 1, 1, 1, 50)", "QCAlgorithm.arima"),
     "its older spelling": ("self.ARIMA(self.aapl, 1, 1, 1, 50)", "QCAlgorithm.arima"),
     "an unmodelled indicator class": ("x = ImpliedVolatility(None, None)", "ImpliedVolatility"),
-    "the interest rate of an indicator": ("self.sr(self.aapl, 20)", "QCAlgorithm.sr"),
     "ticks": ('self.add_equity("IBM", Resolution.TICK)', "Resolution.TICK (for IBM)"),
     "indicators of ticks": ("self.sma(self.aapl, 5, Resolution.TICK)", "Resolution.TICK"),
     "the object store": ("self.object_store.read('x')", "QCAlgorithm.object_store"),
