@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from qc_builder_lora.backtest.check.compiling import check_version, compiles
+from qc_builder_lora.backtest.check.lint import lints, substance
 from qc_builder_lora.backtest.check.parsing import parses, strategy_hash
 from qc_builder_lora.backtest.check.result import CheckResult
 
-__all__ = ["CheckResult", "check_version", "compiles", "parses", "strategy_hash"]
+__all__ = [
+    "CheckResult",
+    "check_version",
+    "compiles",
+    "lints",
+    "parses",
+    "strategy_hash",
+    "substance",
+]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from qc_builder_lora.backtest.check.finding import Finding, Found, Rule, Severity
 from qc_builder_lora.backtest.check.parsing import tree_of
-from qc_builder_lora.backtest.check.result import PASSED, CheckResult, failed
+from qc_builder_lora.backtest.check.result import PASSED, CheckResult, failed, undecided
 from qc_builder_lora.backtest.check.rules import RULES
 from qc_builder_lora.backtest.check.tree import Code
 from qc_builder_lora.errors import NotFound
@@ -24,24 +24,43 @@ def lint(text: str, rules: Sequence[Rule] = RULES) -> list[Finding]:
 
 def findings(code: Code, rules: Sequence[Rule] = RULES) -> list[Finding]:
     """As `lint`, of a source that was read already."""
+    found = _all(code, rules)
+    silenced = _silenced(code) if found else {}
+    return [one for one in found if not _is_silenced(one, silenced)]
+
+
+def _all(code: Code, rules: Sequence[Rule]) -> list[Finding]:
     found = {one for rule in rules for one in _of_rule(code, rule)}
-    if not found:
-        return []
-    silenced = _silenced(code)
-    return sorted((one for one in found if not _is_silenced(one, silenced)), key=lambda f: f.order)
+    return sorted(found, key=lambda one: one.order)
+
+
+# Rules that find what is no strategy at all; the others find what is a faulty one.
+_SUBSTANCE = ("QC060", "QC061", "QC063", "QC064")
 
 
 def lints(text: str) -> CheckResult:
-    """FAIL with a sentence for each error of the rules, PASS without; warnings do not count."""
+    """FAIL with a sentence for each error of the rules, PASS without; warnings do not count, and
+    neither does what `substance` answers for."""
+    return _verdict(text, [rule for rule in RULES if rule.severity is Severity.ERROR
+                           and rule.id not in _SUBSTANCE])  # fmt: skip
+
+
+def substance(text: str) -> CheckResult:
+    """FAIL for a stub, a placeholder or a template: it may compile and run, and is no strategy."""
+    return _verdict(text, [rule for rule in RULES if rule.id in _SUBSTANCE])
+
+
+def _verdict(text: str, rules: Sequence[Rule]) -> CheckResult:
+    """Comments cannot silence a rule here: whose code is judged must not have a say."""
     tree = tree_of(text)
     if isinstance(tree, str):
         return failed(tree)
-    errors = [
-        f"line {one.line}: {one.rule} {one.message}. {one.cure}"
-        for one in findings(Code(text, tree))
-        if one.severity is Severity.ERROR
-    ]
-    return failed(*errors) if errors else PASSED
+    try:
+        found = _all(Code(text, tree), rules)
+    except RecursionError:
+        return undecided("nested too deeply for the rules")
+    said = [f"line {one.line}: {one.rule} {one.message}. {one.cure}" for one in found]
+    return failed(*said) if said else PASSED
 
 
 def chosen(select: Iterable[str] = (), ignore: Iterable[str] = ()) -> tuple[Rule, ...]:

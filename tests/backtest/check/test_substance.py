@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from qc_builder_lora.backtest.check import lints, substance
 from qc_builder_lora.backtest.check.example import as_strategy
 from qc_builder_lora.backtest.check.lint import chosen, lint
+from qc_builder_lora.records import Outcome
 
 START = "def initialize(self):\n    self._spy = self.add_equity('SPY', Resolution.DAILY).symbol\n\n"
 STUBS = {
@@ -109,3 +111,26 @@ def test_twenty_alphas_of_one_body_are_found_nineteen_times() -> None:
     found = lint(as_strategy(text), chosen(["QC065"]))
     assert len(found) == 19
     assert found[0].message == "alpha_002 does the same as alpha_001 in line 8"
+
+
+def test_the_gates_ask_for_faults_and_for_substance_apart_and_comments_silence_neither() -> None:
+    faulty = as_strategy(START + "def on_data(self, data):  # noqa\n"
+                         "    if not self.portfolio.is_invested:  # noqa\n"
+                         "        self.set_holdings(self._spy, 1)\n")  # fmt: skip
+    stub = as_strategy(STUBS["pass"]).replace("class Example(QCAlgorithm):",
+                                              "class Example(QCAlgorithm):  # noqa")  # fmt: skip
+    assert lints(faulty).messages == (
+        "line 9: QC013 LEAN's SecurityPortfolioManager has no is_invested. Write invested",
+    )
+    assert substance(faulty).outcome is lints(stub).outcome is Outcome.PASS
+    assert substance(stub).messages[0].startswith("line 4: QC060 Example can never trade")
+    assert substance("class (").outcome is lints("class (").outcome is Outcome.FAIL
+
+
+def test_a_new_projects_own_code_is_no_strategy_and_buying_the_same_otherwise_is() -> None:
+    lean_cli = START.replace("self._spy = ", "").replace("DAILY).symbol", "MINUTE)") + (
+        "def on_data(self, data: Slice):\n    if not self.portfolio.invested:\n"
+        "        self.set_holdings('SPY', 1)\n        self.debug('Purchased Stock')\n"
+    )
+    assert substance(as_strategy(lean_cli)).outcome is Outcome.FAIL
+    assert substance(as_strategy(lean_cli.replace("Purchased Stock", "in"))).outcome is Outcome.PASS

@@ -12,7 +12,13 @@ from collections.abc import Iterator
 
 from qc_builder_lora.backtest.check.finding import Found, Rule, Severity
 from qc_builder_lora.backtest.check.reach import Reach, is_text
-from qc_builder_lora.backtest.check.reading import ORDERS, name_of, number_of
+from qc_builder_lora.backtest.check.reading import (
+    ORDERS,
+    argument,
+    name_of,
+    number_of,
+    text_of,
+)
 from qc_builder_lora.backtest.check.tree import Code, Function
 from qc_builder_lora.backtest.surface.alias import snake
 
@@ -294,4 +300,50 @@ COPIED = Rule(
     find=_copied,
 )
 
-RULES = (NO_ORDER, STUB_BODY, OPEN_COMMENT, CONSTANT_SIGNAL, COPIED)
+# What a new project holds at QuantConnect, and what `lean create-project` writes.
+_TEMPLATES = ({"SPY": 0.33, "BND": 0.33, "AAPL": 0.33}, {"SPY": 1})
+_SET_UP = frozenset({"set_start_date", "set_end_date", "set_cash", "add_equity"})
+
+
+def _templates(code: Code) -> Iterator[Found]:
+    if code.strategy is None or {*code.callbacks} != {"initialize", "on_data"}:
+        return
+    bought: dict[str | None, float | int | None] = {}
+    others = set()
+    for call in code.below(code.strategy, ast.Call):
+        name = snake(name_of(call.func))
+        if name == "set_holdings":
+            bought[text_of(argument(call, 0, "symbol"))] = number_of(
+                argument(call, 1, "percentage")
+            )
+        elif name not in _SET_UP:
+            others.add(f"{name} {text_of(call.args[0]) if call.args else ''}")
+    said = others == {"debug Purchased Stock"}
+    if (bought == _TEMPLATES[0] and not others) or (bought == _TEMPLATES[1] and said):
+        yield Found(
+            node=code.strategy,
+            message=f"{code.strategy.name} is what a new project begins with, not a strategy",
+            cure="Hand in the strategy that was asked for; this is what runs where its upload failed",
+        )
+
+
+TEMPLATE = Rule(
+    id="QC064",
+    name="template",
+    severity=Severity.WARNING,
+    summary="The code that QuantConnect or the LEAN CLI puts into a new project.",
+    why="Where a builder's upload failed, this is what was backtested. It runs and trades, and has "
+    "nothing to do with what was asked.",
+    bad="def initialize(self):\n    self.set_cash(100000)\n    self.add_equity('SPY', Resolution.MINUTE)\n"
+    "    self.add_equity('BND', Resolution.MINUTE)\n    self.add_equity('AAPL', Resolution.MINUTE)\n\n"
+    "def on_data(self, data):\n    if not self.portfolio.invested:\n"
+    "        self.set_holdings('SPY', 0.33)\n        self.set_holdings('BND', 0.33)\n"
+    "        self.set_holdings('AAPL', 0.33)\n",
+    good="def initialize(self):\n    self.set_cash(100000)\n    self.add_equity('SPY', Resolution.MINUTE)\n"
+    "    self.add_equity('BND', Resolution.MINUTE)\n\n"
+    "def on_data(self, data):\n    if not self.portfolio.invested:\n"
+    "        self.set_holdings('SPY', 0.6)\n        self.set_holdings('BND', 0.4)\n",
+    find=_templates,
+)
+
+RULES = (NO_ORDER, STUB_BODY, OPEN_COMMENT, CONSTANT_SIGNAL, TEMPLATE, COPIED)
