@@ -14,7 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from qc_builder_lora.backtest.check import CheckResult, check_version, compiles
+from qc_builder_lora.backtest.check import CheckResult, check_version, compiles, rules_version
 from qc_builder_lora.backtest.protocol import Backtester, BacktestResult, BacktestSettings
 from qc_builder_lora.harvest import fidelity, ladder, ledger, lookahead, uniqueness
 from qc_builder_lora.harvest.ladder import Answer, unknown
@@ -86,7 +86,8 @@ def run_gates(
     Uniqueness and the trials of a Build depend on other strategies: where those changed, the
     answers of earlier ones change too. A broken engine raises BacktestError and decides nothing.
     """
-    basis = rules.basis(engine.name, engine.version, engine.data_fingerprint, check_version())
+    checker = f"{check_version()}, {rules_version()}"
+    basis = rules.basis(engine.name, engine.version, engine.data_fingerprint, checker)
     pending, waiting = _pending(store, basis, rules)
     report = GateReport(asked=len(pending), waiting=waiting)
     for start in range(0, len(pending), _CHUNK):
@@ -147,7 +148,7 @@ def _ask_text(store: Store, case: _Case, check: CheckResult, rules: Rules) -> No
             [one.request_id for one in made],
         ),
         "G1 parse": ladder.parse(strategy),
-        "G2 static": ladder.static(check),
+        "G2 static": ladder.static(strategy, check),
         "G3 substance": ladder.substance(strategy),
         "G9 fidelity": _fidelity(store, case, rules),
     }

@@ -11,7 +11,8 @@ import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from qc_builder_lora.backtest.check import CheckResult, parses
+from qc_builder_lora.backtest.check import CheckResult, lints, parses
+from qc_builder_lora.backtest.check import substance as stubs
 from qc_builder_lora.backtest.check.parsing import tree_of
 from qc_builder_lora.backtest.protocol import BacktestResult
 from qc_builder_lora.harvest.labels import number
@@ -70,12 +71,15 @@ def parse(strategy: Strategy) -> Answer:
     return found.outcome, {"reason": found.messages[0] if found.messages else "does not parse"}
 
 
-def static(check: CheckResult) -> Answer:
-    """LEAN's own check: mypy with quantconnect-stubs."""
-    messages = list(check.messages)[:5]
-    if check.outcome is Outcome.PASS:
+def static(strategy: Strategy, check: CheckResult) -> Answer:
+    """The rules for the mistakes that models make, and LEAN's own check: mypy with the stubs."""
+    found = lints(strategy.code)
+    messages = [*found.messages, *check.messages][:5]
+    outcomes = {found.outcome, check.outcome}
+    if outcomes == {Outcome.PASS}:
         return passed()
-    return check.outcome, {
+    worst = Outcome.FAIL if Outcome.FAIL in outcomes else Outcome.UNKNOWN
+    return worst, {
         "reason": messages[0] if messages else "no message",
         "messages": messages,
     }
@@ -96,6 +100,10 @@ def substance(strategy: Strategy) -> Answer:
     )
     if not calls:
         return failed("places no order: a stub", order_calls=[])
+    found = stubs(strategy.code)
+    if found.outcome is not Outcome.PASS:
+        reason = found.messages[0]
+        return found.outcome, {"reason": reason, "messages": list(found.messages)[:5]}
     return passed(order_calls=calls)
 
 

@@ -99,13 +99,29 @@ def test_without_a_compile_check_nothing_is_accepted(
     [
         (code().replace("(QCAlgorithm)", ""), {}, "G1"),
         (code().replace("set_holdings", "set_holdingz"), {}, "G2"),
+        (code().replace("self.set_holdings(self.aapl, 1)", "self.set_holding_s()"), {}, "G2"),
         (code().replace("self.set_holdings(self.aapl, 1)", "pass"), {}, "G3"),
+        (
+            code().replace("self.set_holdings(self.aapl, 1)", "0 > 1 and self.buy(self.aapl, 1)"),
+            {},
+            "G3",
+        ),
         (code(), FAILS, "G4"),
         (code(), {"code_sha256": text_hash("something else")}, "G4"),
         (code(), {"orders": ({"fills": [1]}, {"fills": []})}, "G5"),
         (code(), {"closed_trades": 0}, "G5"),
     ],
-    ids=["no class", "misspelt", "a stub", "raises", "other code ran", "one fill", "never closed"],
+    ids=[
+        "no class",
+        "misspelt",
+        "invented",
+        "a stub",
+        "never holds",
+        "raises",
+        "other code ran",
+        "one fill",
+        "never closed",
+    ],
 )
 def test_each_fault_stops_at_its_own_gate(
     kept: Store, told: Told, ask: Any, text: str, result: dict[str, Any], gate: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qc_builder_lora.backtest.check.compiling import check_version, compiles
-from qc_builder_lora.backtest.check.lint import lints, substance
+from qc_builder_lora.backtest.check.lint import lints, rules_version, substance
 from qc_builder_lora.backtest.check.parsing import parses, strategy_hash
 from qc_builder_lora.backtest.check.result import CheckResult
 
@@ -13,6 +13,7 @@ __all__ = [
     "compiles",
     "lints",
     "parses",
+    "rules_version",
     "strategy_hash",
     "substance",
 ]

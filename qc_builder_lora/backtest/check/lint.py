@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
 
 from qc_builder_lora.backtest.check.finding import Finding, Found, Rule, Severity
 from qc_builder_lora.backtest.check.parsing import tree_of
@@ -14,6 +17,16 @@ from qc_builder_lora.backtest.check.tree import Code
 from qc_builder_lora.errors import NotFound
 
 _NOQA = re.compile(r"#\s*noqa\b(?P<codes>:\s*[A-Z]+[0-9]+(?:[,\s]+[A-Z]+[0-9]+)*)?", re.IGNORECASE)
+
+
+@cache
+def rules_version() -> str:
+    """What could change the rules' answers: `rules 0123abcd`, of their own source."""
+    here = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted([*here.glob("*.py"), *here.glob("rules/*.py"), *here.glob("*.json")]):
+        digest.update(path.read_bytes())
+    return f"rules {digest.hexdigest()[:8]}"
 
 
 def lint(text: str, rules: Sequence[Rule] = RULES) -> list[Finding]:

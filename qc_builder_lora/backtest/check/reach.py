@@ -83,18 +83,62 @@ class Reach:
         )
         return outer is not None and self._enclosing_reached(outer)
 
-    def barrier(self, node: ast.AST) -> ast.If | None:
-        """The nearest `if` whose test keeps the node from ever being reached."""
+    def barrier(self, node: ast.AST) -> ast.AST | None:
+        """What keeps the node from ever being reached, nearest first: a test that never holds, or
+        a statement before it that always leaves."""
         inner = node
         for up in self._code.ancestors(node):
-            if isinstance(up, ast.If):
-                value = self.value(up.test)
-                if value is not None and (
-                    (inner in up.body and not value) or (inner in up.orelse and value)
-                ):
-                    return up
+            found = self._shut(up, inner)
+            if found is not None:
+                return found
+            if isinstance(up, FUNCTIONS):
+                break
             inner = up
         return None
+
+    def _shut(self, up: ast.AST, inner: ast.AST) -> ast.AST | None:
+        left = self._left_before(up, inner)
+        if left is not None:
+            return left
+        match up:
+            case ast.If(test=test, body=body, orelse=orelse):
+                return self._by_test(test, inner in body, inner in orelse)
+            case ast.IfExp(test=test, body=body, orelse=orelse):
+                return self._by_test(test, inner is body, inner is orelse)
+            case ast.While(test=test, body=body):
+                return self._by_test(test, inner in body, False)
+            case ast.BoolOp(op=op, values=values) if inner in values:
+                ends = isinstance(op, ast.Or)
+                for earlier in values[: values.index(inner)]:
+                    value = self.value(earlier)
+                    if value is not None and bool(value) is ends:
+                        return earlier
+        return None
+
+    def _left_before(self, up: ast.AST, inner: ast.AST) -> ast.stmt | None:
+        for name in ("body", "orelse", "finalbody"):
+            block: list[ast.stmt] = getattr(up, name, None) or []
+            if isinstance(block, list) and inner in block:
+                before = block[: block.index(inner)]
+                return next((one for one in before if self._leaves(one)), None)
+        return None
+
+    def _by_test(self, test: ast.expr, within: bool, otherwise: bool) -> ast.expr | None:
+        value = self.value(test) if within or otherwise else None
+        if value is None:
+            return None
+        return test if (within and not value) or (otherwise and value) else None
+
+    def _leaves(self, node: ast.stmt) -> bool:
+        """Whether nothing after a statement of its block is ever reached."""
+        if isinstance(node, ast.Return | ast.Raise | ast.Continue | ast.Break):
+            return True
+        if isinstance(node, ast.If) and self._leaves_block(node.body):
+            return bool(self.value(node.test)) or self._leaves_block(node.orelse)
+        return False
+
+    def _leaves_block(self, block: list[ast.stmt]) -> bool:
+        return any(self._leaves(one) for one in block)
 
     def value(self, node: ast.expr, steps: int = 0) -> Number | None:
         """What an expression always is, None where that is not plain."""

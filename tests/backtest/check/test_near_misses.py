@@ -226,6 +226,10 @@ TRADES = {
     "dispatch": "def initialize(self):\n    self._steps = {'a': self._go}\n\n"
                 "def on_data(self, data):\n    self._steps['a']()\n\ndef _go(self):\n"
                 "    self.Buy('SPY', 1)\n",
+    "returns before": "def on_data(self, data):\n    if not data:\n        return\n"
+                      "    for one in data.keys():\n        if one:\n            continue\n"
+                      "        self.buy(one, 1)\n",
+    "or": "def on_data(self, data):\n    self.portfolio.invested or self.buy('SPY', 1)\n",
     "flag": "def initialize(self):\n    self._long = True\n    self._short = False\n\n"
             "def on_data(self, data):\n    if self._long:\n        self.buy('SPY', 1)\n"
             "    if self._short:\n        self.sell('SPY', 1)\n",

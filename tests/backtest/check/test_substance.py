@@ -37,6 +37,17 @@ STUBS = {
     "flag only": "def initialize(self):\n    self._enabled = False\n\n"
                  "def on_data(self, data):\n    if self._enabled:\n"
                  "        self.set_holdings('SPY', 1)\n",
+    "and": START + "def on_data(self, data):\n    0 > 1 and self.set_holdings(self._spy, 1)\n",
+    "choice": START + "def on_data(self, data):\n"
+              "    self.set_holdings(self._spy, 1) if 0 else self.log('a')\n",
+    "while": START + "def on_data(self, data):\n    while False:\n"
+             "        self.set_holdings(self._spy, 1)\n",
+    "after return": START + "def on_data(self, data):\n    return\n"
+                    "    self.set_holdings(self._spy, 1)\n",
+    "after a sure return": START + "def on_data(self, data):\n    if 1:\n        return\n"
+                           "    self.set_holdings(self._spy, 1)\n",
+    "after both returns": START + "def on_data(self, data):\n    if data:\n        return\n"
+                          "    else:\n        return\n    self.set_holdings(self._spy, 1)\n",
     "not": START + "def on_data(self, data):\n    done = True\n    if not done:\n"
            "        self.set_holdings(self._spy, 1)\n",
 }  # fmt: skip

@@ -65,18 +65,22 @@ def _no_order(code: Code) -> Iterator[Found]:
         fact = "nothing in it places an order"
     else:
         first = calls[0]
-        barrier = reach.barrier(first)
-        where = (
-            f"the test in line {barrier.lineno} never holds"
-            if barrier is not None
-            else ("nothing that LEAN calls leads there")
-        )
+        where = _where(reach.barrier(first))
         fact = f"its orders are never reached: of the one in line {first.lineno}, {where}"
     yield Found(
         node=code.strategy,
         message=f"{code.strategy.name} can never trade: {fact}",
         cure="Place an order in on_data or in a scheduled method, under a condition that can hold",
     )
+
+
+def _where(barrier: ast.AST | None) -> str:
+    if barrier is None:
+        return "nothing that LEAN calls leads there"
+    line = getattr(barrier, "lineno", 0)
+    if isinstance(barrier, ast.stmt):
+        return f"line {line} always leaves before it"
+    return f"the test in line {line} never holds"
 
 
 _KNOWN_MODULES = frozenset({"AlgorithmImports", "QuantConnect", "System", "clr"})
@@ -230,13 +234,13 @@ def _constant_signals(code: Code) -> Iterator[Found]:
     told = set()
     for call in _orders(code):
         barrier = reach.barrier(call)
-        if barrier is None or barrier in told or not _of_numbers(barrier.test, reach):
+        if not isinstance(barrier, ast.expr) or barrier in told or not _of_numbers(barrier, reach):
             continue
         told.add(barrier)
         yield Found(
-            node=barrier.test,
+            node=barrier,
             message=f"this never changes, and the order in line {call.lineno} is never placed: "
-            f"{code.source(barrier.test)[:60]}",
+            f"{code.source(barrier)[:60]}",
             cure="Compute the signal from bars, indicators or history",
         )
 
