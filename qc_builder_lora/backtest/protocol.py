@@ -81,6 +81,8 @@ class BacktestResult:
     trade_statistics: Mapping[str, Any] = field(default_factory=dict)
     """Figures over the closed trades under LEAN's own keys (`totalNumberOfTrades`, …); empty where
     the engine gives none."""
+    charts: Mapping[str, Mapping[str, Sequence[Sequence[float]]]] = field(default_factory=dict)
+    """What the strategy plotted: chart → series → [UTC seconds, value]; empty where none."""
     equity: tuple[tuple[str, float], ...] = ()
     """Daily equity: ISO date, US dollars at the close."""
     logs: tuple[str, ...] = ()
@@ -124,6 +126,7 @@ class BacktestResult:
             "statistics": dict(self.statistics),
             "tradeStatistics": trades,
             "runtimeStatistics": dict(self.runtime_statistics),
+            "charts": {name: dict(series) for name, series in self.charts.items()},
             "total_orders": self.total_orders,
             "closed_trades": self.closed_trades,
             "orders": [dict(order) for order in self.orders],

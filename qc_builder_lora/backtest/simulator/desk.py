@@ -10,6 +10,7 @@ from typing import Any
 from qc_builder_lora.backtest.simulator.account import Holding
 from qc_builder_lora.backtest.simulator.calendar import DAY, zone
 from qc_builder_lora.backtest.simulator.channel import Channel, Forged, Output
+from qc_builder_lora.backtest.simulator.charts import Charts
 from qc_builder_lora.backtest.simulator.counter import Counter, furnish
 from qc_builder_lora.backtest.simulator.engine import Engine, Security
 from qc_builder_lora.backtest.simulator.feed import RESOLUTIONS, Mode, NoData, Source
@@ -59,6 +60,7 @@ class Desk(Counter):
         self.fresh: list[int] = []
         """Schedules that the clock has not taken up yet."""
         self.logs: list[str] = []
+        self.charts = Charts()
         self.statistics: dict[str, str] = {}
         """What the strategy adds to the summary."""
         self.runtime: dict[str, str] = {}
@@ -137,7 +139,7 @@ class Desk(Counter):
         self.logs.append(f"{moment}{'Error: ' if level == 'error' else ''}{text}")
 
     def _on_plot(self, chart: str, series: str, value: float) -> None:
-        """Taken; charts are not part of a result yet."""
+        self.charts.add(chart, series, self.engine.now.utc, value)
 
     def _on_statistic(self, name: str, value: str) -> None:
         if len(self.statistics) < 1000:

@@ -288,6 +288,10 @@ class _Backtest:
         start = self._clock.record.start_cash
         return runtime(self._engine, start, self._statistics) | self._desk.runtime
 
+    def _dropped(self) -> list[str]:
+        count = self._desk.charts.dropped
+        return [f"Note: {count} plotted points were over the bounds of a chart"] if count else []
+
     def _yield(self, status: BacktestStatus) -> dict[str, Any]:
         """Everything but the verdict; figures only of a completed backtest."""
         engine = self._engine
@@ -302,8 +306,9 @@ class _Backtest:
             "trades": tuple(trade.plain() for trade in trades) if done else (),
             "trade_statistics": trade_statistics(trades) if done else {},
             "runtime_statistics": self._runtime() if done else {},
+            "charts": self._desk.charts.plain() if done else {},
             "equity": _daily(self._clock.record.equity, engine) if done else (),
-            "logs": (*self._desk.logs, *self._printed.splitlines()),
+            "logs": (*self._desk.logs, *self._dropped(), *self._printed.splitlines()),
             "truncated": self._output.truncated,
         }
 
