@@ -8,7 +8,8 @@ from __future__ import annotations
 from tests.backtest.hostile import channel, files, machine, memory, money, network, source, time
 from tests.backtest.hostile.case import Case
 
+OF_WALLS: tuple[Case, ...] = (*files.CASES, *network.CASES, *machine.CASES)
+"""Those whose outcome may depend on who made the walls."""
 ALL: tuple[Case, ...] = (
-    *files.CASES, *network.CASES, *machine.CASES, *memory.CASES, *time.CASES, *channel.CASES,
-    *money.CASES, *source.CASES,
+    *OF_WALLS, *memory.CASES, *time.CASES, *channel.CASES, *money.CASES, *source.CASES,
 )  # fmt: skip

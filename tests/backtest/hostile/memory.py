@@ -6,7 +6,7 @@ from qc_builder_lora.backtest.protocol import Limits
 from tests.backtest.hostile.case import Case, refused
 
 _MUCH = "MemoryError"
-_SMALL = Limits(wall_s=8, cpu_s=5, memory_mb=60)
+_SMALL = Limits(wall_s=30, cpu_s=5, memory_mb=60)
 
 CASES = (
     Case("grows a list", "x = []\nwhile True: x.append('x' * 100_000)", reason=_MUCH,

@@ -87,7 +87,7 @@ CASES = (
                  "self.set_summary_statistic('End Equity', '99999999')",
          status="completed"),
     Case("orders more than it can pay",
-         on_data="self.market_order(self.aapl, 10**12)", status="completed", orders=124),
+         on_data="self.market_order(self.aapl, 10**12)", status="completed", orders=10),
     Case("orders what is no number", on_data="self.market_order(self.aapl, float('nan'))",
          reason=""),
     Case("reads any file as a ticker",

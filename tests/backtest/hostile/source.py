@@ -5,7 +5,7 @@ from __future__ import annotations
 from qc_builder_lora.backtest.protocol import Limits
 from tests.backtest.hostile.case import HANGING, Case, refused
 
-_LONG = Limits(wall_s=10, cpu_s=4, memory_mb=100)
+_LONG = Limits(wall_s=30, cpu_s=4, memory_mb=100)
 
 
 def text(name: str, code: str, reason: str = "", **more: object) -> Case:
