@@ -13,12 +13,14 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from simulator import LEAN_DATA, ROOT, SMA_CROSS, synthetic
@@ -48,12 +50,12 @@ def walls(way: str) -> Iterator[None]:
         if way == "direct":
             yield
             return
-        start = launch.subprocess.Popen
+        popen: Any = subprocess.Popen
 
-        def refused(command: list[str], **more: object) -> object:
-            return start([*_OPEN, *command[1:]], **more)  # type: ignore[call-overload]
+        def refused(command: list[str], **more: Any) -> Any:
+            return popen([*_OPEN, *command[1:]], **more)
 
-        with patch.object(launch.subprocess, "Popen", refused):
+        with patch.object(subprocess, "Popen", refused):
             yield
 
 

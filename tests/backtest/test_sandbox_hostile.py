@@ -105,6 +105,8 @@ def test_it_is_contained(walled: Simulator, case: Case) -> None:
         assert any(said.endswith(line) for said in result.logs), result.logs
     check_honest(result, case)
     assert children_of(walled) == 0
+    if case not in OF_WALLS:
+        return
     after = walled.run(LOOK)
     assert after.logs[0] == "left: []"
     assert after.statistics["End Equity"] == "100000"
