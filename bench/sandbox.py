@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from simulator import LEAN_DATA, ROOT, SMA_CROSS, synthetic
+from simulator import LEAN_DATA, ROOT, SMA_CROSS, synthetic  # type: ignore[import-not-found]
 
 from qc_builder_lora.backtest.protocol import Limits
 from qc_builder_lora.backtest.sandbox import bubblewrap, kernel, launch

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -26,28 +27,37 @@ ROOT = Path(__file__).parents[2]
 LOOK = short(strategy("import os\nself.log(f'left: {os.listdir()}')"))
 
 
-def attacks() -> Iterator[tuple[str, Case]]:
-    """All of them, on the walls made as a user would have them made; where bubblewrap makes them
-    for root, those that are about walls on our own as well. As nobody our own have them all."""
-    found = bubblewrap.find() is not None and os.geteuid() == 0
-    for case in ALL if found else ():
-        yield "bubblewrap", case
-    for case in OF_WALLS if found else ALL:
-        yield "direct", case
+@contextmanager
+def walls(made_by: str, data: Path) -> Iterator[Simulator]:
+    """A simulator behind walls that one of the two makes."""
+    with pytest.MonkeyPatch.context() as patch:
+        if made_by == "direct":
+            patch.setattr(bubblewrap, "find", lambda: None)
+        simulator = Simulator(data, allow_open_sandbox=True)
+        try:
+            if simulator.run("x = 1").missing_walls:
+                pytest.skip("this machine does not allow namespaces")
+            assert {one.by for one in simulator._zygotes.values()} == {made_by}
+            yield simulator
+        finally:
+            simulator.close()
 
 
 @pytest.fixture(scope="module")
-def walled(request: pytest.FixtureRequest, sample_folder: Path) -> Iterator[Simulator]:
-    """A simulator behind walls that one of the two makes."""
-    wanted = request.param
-    with pytest.MonkeyPatch.context() as patch:
-        if wanted == "direct":
-            patch.setattr(bubblewrap, "find", lambda: None)
-        simulator = Simulator(sample_folder, allow_open_sandbox=True)
-        if simulator.run("x = 1").missing_walls:
-            pytest.skip("this machine does not allow namespaces")
+def walled(sample_folder: Path) -> Iterator[Simulator]:
+    """As root the walls that a user would get; as nobody our own: so both are tried in full."""
+    found = os.geteuid() == 0 and bubblewrap.find() is not None
+    with walls("bubblewrap" if found else "direct", sample_folder) as simulator:
         yield simulator
-        simulator.close()
+
+
+@pytest.fixture(scope="module")
+def on_our_own(sample_folder: Path) -> Iterator[Simulator]:
+    """Our own walls as root, where `walled` has bubblewrap's."""
+    if os.geteuid() != 0 or bubblewrap.find() is None:
+        pytest.skip("our own walls are those of the test before")
+    with walls("direct", sample_folder) as simulator:
+        yield simulator
 
 
 @pytest.fixture(autouse=True)
@@ -92,22 +102,28 @@ def children_of(simulator: Simulator) -> int:
     )
 
 
-@pytest.mark.parametrize(
-    ("walled", "case"), tuple(attacks()), indirect=["walled"],
-    ids=lambda part: part.name if isinstance(part, Case) else part,
-)  # fmt: skip
+@pytest.mark.parametrize("case", ALL, ids=lambda case: case.name)
 def test_it_is_contained(walled: Simulator, case: Case) -> None:
-    result = walled.run(case.source, BacktestSettings(limits=case.limits))
+    attack(walled, case)
+
+
+@pytest.mark.parametrize("case", OF_WALLS, ids=lambda case: case.name)
+def test_our_own_walls_contain_it_too(on_our_own: Simulator, case: Case) -> None:
+    attack(on_our_own, case)
+
+
+def attack(simulator: Simulator, case: Case) -> None:
+    result = simulator.run(case.source, BacktestSettings(limits=case.limits))
     assert str(result.status) == case.status, result.reason
     assert str(result.reason or "").startswith(case.reason), result.reason
     assert not [line for line in result.logs if "REACHED" in line]
     for line in case.says:
         assert any(said.endswith(line) for said in result.logs), result.logs
     check_honest(result, case)
-    assert children_of(walled) == 0
+    assert children_of(simulator) == 0
     if case not in OF_WALLS:
         return
-    after = walled.run(LOOK)
+    after = simulator.run(LOOK)
     assert after.logs[0] == "left: []"
     assert after.statistics["End Equity"] == "100000"
 
