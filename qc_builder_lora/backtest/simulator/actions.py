@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from qc_builder_lora.backtest.simulator.calendar import Hours
 from qc_builder_lora.backtest.simulator.feed import Company
+
+RENAMED = "renamed"
+"""LEAN then sends a SymbolChangedEvent and cancels the open orders, which is not modelled."""
 
 
 @dataclass(frozen=True)
@@ -40,4 +44,15 @@ def actions(who: Company, hours: Hours, first: int, last: int) -> list[tuple[int
             found.append((day, Action("dividend", amount, reference)))
         if split != 1:
             found.append((day, Action("split", split, reference)))
-    return [(day, action) for day, action in found if day <= last]
+    return [(day, action) for day, action in found + _renamings(who, first) if day <= last]
+
+
+def _renamings(who: Company, first: int) -> list[tuple[int, Action]]:
+    """The first day of each new name after a day; its own event in LEAN, see `RENAMED`."""
+    if who.mapping is None:
+        return []
+    return [
+        (after[0], Action(RENAMED, 0.0, 0.0))
+        for before, after in pairwise(who.mapping.segments())
+        if before[2].lower() != after[2].lower() and after[0] > first
+    ]

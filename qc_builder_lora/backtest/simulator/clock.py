@@ -12,8 +12,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from qc_builder_lora.backtest.simulator.actions import RENAMED
 from qc_builder_lora.backtest.simulator.calendar import DAY
-from qc_builder_lora.backtest.simulator.desk import Desk
+from qc_builder_lora.backtest.simulator.desk import Desk, NotModelled
 from qc_builder_lora.backtest.simulator.feed import NoData, Series, Source
 from qc_builder_lora.backtest.simulator.folder import rate_at
 from qc_builder_lora.backtest.simulator.margin_calls import Call
@@ -274,6 +275,10 @@ class Clock:
 
     def _act(self, actions: list[Any]) -> list[list[Any]]:
         engine = self.engine
+        for index, action in actions:
+            if action.kind == RENAMED:
+                self._refuse_renaming(index)
+        actions = [item for item in actions if item[1].kind != RENAMED]
         changed = {index for index, action in actions if self.upkeep.act(index, action)}
         if changed:
             holdings = [
@@ -284,6 +289,14 @@ class Clock:
             [index, action.kind, action.value, action.reference, action.warning]
             for index, action in actions
         ]
+
+    def _refuse_renaming(self, index: int) -> None:
+        """A new name changes nothing for who neither listens nor has orders open."""
+        engine = self.engine
+        listens = engine.plan.flags.get("on_symbol_changed_events")
+        if listens or any(order.open and order.index == index for order in engine.book.orders):
+            ticker = engine.securities[index].company.ticker
+            raise NotModelled(self.desk.phase, f"SymbolChangedEvent ({ticker} gets another name)")
 
     # Samples.
 

@@ -105,7 +105,8 @@ class Strategy:
         desk.locked = True
         flags = {"on_order_event": desk.on_order_event is not None}
         flags["on_end_of_day"] = self._end_of_day(algorithm) is not None
-        flags["on_margin_call"] = self._own(algorithm, "on_margin_call") is not None
+        for name in ("on_margin_call", "on_symbol_changed_events"):
+            flags[name] = self._own(algorithm, name) is not None
         self._wire.send(["ready", flags])
 
     def _own(self, algorithm: Any, name: str) -> Callable[..., Any] | None:
