@@ -38,6 +38,8 @@ def test_bounds_hold_and_what_is_over_them_is_counted() -> None:
     assert len(charts.series["a"]["one"]) == MOST_POINTS
     assert sum(len(found) for found in charts.series.values()) == MOST_SERIES
     assert charts.dropped == 5 + 6
+    charts.add("one chart more", "x", 0, 1.0)
+    assert "one chart more" not in charts.series
     charts.add("a", "two points at once", 7, 1.0)
     charts = Charts()
     charts.add("a", "one", 7, 1.0)

@@ -21,14 +21,13 @@ class Charts:
 
     def add(self, chart: str, series: str, utc: int, value: float) -> None:
         """One point. A second one at the same moment takes the first one's place, as in LEAN."""
-        found = self.series.setdefault(chart, {})
-        points = found.get(series)
+        points = self.series.get(chart, {}).get(series)
         if points is None:
             if self._count >= MOST_SERIES:
                 self.dropped += 1
                 return
             self._count += 1
-            points = found.setdefault(series, [])
+            points = self.series.setdefault(chart, {}).setdefault(series, [])
         if points and points[-1][0] == utc:
             points[-1] = (utc, value)
         elif len(points) < MOST_POINTS:
