@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,7 +46,13 @@ def test_nothing_is_left_when_a_caller_stops_half_way(sample: Simulator) -> None
 
 
 def workers_now() -> list[psutil.Process]:
-    return [one for one in psutil.Process().children() if "workers" in " ".join(one.cmdline())]
+    found = []
+    for one in psutil.Process().children():
+        # One that has just ended is still listed, and has no command line any more.
+        with suppress(psutil.ZombieProcess, psutil.NoSuchProcess):
+            if "workers" in " ".join(one.cmdline()):
+                found.append(one)
+    return found
 
 
 def test_a_worker_that_dies_is_replaced_and_its_backtest_tried_again(sample_folder: Path) -> None:

@@ -11,6 +11,8 @@ from tests.backtest.conftest import strategy
 SHORT = Limits(wall_s=20, cpu_s=3, memory_mb=400)
 HANGING = Limits(wall_s=0.4, cpu_s=5, memory_mb=400)
 """For what does not end by itself."""
+PATIENT = Limits(wall_s=30, cpu_s=15, memory_mb=400)
+"""For what ends by itself, however slow the machine is."""
 BUSY = Limits(wall_s=30, cpu_s=1, memory_mb=400)
 """For what would use the CPU for ever."""
 

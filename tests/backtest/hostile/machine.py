@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 
-from tests.backtest.hostile.case import BUSY, HANGING, Case, refused, tries
+from tests.backtest.hostile.case import HANGING, PATIENT, Case, refused, tries
 
 # Every system call by its number, with arguments of nothing; those on the list are left out.
 _ALL_CALLS = f"""
@@ -85,7 +85,7 @@ CASES = (
         threading.Thread(target=spin).start()
         """,
         status="completed",
-        limits=BUSY,
+        limits=PATIENT,
     ),
     tries(
         "signals others",
