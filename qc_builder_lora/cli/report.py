@@ -21,6 +21,7 @@ def command() -> None:
     \b
     Examples:
       qc-lora report build
+      qc-lora report build --markdown > verdict.md
       qc-lora report list
       qc-lora report open
       qc-lora report serve --open
@@ -31,9 +32,11 @@ def command() -> None:
 @click.argument("model", required=False)
 @click.option("--suite", help="The suite that was evaluated; default: the setting `suite`.")
 @click.option("--live", is_flag=True, help="From `qc-lora shadow judge`, not from a suite.")
+@click.option("--markdown", is_flag=True, help="Print the verdict for a pull request.")
 @json_option
-def build(model: str | None, suite: str | None, live: bool, as_json: bool) -> None:
+def build(model: str | None, suite: str | None, live: bool, markdown: bool, as_json: bool) -> None:
     """Write the report about MODEL (default: the newest) from its last evaluation."""
+    from qc_builder_lora.eval.markdown import as_markdown
     from qc_builder_lora.stages import newest_model, report_on
 
     settings, store = opened()
@@ -46,6 +49,9 @@ def build(model: str | None, suite: str | None, live: bool, as_json: bool) -> No
         made = report_on(settings, store, chosen, suite=suite, live=live)
     if as_json:
         say_json(made)
+        return
+    if markdown:
+        click.echo(as_markdown(made["contest"], made))
         return
     click.echo(made["sentence"])
     facts([("report", made["path"]), ("sha256", made["sha256"])])

@@ -299,4 +299,5 @@ def build_report(
         "sha256": digest,
         "verdict": verdict.kind.value,
         "sentence": contest.sentence,
+        "contest": contest.plain(),
     }
