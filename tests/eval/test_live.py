@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -59,8 +59,18 @@ def shadow(code: str = CODE, name: str = NEW) -> tuple[Role, str, str]:
     return Role.SHADOW, name, code
 
 
-def judging(tmp_path: Path, status: BacktestStatus = BacktestStatus.COMPLETED) -> live.Judging:
-    return live.Judging(engine=Oracle(status), cache=tmp_path / "cache")
+Judge = Callable[..., live.Judging]
+
+
+@pytest.fixture(scope="module")
+def judging(tmp_path_factory: pytest.TempPathFactory) -> Judge:
+    """One cache of the compile check for all tests here: mypy reads LEAN's stubs once."""
+    cache = tmp_path_factory.mktemp("cache")
+
+    def made(status: BacktestStatus = BacktestStatus.COMPLETED) -> live.Judging:
+        return live.Judging(engine=Oracle(status), cache=cache)
+
+    return made
 
 
 def test_only_requests_answered_by_both_are_paired_and_the_rest_is_counted(store: Store) -> None:
@@ -87,28 +97,28 @@ def test_without_pairs_the_error_says_what_there_is_and_how_to_get_more(store: S
         live.find_traffic(store, NEW)
 
 
-def test_both_sides_go_through_the_same_funnel(store: Store, tmp_path: Path) -> None:
+def test_both_sides_go_through_the_same_funnel(store: Store, judging: Judge) -> None:
     ask(store, "one", served(), shadow("not python ("))
     ask(store, "two", served(code=""), shadow(), hour=1)
     traffic = live.find_traffic(store, NEW)
-    champion, challenger, contest, _ = live.judge_traffic(traffic, judging(tmp_path))
+    champion, challenger, contest, _ = live.judge_traffic(traffic, judging())
     assert [one.parses for one in champion.judged] == [True, False]
     assert [one.trades for one in challenger.judged] == [False, True]
     assert contest.outcome("trades")["wins"] == contest.outcome("trades")["losses"] == 1
 
 
-def test_an_engine_that_cannot_say_drops_the_pair_for_both(store: Store, tmp_path: Path) -> None:
+def test_an_engine_that_cannot_say_drops_the_pair_for_both(store: Store, judging: Judge) -> None:
     ask(store, "one", served(), shadow())
     traffic = live.find_traffic(store, NEW)
-    _, _, contest, _ = live.judge_traffic(traffic, judging(tmp_path, BacktestStatus.UNKNOWN))
+    _, _, contest, _ = live.judge_traffic(traffic, judging(BacktestStatus.UNKNOWN))
     assert contest.outcome("trades")["unknown"] == 1
     assert contest.outcome("trades")["pairs"] == 0
 
 
-def test_comparisons_are_kept_once(store: Store, tmp_path: Path) -> None:
+def test_comparisons_are_kept_once(store: Store, judging: Judge) -> None:
     ask(store, "one", served(), shadow("x ="))
     traffic = live.find_traffic(store, NEW)
-    contest = live.judge_traffic(traffic, judging(tmp_path))[2]
+    contest = live.judge_traffic(traffic, judging())[2]
     assert live.keep_comparisons(store, traffic, contest) == 1
     assert live.keep_comparisons(store, traffic, contest) == 0
     (kept,) = store.comparisons.find(champion="claude", challenger=NEW)
@@ -143,14 +153,14 @@ def test_agreement_counts_equal_ends_of_judged_pairs() -> None:
 
 
 def test_the_report_of_live_pairs_says_what_they_cost_and_where_they_came_from(
-    store: Store, tmp_path: Path
+    store: Store, tmp_path: Path, judging: Judge
 ) -> None:
     for number in range(24):
         ask(store, f"Do {number}", served(), shadow("x ="), hour=number)
     traffic = live.find_traffic(store, NEW)
-    found = live.judge_traffic(traffic, judging(tmp_path))
+    found = live.judge_traffic(traffic, judging())
     path = live.save_live(
-        tmp_path, traffic, judging(tmp_path), found, challenger_sha256="e" * 64, ceiling=None
+        tmp_path, traffic, judging(), found, challenger_sha256="e" * 64, ceiling=None
     )
     prompts, scores_path = live.live_files(tmp_path, NEW)
     assert path == scores_path
@@ -167,8 +177,8 @@ def test_the_report_of_live_pairs_says_what_they_cost_and_where_they_came_from(
     assert kept.champion == "claude"
 
 
-def test_scores_come_back_with_their_costs(store: Store, tmp_path: Path) -> None:
+def test_scores_come_back_with_their_costs(store: Store, judging: Judge) -> None:
     ask(store, "one", served(), shadow())
-    champion = live.judge_traffic(live.find_traffic(store, NEW), judging(tmp_path))[0]
+    champion = live.judge_traffic(live.find_traffic(store, NEW), judging())[0]
     again = Scores.restored(champion.saved())
     assert again.judged[0].answer.cost_usd == "0.02"

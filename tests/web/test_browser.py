@@ -105,7 +105,8 @@ def test_a_person_rates_by_keys_alone_and_is_told_who_was_who_at_the_end(
         assert tab.is_checked("input[name=choice][value=b]")
         assert tab.is_checked("input[name=score][value='4']")
         tab.keyboard.press("Enter")
-        tab.wait_for_load_state()
+        after = "all 2 pairs are rated" if number else "1 of 2 rated"
+        tab.get_by_text(after).wait_for()
     assert "all 2 pairs are rated" in tab.inner_text("main")
     assert [one.score for one in project.store.ratings.find(rater="Ada")] == [4, 4]
     tab.click("text=Read the report about m1")
