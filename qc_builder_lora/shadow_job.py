@@ -151,15 +151,12 @@ def _draft(generation: Generation, hosted: str | None) -> Any:
 @contextmanager
 def _asked(settings: Settings, model: Model | None, hosted: str | None) -> Iterator[Any]:
     """The Writer to ask and its Budget; closed at the end."""
-    from qc_builder_lora.models.artefact import describe
     from qc_builder_lora.models.budget import Budget
-    from qc_builder_lora.models.ledger import BUSY_S, StoreLedger
-    from qc_builder_lora.models.local import LocalWriter
-    from qc_builder_lora.models.local_server import LocalServer
+    from qc_builder_lora.models.ledger import StoreLedger
     from qc_builder_lora.models.prices import load_prices
-    from qc_builder_lora.models.provider import hosted_writer
+    from qc_builder_lora.models.provider import hosted_writer, open_store, own_writer
 
-    ledger = StoreLedger(lambda: Store.open(settings.database_url, busy_s=BUSY_S))
+    ledger = StoreLedger(lambda: open_store(settings))
     writer: Any
     if hosted is not None:
         writer = hosted_writer(settings, hosted)
@@ -167,13 +164,7 @@ def _asked(settings: Settings, model: Model | None, hosted: str | None) -> Itera
             raise SettingsError(f"No key of {hosted} is set, so it cannot be asked.")
     else:
         assert model is not None
-        server = LocalServer(
-            describe(Path(model.path), model.id),
-            context=settings.local_context,
-            threads=settings.local_threads,
-            memory_mb=settings.local_memory_mb,
-        )
-        writer = LocalWriter(server=server)
+        writer = own_writer(settings, Path(model.path), model.id)
     try:
         yield writer, Budget(load_prices(), settings.shadow_daily_usd, ledger)
     finally:

@@ -71,6 +71,12 @@ class Pair:
     champion: Judged
     challenger: Judged
 
+    @property
+    def judged(self) -> dict[str, list[bool | None]]:
+        """Each rate of both, as a Comparison keeps it: champion first."""
+        return {rate: [getattr(self.champion, rate), getattr(self.challenger, rate)]
+                for rate in RATES}  # fmt: skip
+
 
 @dataclass(frozen=True, kw_only=True)
 class Contest:

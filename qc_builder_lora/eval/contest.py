@@ -240,10 +240,7 @@ def _keep_comparisons(store: Store, champion: Arm, challenger: Arm, contest: Con
                 request_id=request.id,
                 champion_generation_id=ids[0],
                 challenger_generation_id=ids[1],
-                judged={
-                    rate: [getattr(pair.champion, rate), getattr(pair.challenger, rate)]
-                    for rate in ("parses", "compiles", "runs", "trades")
-                },
+                judged=pair.judged,
                 created_at=now(),
             )
             if not store.comparisons.has(comparison.id):

@@ -174,10 +174,7 @@ def keep_comparisons(store: Store, traffic: Traffic, contest: Contest) -> int:
                     request_id=pair.request.id,
                     champion_generation_id=pair.champion.id,
                     challenger_generation_id=pair.challenger.id,
-                    judged={
-                        rate: [getattr(both.champion, rate), getattr(both.challenger, rate)]
-                        for rate in RATES
-                    },
+                    judged=both.judged,
                     created_at=now(),
                 )
             )

@@ -156,7 +156,7 @@ class StrategyProvider:
         if not hosted(self.settings):
             _say("no hosted key is set", then="the local model answers alone", keys=_KEYS)
         if self._ledger is None:
-            self._ledger = StoreLedger(self._open_store)
+            self._ledger = StoreLedger(lambda: open_store(self.settings))
         budget = Budget(load_prices(), self.settings.budget_usd, self._ledger)
         return Chain(
             writers,
@@ -164,11 +164,6 @@ class StrategyProvider:
             max_tokens=self.settings.max_tokens,
             deadline_s=self.settings.deadline_s,
         )
-
-    def _open_store(self) -> Store:
-        from qc_builder_lora.store import Store
-
-        return Store.open(self.settings.database_url, busy_s=BUSY_S)
 
     def _maker(self, name: str) -> Callable[[], Writer | None]:
         return lambda: hosted_writer(self.settings, name)
@@ -186,14 +181,7 @@ class StrategyProvider:
 
     def _own(self, path: Path, model_id: str | None) -> LocalWriter:
         """A Writer with a llama.cpp child of ours, not started yet."""
-        settings = self.settings
-        server = LocalServer(
-            describe(path, model_id),
-            context=settings.local_context,
-            threads=settings.local_threads,
-            memory_mb=settings.local_memory_mb,
-        )
-        return LocalWriter(server=server)
+        return own_writer(self.settings, path, model_id)
 
     def _artefact(self) -> tuple[Path, str | None] | None:
         """The model's file and id; None if there is none and a hosted model can answer."""
@@ -234,6 +222,27 @@ class StrategyProvider:
                 promote_it=f"qc-lora model promote {model.id} --report REPORT --by NAME",
             )
         return model
+
+
+def own_writer(
+    settings: Settings, path: Path, model_id: str | None, *, niceness: int = 0
+) -> LocalWriter:
+    """A Writer with a llama.cpp child of ours, not started yet."""
+    server = LocalServer(
+        describe(path, model_id),
+        context=settings.local_context,
+        threads=settings.local_threads,
+        memory_mb=settings.local_memory_mb,
+        niceness=niceness,
+    )
+    return LocalWriter(server=server)
+
+
+def open_store(settings: Settings) -> Store:
+    """The store, made if need be, for one who will not wait long for it."""
+    from qc_builder_lora.store import Store
+
+    return Store.open(settings.database_url, busy_s=BUSY_S)
 
 
 def hosted_writer(settings: Settings, name: str) -> Writer | None:

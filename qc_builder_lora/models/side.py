@@ -8,7 +8,7 @@ Made from the settings for `qc-lora serve`. A provider used from Python has neit
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +16,16 @@ from qc_builder_lora.config import Settings
 from qc_builder_lora.errors import NotFound, SettingsError
 from qc_builder_lora.files import write_json
 from qc_builder_lora.ids import now
-from qc_builder_lora.models.artefact import describe
 from qc_builder_lora.models.budget import Budget
 from qc_builder_lora.models.chain import Answered, Chain
-from qc_builder_lora.models.ledger import BUSY_S, StoreLedger
-from qc_builder_lora.models.local import LocalWriter
-from qc_builder_lora.models.local_server import LocalServer
+from qc_builder_lora.models.ledger import StoreLedger
 from qc_builder_lora.models.prices import load_prices
-from qc_builder_lora.models.provider import StrategyProvider, hosted_writer
+from qc_builder_lora.models.provider import (
+    StrategyProvider,
+    hosted_writer,
+    open_store,
+    own_writer,
+)
 from qc_builder_lora.models.recorder import Recorder
 from qc_builder_lora.models.shadow import Shadow, ShadowRule, parse_window
 from qc_builder_lora.models.standing import HOSTED
@@ -91,9 +93,7 @@ class Side:
         write_json(self.file, self.plain())
 
     def _open(self) -> Store:
-        from qc_builder_lora.store import Store
-
-        return Store.open(self._settings.database_url, busy_s=BUSY_S)
+        return open_store(self._settings)
 
     def _make_shadow(self, provider: StrategyProvider) -> Shadow:
         settings = self._settings
@@ -109,7 +109,7 @@ class Side:
         return Shadow(chain, rule, self._open, busy=lambda: provider.chain.busy)
 
 
-def shadow_writer(settings: Settings, open_store: Any) -> Writer:
+def shadow_writer(settings: Settings, opened: Callable[[], Store]) -> Writer:
     """Who is asked beside the one who answers; its llama.cpp child leaves the CPUs to others."""
     wanted = settings.shadow_model
     if wanted in HOSTED:
@@ -117,21 +117,14 @@ def shadow_writer(settings: Settings, open_store: Any) -> Writer:
         if writer is None:
             raise SettingsError(f"shadow_model is {wanted!r}, but no key of it is set.")
         return writer
-    path, name = _local_shadow(wanted, open_store)
-    server = LocalServer(
-        describe(path, name),
-        context=settings.local_context,
-        threads=settings.local_threads,
-        memory_mb=settings.local_memory_mb,
-        niceness=_NICEST,
-    )
-    return LocalWriter(server=server)
+    path, name = _local_shadow(wanted, opened)
+    return own_writer(settings, path, name, niceness=_NICEST)
 
 
-def _local_shadow(wanted: str, open_store: Any) -> tuple[Path, str | None]:
+def _local_shadow(wanted: str, opened: Callable[[], Store]) -> tuple[Path, str | None]:
     if wanted.endswith(".gguf"):
         return Path(wanted), None
-    with open_store() as store:
+    with opened() as store:
         if wanted != "candidate":
             model = store.models.get(wanted)
         else:
