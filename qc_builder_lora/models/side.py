@@ -80,6 +80,7 @@ class Side:
             self.recorder.close()
         if self.shadow is not None:
             self.shadow.close()
+            self._ledger.close()
         self._ending.set()
         self._teller.join(5)
 
@@ -103,8 +104,8 @@ class Side:
             queue=settings.shadow_queue,
             deadline_s=settings.deadline_s,
         )
-        ledger = StoreLedger(self._open)
-        budget = Budget(load_prices(), settings.shadow_daily_usd, ledger)
+        self._ledger = StoreLedger(self._open)
+        budget = Budget(load_prices(), settings.shadow_daily_usd, self._ledger)
         chain = Chain([shadow_writer(settings, self._open)], budget=budget, attempts=1)
         return Shadow(chain, rule, self._open, busy=lambda: provider.chain.busy)
 
