@@ -114,8 +114,11 @@ def _add_alphas(
     from qc_builder_lora.harvest.corpus.alphas.examples import candidates
     from qc_builder_lora.harvest.corpus.alphas.market import market_of
     from qc_builder_lora.harvest.corpus.alphas.panel import read_listings
-    from qc_builder_lora.harvest.corpus.candidate import Funnel
+    from qc_builder_lora.harvest.corpus.candidate import Funnel, LeftOut
     from qc_builder_lora.harvest.corpus.starter import held_out_keys, key_of
+
+    def leave_out(tree: Expr, reason: str) -> None:
+        funnel.leave_out(LeftOut(key=str(tree), reason=reason, **vars(origin)))
 
     data = options.data or settings.data or corpus_bars(settings)
     table = options.classification or find_default("harvest/corpus/classification.csv")
@@ -129,11 +132,11 @@ def _add_alphas(
     )
     funnel, found = Funnel(origin.source), []
     held_out = held_out_keys(suite_paths())
-    for made in candidates(trees, market, origin):
+    for tree, made in zip(trees, candidates(trees, market, origin), strict=True):
         if isinstance(made, InputError):
-            funnel.refuse("not on these tickers: " + str(made).partition(".")[0])
+            leave_out(tree, "not on these tickers: " + str(made).partition(".")[0])
         elif key_of(made.family, made.parameters) in held_out:
-            funnel.refuse("held out by a suite")
+            leave_out(tree, "held out by a suite")
         else:
             found.append(made)
     return keep_all(

@@ -56,6 +56,17 @@ class Split(StrEnum):
     GOLDEN = "golden"
 
 
+class Step(StrEnum):
+    """How far something from a source of the corpus came, in this order."""
+
+    IN = "in"
+    PARSED = "parsed"
+    COMPILES = "compiles"
+    RUNS = "runs"
+    TRADES = "trades"
+    KEPT = "kept"
+
+
 class RunStatus(StrEnum):
     """How far a training Run or a turn of the loop has come."""
 
@@ -220,6 +231,29 @@ class Example:
     backtest_id: str | None = None
     version: str | None = None
     """Of the source: of the paper, the package, or our own generator."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """One thing that a source of the corpus had, and what became of it, kept as Example or not."""
+
+    id: str
+    source: str
+    version: str
+    licence: str
+    step: Step
+    """The last one that it passed."""
+    outcome: Outcome | None
+    """PASS for what is kept; None for what a rule left out before anybody looked (C#, a copy)."""
+    created_at: datetime
+    reason: str | None = None
+    """Why it is not kept."""
+    detail: str | None = None
+    """What the checker or the engine said."""
+    place: str | None = None
+    """The page or file it stands in."""
+    basis: str | None = None
+    """Hash of the checker, the engine and the market data that the outcome rests on."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from qc_builder_lora.cli import corpus_sources
 from qc_builder_lora.cli.common import F, json_option, opened, say_json, table
 
 if TYPE_CHECKING:
@@ -26,7 +27,11 @@ def command() -> None:
       qc-lora corpus add worldquant --paper 1601.00991.pdf
       qc-lora corpus families                   what there is
       qc-lora corpus list --json                what the store holds
+      qc-lora corpus sources                    what came of each source
     """
+
+
+command.add_command(corpus_sources.command)
 
 
 @command.command()

@@ -11,6 +11,7 @@ from qc_builder_lora.errors import NotFound, StoreUnavailable
 from qc_builder_lora.store.address import Address, parse_address
 from qc_builder_lora.store.comparisons import Comparisons, Verdicts
 from qc_builder_lora.store.database import Database
+from qc_builder_lora.store.entries import Entries
 from qc_builder_lora.store.examples import Examples, Snapshots
 from qc_builder_lora.store.generations import Builds, Generations, Requests
 from qc_builder_lora.store.ingested import Ingested
@@ -41,6 +42,7 @@ class Store:
         self.backtests = Backtests(database)
         self.gates = Gates(database)
         self.examples = Examples(database)
+        self.entries = Entries(database)
         self.snapshots = Snapshots(database)
         self.runs = Runs(database)
         self.adapters = Adapters(database)
@@ -99,6 +101,7 @@ class Store:
             self.backtests,
             self.gates,
             self.examples,
+            self.entries,
             self.snapshots,
             self.runs,
             self.adapters,

@@ -26,6 +26,7 @@ from qc_builder_lora.records import (
     BacktestStatus,
     Build,
     Comparison,
+    Entry,
     Evaluation,
     Example,
     Gate,
@@ -44,6 +45,7 @@ from qc_builder_lora.records import (
     Spending,
     Split,
     Stage,
+    Step,
     Strategy,
     Turn,
     Verdict,
@@ -243,6 +245,22 @@ class Make:
             "created_at": self.later(),
         }
         return Example(**{**base, **given})
+
+    def entry(self, key: str, **given: Any) -> Entry:
+        base = {
+            "id": text_hash(key),
+            "source": "docs",
+            "version": "1.0",
+            "licence": "MIT",
+            "step": Step.COMPILES,
+            "outcome": Outcome.UNKNOWN,
+            "created_at": self.later(),
+            "reason": "run: unknown",
+            "detail": "no bars of SPY",
+            "place": "page/1",
+            "basis": "b" * 64,
+        }
+        return Entry(**{**base, **given})
 
     def snapshot(self, members: dict[str, Split], **given: Any) -> Snapshot:
         key = json_hash({k: str(v) for k, v in members.items()})

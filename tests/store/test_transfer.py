@@ -173,6 +173,7 @@ def filled(store: Store, make: Any) -> None:
     pair = store.comparisons.add(make.comparison(request.id, answers[0].id, answers[1].id))
     store.ratings.add(make.rating(pair.id))
     store.spendings.add(make.spending())
+    store.entries.put([make.entry("a"), make.entry("b", outcome=None, reason="C#")])
     store.turns.add(make.turn())
     store.ingested.take("spool", 3)
     lease = store.leases.acquire("loop", "me", 60)
@@ -263,10 +264,10 @@ def latin(lines: list[bytes]) -> list[bytes]:
     ("change", "fact"),
     [
         (lambda lines: [], r"line 1 is missing: the file is empty or was cut short"),
-        (cut, r"line 27 is missing: the file is empty or was cut short"),
+        (cut, r"line 29 is missing: the file is empty or was cut short"),
         (cut_in_the_middle, r"line 6 is not JSON \("),
         (latin, r"line 2 is not JSON \(.*utf-8"),
-        (one_more, r"line 28 comes after the last line"),
+        (one_more, r"line 30 comes after the last line"),
         (lambda lines: lines[1:], r"line 1 is a 'build'; an export of a store begins with"),
         (edited("qc-lora-store", HEAD.encode(), b"9999"), r"line 1 says format 1, revision '9999'"),
         (edited("qc-lora-store", b"1", b"2"), r"line 1 says format 2.*a newer one"),
@@ -279,7 +280,7 @@ def latin(lines: list[bytes]) -> list[bytes]:
         (edited("build", b'"cost_usd": null', b'"cost_usd": "x"'), r"not an amount of money: 'x'"),
         (edited("build", b'"cost_usd": null', b'"cost_usd": NaN'), r"NaN is not JSON"),
         (edited("model", b'"production"', b'"great"'), r"is 'great'; known are candidate"),
-        (edited("build", b"Momentum", b"Monentum"), r"line 27 says SHA-256 .* was changed after"),
+        (edited("build", b"Momentum", b"Monentum"), r"line 29 says SHA-256 .* was changed after"),
         (without_the_request, r"line 4 cannot be taken: generation .* is not in the store"),
     ],
 )
@@ -287,7 +288,7 @@ def test_a_broken_file_is_refused_by_line_and_nothing_is_imported(
     file: Path, store: Store, make: Any, change: Change, fact: str
 ) -> None:
     lines = file.read_bytes().splitlines(keepends=True)
-    assert len(lines) == 27
+    assert len(lines) == 29
     file.write_bytes(b"".join(change(lines)))
     kept = store.builds.add(make.build())
     with pytest.raises(InputError, match=fact) as caught:
@@ -303,7 +304,7 @@ def test_wrong_counts_are_refused(file: Path, lite: Store) -> None:
     last = json.loads(lines[-1])
     last["counts"]["build"] = 7
     file.write_bytes(b"".join([*lines[:-1], json.dumps(last).encode()]))
-    with pytest.raises(InputError, match=r"line 27 counts .*'build': 7"):
+    with pytest.raises(InputError, match=r"line 29 counts .*'build': 7"):
         import_store(lite, file)
     assert lite.builds.count() == 0
 

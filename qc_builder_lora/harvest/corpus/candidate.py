@@ -1,7 +1,8 @@
 """Candidates for the corpus, whatever they come from: executed before they count.
 
 What is kept is decided by the checker and the engine, never by the source: code that does not
-parse, compile, run and trade on its bars is no Example.
+parse, compile, run and trade on its bars is no Example. What became of each is kept as an Entry, so
+that nothing is executed again for the same answer.
 """
 
 from __future__ import annotations
@@ -11,16 +12,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from qc_builder_lora.backtest.check import CheckResult, parses, strategy_hash
+from qc_builder_lora.backtest.check import CheckResult, check_version, parses, strategy_hash
 from qc_builder_lora.backtest.protocol import Backtester, BacktestResult, BacktestSettings
 from qc_builder_lora.ids import json_hash, now, text_hash
 from qc_builder_lora.progress import SILENT, Progress
-from qc_builder_lora.records import Example, Json, Outcome, Strategy
+from qc_builder_lora.records import (
+    BacktestStatus,
+    Entry,
+    Example,
+    Json,
+    Outcome,
+    Step,
+    Strategy,
+)
 from qc_builder_lora.store import Store
+from qc_builder_lora.store.entries import entry_id
 
 Checker = Callable[[Sequence[str]], Sequence[CheckResult]]
-STEPS = ("in", "parsed", "compiles", "runs", "trades", "kept", "new")
+STEPS = tuple(map(str, Step))
 _CHUNK = 100
+_LONGEST_DETAIL = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +47,8 @@ class Candidate:
     """Of the source: of the paper, the package, or our own generator."""
     style: str
     parameters: Json = field(default_factory=dict)
+    place: str | None = None
+    """The page or file that the code stands in."""
 
     @property
     def id(self) -> str:
@@ -43,32 +56,89 @@ class Candidate:
         return json_hash({"instruction": self.instruction, "code": self.code})
 
 
+@dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """Something of a source that a rule left out: nobody asked the checker or the engine."""
+
+    key: str
+    """Unlike any other of the source."""
+    source: str
+    licence: str
+    version: str
+    reason: str
+    place: str | None = None
+    detail: str | None = None
+
+
 @dataclass
 class Funnel:
-    """How many of a source came in, and how far they got; `stopped` says why."""
+    """How many of a source came in, and how far they got; `stopped` says why.
+
+    `unknown` are those of which checker or engine could not say, `not applicable` those that a
+    rule left out before; both are in `in`, and in none of the steps after the last they passed.
+    """
 
     source: str
     counts: Counter[str] = field(default_factory=Counter)
     stopped: Counter[str] = field(default_factory=Counter)
     families: Counter[str] = field(default_factory=Counter)
+    entries: list[Entry] = field(default_factory=list)
+    """What has not been written to the store yet."""
 
     def plain(self) -> dict[str, Any]:
         return {
             "source": self.source,
-            **{step: self.counts[step] for step in STEPS},
+            **{step: self.counts[step] for step in (*STEPS, "new", "unknown", "not applicable")},
             "stopped": dict(sorted(self.stopped.items())),
             "families": dict(sorted(self.families.items())),
         }
 
-    def refuse(self, reason: str) -> None:
-        """One that came in and was read, but is not made into a candidate."""
-        self.counts["in"] += 1
-        self.counts["parsed"] += 1
-        self.stop(reason)
+    def leave_out(self, one: LeftOut) -> None:
+        """One that came in and is not made into a candidate."""
+        self._end(
+            Entry(
+                id=entry_id(one.source, one.key), source=one.source, version=one.version,
+                licence=one.licence, step=Step.IN, outcome=None, created_at=now(),
+                reason=one.reason, detail=one.detail, place=one.place,
+            )
+        )  # fmt: skip
 
-    def stop(self, reason: str) -> None:
-        """One that came in and is not kept."""
-        self.stopped[reason] += 1
+    def end(
+        self,
+        candidate: Candidate,
+        step: Step,
+        outcome: Outcome,
+        reason: str | None = None,
+        *,
+        detail: str | None = None,
+        basis: str | None = None,
+    ) -> None:
+        """How far a candidate came, and what stopped it there."""
+        self._end(
+            Entry(
+                id=entry_id(candidate.source, candidate.id), source=candidate.source,
+                version=candidate.version, licence=candidate.licence, step=step, outcome=outcome,
+                created_at=now(), reason=reason, place=candidate.place, basis=basis,
+                detail=None if detail is None else detail[:_LONGEST_DETAIL],
+            )
+        )  # fmt: skip
+        if step is Step.KEPT:
+            self.families[candidate.family] += 1
+
+    def _end(self, entry: Entry) -> None:
+        self.count(entry.step, entry.outcome, entry.reason)
+        self.entries.append(entry)
+
+    def count(self, step: Step, outcome: Outcome | None, reason: str | None, many: int = 1) -> None:
+        """So many that came to a step and no further."""
+        for passed in STEPS[: STEPS.index(step) + 1]:
+            self.counts[passed] += many
+        if outcome is Outcome.UNKNOWN:
+            self.counts["unknown"] += many
+        if outcome is None:
+            self.counts["not applicable"] += many
+        if reason is not None:
+            self.stopped[reason] += many
 
 
 @dataclass(frozen=True)
@@ -79,6 +149,15 @@ class Execution:
     check: Checker
     jobs: int = 1
     settings: BacktestSettings = field(default_factory=BacktestSettings)
+    again: bool = False
+    """Execute also what the same checker, engine and data have answered before."""
+
+    @property
+    def basis(self) -> str:
+        """Hash of all that an answer rests on."""
+        engine = self.engine
+        rests_on = [engine.name, engine.version, engine.data_fingerprint, check_version()]
+        return json_hash([*rests_on, self.settings.plain()])
 
 
 def keep(
@@ -91,10 +170,12 @@ def keep(
     """Execute the candidates that the store does not have and add those that pass.
 
     Safe to repeat and to interrupt: what passed is added a chunk at a time, and what the store has
-    is not executed again.
+    is not executed again; nor is what was refused by the same checker and engine on the same data.
     """
+    _write(store, funnel)
     for start in range(0, len(candidates), _CHUNK):
         _keep_chunk(store, candidates[start : start + _CHUNK], execution, funnel, progress, start)
+        _write(store, funnel)
         progress.update(min(start + _CHUNK, len(candidates)), f"{funnel.counts['kept']} kept")
     return funnel
 
@@ -107,16 +188,7 @@ def _keep_chunk(
     progress: Progress,
     before: int,
 ) -> None:
-    waiting = []
-    for candidate in candidates:
-        funnel.counts["in"] += 1
-        if store.examples.has(candidate.id):
-            _count_kept(funnel, candidate)
-        elif parses(candidate.code).outcome is Outcome.PASS:
-            waiting.append(candidate)
-        else:
-            funnel.stop("parse")
-    funnel.counts["parsed"] += len(waiting)
+    waiting = _unanswered(store, candidates, execution, funnel)
     # Seconds in which nothing else is heard of.
     progress.update(before, "compile check")
     passed = _compiling(waiting, execution, funnel)
@@ -135,10 +207,31 @@ def _keep_chunk(
         _decide(store, candidate, found[candidate.code], execution, funnel)
 
 
-def _count_kept(funnel: Funnel, candidate: Candidate) -> None:
-    for step in STEPS[1:-1]:
-        funnel.counts[step] += 1
-    funnel.families[candidate.family] += 1
+def _write(store: Store, funnel: Funnel) -> None:
+    store.entries.put(funnel.entries)
+    funnel.entries.clear()
+
+
+def _unanswered(
+    store: Store, candidates: Sequence[Candidate], execution: Execution, funnel: Funnel
+) -> list[Candidate]:
+    """Those that parse and that nobody has judged under today's basis; the others are counted."""
+    keys = {one.id: entry_id(one.source, one.id) for one in candidates}
+    before, basis, waiting = store.entries.fetch(list(keys.values())), execution.basis, []
+    for candidate in candidates:
+        said = before.get(keys[candidate.id])
+        if store.examples.has(candidate.id):
+            funnel.end(candidate, Step.KEPT, Outcome.PASS, basis=said.basis if said else None)
+        elif said and said.basis == basis and said.outcome and not execution.again:
+            funnel.count(said.step, said.outcome, said.reason)
+        else:
+            parsed = parses(candidate.code)
+            if parsed.outcome is Outcome.PASS:
+                waiting.append(candidate)
+            else:
+                told = "; ".join(parsed.messages)
+                funnel.end(candidate, Step.IN, Outcome.FAIL, "parse", detail=told, basis=basis)
+    return waiting
 
 
 def _compiling(
@@ -148,12 +241,14 @@ def _compiling(
     checks = dict(zip(codes, execution.check(codes), strict=True)) if codes else {}
     passed = []
     for candidate in candidates:
-        outcome = checks[candidate.code].outcome
-        if outcome is Outcome.PASS:
+        said = checks[candidate.code]
+        if said.outcome is Outcome.PASS:
             passed.append(candidate)
         else:
-            funnel.stop(f"compile: {outcome.value}")
-    funnel.counts["compiles"] += len(passed)
+            funnel.end(
+                candidate, Step.PARSED, said.outcome, f"compile: {said.outcome.value}",
+                detail="; ".join(said.messages), basis=execution.basis,
+            )  # fmt: skip
     return passed
 
 
@@ -164,17 +259,18 @@ def _decide(
     execution: Execution,
     funnel: Funnel,
 ) -> None:
+    basis = execution.basis
     if not result.runs:
-        funnel.stop(f"run: {result.status.value}")
-        return
-    funnel.counts["runs"] += 1
-    if not result.trades_at_all:
-        funnel.stop("no trades")
-        return
-    funnel.counts["trades"] += 1
-    funnel.counts["kept"] += 1
-    funnel.families[candidate.family] += 1
-    funnel.counts["new"] += add_example(store, candidate, result, execution.settings)
+        unknown = result.status is BacktestStatus.UNKNOWN
+        funnel.end(
+            candidate, Step.COMPILES, Outcome.UNKNOWN if unknown else Outcome.FAIL,
+            f"run: {result.status.value}", detail=result.reason, basis=basis,
+        )  # fmt: skip
+    elif not result.trades_at_all:
+        funnel.end(candidate, Step.RUNS, Outcome.FAIL, "no trades", basis=basis)
+    else:
+        funnel.counts["new"] += add_example(store, candidate, result, execution.settings)
+        funnel.end(candidate, Step.KEPT, Outcome.PASS, basis=basis)
 
 
 def add_example(

@@ -8,6 +8,7 @@ from qc_builder_lora.store.tables.base import Base
 from qc_builder_lora.store.tables.harvest import (
     BacktestRow,
     BuildRow,
+    EntryRow,
     ExampleRow,
     GateRow,
     GenerationRow,
@@ -40,6 +41,7 @@ __all__ = [
     "Base",
     "BuildRow",
     "ComparisonRow",
+    "EntryRow",
     "EvaluationRow",
     "ExampleRow",
     "GateRow",

@@ -15,6 +15,7 @@ from qc_builder_lora.records import (
     Outcome,
     Role,
     Split,
+    Step,
 )
 from qc_builder_lora.store.columns import (
     Equity,
@@ -186,6 +187,29 @@ class ExampleRow(Base):
     strategy_id: Mapped[str | None] = mapped_column(Name, ForeignKey("strategies.id"))
     backtest_id: Mapped[str | None] = mapped_column(Name, ForeignKey("backtests.id"))
     version: Mapped[str | None] = mapped_column(LongText)
+
+
+class EntryRow(Base):
+    """Entries."""
+
+    __tablename__ = "entries"
+    __table_args__ = (
+        one_of("step", Step),
+        one_of("outcome", Outcome),
+        Index("ix_entries_source", "source"),
+    )
+
+    id: Mapped[str] = mapped_column(Name, primary_key=True)
+    source: Mapped[str] = mapped_column(Name)
+    version: Mapped[str] = mapped_column(LongText)
+    licence: Mapped[str] = mapped_column(LongText)
+    step: Mapped[StrEnum] = mapped_column(OneOf(Step))
+    outcome: Mapped[StrEnum | None] = mapped_column(OneOf(Outcome))
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    reason: Mapped[str | None] = mapped_column(LongText)
+    detail: Mapped[str | None] = mapped_column(LongText)
+    place: Mapped[str | None] = mapped_column(LongText)
+    basis: Mapped[str | None] = mapped_column(Name)
 
 
 class SnapshotRow(Base):

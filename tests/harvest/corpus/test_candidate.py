@@ -36,7 +36,7 @@ def test_what_passes_is_kept_with_its_source_licence_and_version(kept: Store) ->
     assert kept.strategies.get(str(example.strategy_id)).licence == "MIT"
     assert funnel.plain() == {
         "source": "test", "in": 1, "parsed": 1, "compiles": 1, "runs": 1, "trades": 1, "kept": 1,
-        "new": 1, "stopped": {}, "families": {"calendar": 1},
+        "new": 1, "unknown": 0, "not applicable": 0, "stopped": {}, "families": {"calendar": 1},
     }  # fmt: skip
 
 
