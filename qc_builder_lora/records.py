@@ -362,6 +362,15 @@ class Promotion:
     share: float | None = None
     """Of a canary: the part of the Builds for which it answers, a fraction."""
 
+    @property
+    def automatic(self) -> bool:
+        """Whether nobody decided it: what serves took a Model back by its figures."""
+        return self.decided_by.startswith(AUTOMATIC)
+
+
+AUTOMATIC = "automatic"
+"""What `decided_by` begins with where no person decided; no person may call themselves that."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Turn:

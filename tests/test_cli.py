@@ -172,6 +172,51 @@ def test_a_model_is_not_promoted_with_the_report_of_another_artefact(run, tmp_pa
     assert json.loads(done.stdout)["model"] == "one"
 
 
+def test_a_canary_is_begun_shown_widened_and_finished(run, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/home/store.db"
+    with Store.open(url) as store:
+        report = reported(store, tmp_path, store.models.add(made(tmp_path, "one")))
+    bare = run("model", "promote", "one", "--share", "0.1", "--by", "Ada")
+    assert "'one' is not on trial as canary, so a promotion needs the report" in bare.stderr
+    asked = ("model", "promote", "one", "--share", "0.1", "--report", str(report), "--by", "Ada")
+    begun = run(*asked)
+    assert "one is the canary for 10% of the Builds." in begun.stdout
+    assert "The rest: hosted models, nothing is in production." in begun.stdout
+    assert json.loads(run("model", "list", "--json").stdout)[0]["canary_share"] == 0.1
+    assert json.loads(run("model", "show", "one", "--json").stdout)["canary_share"] == 0.1
+    status = json.loads(run("status", "--json").stdout)
+    assert status["canary"] == {"model": "one", "share": 0.1, "since": status["canary"]["since"]}
+    wider = json.loads(run("model", "promote", "--share", "0.5", "--by", "A", "--json").stdout)
+    assert (wider["action"], wider["model"], wider["share"]) == ("canary", "one", 0.5)
+    done = run("model", "promote", "--full", "--by", "Ada")
+    assert "one is in production (before: none)." in done.stdout
+    history = json.loads(run("model", "history", "--json").stdout)
+    assert [(row["action"], row["share"]) for row in history] == [
+        ("canary", 0.1), ("canary", 0.5), ("promote", None)
+    ]  # fmt: skip
+    assert len({row["report_sha256"] for row in history}) == 1
+    assert "canary 10%  one" in run("model", "history").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--share", "1.5"), "--share is a fraction above 0 and at most 1, got 1.5."),
+        (("--share", "0"), "--share is a fraction above 0 and at most 1, got 0."),
+        (("--full", "--share", "0.2"), "--full means all Builds, --share 0.2 a part of them"),
+        (("--full",), "No model is on trial as canary, so name the one to promote."),
+    ],
+)
+def test_a_share_that_makes_no_sense_is_refused(run, arguments, message: str) -> None:
+    done = run("model", "promote", *arguments, "--by", "Ada")
+    assert (done.returncode, message in done.stderr) == (2, True)
+
+
+def test_no_person_decides_under_the_name_of_the_machine(run) -> None:
+    done = run("model", "rollback", "--by", "Automatic (me)")
+    assert "'Automatic (me)' marks what no person decided." in done.stderr
+
+
 def made(folder: Path, name: str) -> Model:
     path = folder / f"{name}.gguf"
     path.write_text(name)

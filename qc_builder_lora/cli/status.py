@@ -11,6 +11,7 @@ from qc_builder_lora.errors import NotFound
 
 if TYPE_CHECKING:
     from qc_builder_lora.config import Settings
+    from qc_builder_lora.records import Promotion
     from qc_builder_lora.store import Store
 
 
@@ -31,10 +32,13 @@ def command(as_json: bool) -> None:
         found = due(settings, store)
         turns = store.turns.find(limit=1)
         production = store.models.production()
+        history = store.promotions.history()
         plain: dict[str, Any] = {
             "home": str(settings.home.absolute()),
             "database": store.url,
             "production": production.id if production else None,
+            "canary": _canary(history),
+            "last_automatic_rollback": _taken_back(history),
             **_answers(settings, store),
             "models": {one.id: one.stage.value for one in store.models.find()},
             "last_turn": _turn(turns[0]) if turns else None,
@@ -50,6 +54,23 @@ def command(as_json: bool) -> None:
         say_json(plain)
         return
     _show(plain)
+
+
+def _canary(history: list[Promotion]) -> dict[str, Any] | None:
+    from qc_builder_lora.store.course import course_of
+
+    one = course_of(history).canary
+    if one is None:
+        return None
+    return {"model": one.model_id, "share": one.share, "since": str(one.created_at)}
+
+
+def _taken_back(history: list[Promotion]) -> dict[str, Any] | None:
+    found = [one for one in history if one.automatic]
+    if not found:
+        return None
+    last = found[-1]
+    return {"at": str(last.created_at), "model": last.previous_model_id, "reason": last.reason}
 
 
 def _answers(settings: Settings, store: Store) -> dict[str, Any]:
@@ -97,6 +118,7 @@ def _show(plain: dict[str, Any]) -> None:
             ("home", plain["home"]),
             ("database", plain["database"]),
             ("in production", plain["production"] or "no model"),
+            ("canary", _on_trial(plain["canary"])),
             ("answers", _told(plain)),
             ("last turn", told),
             ("under way", plain["turn_under_way"] or "nothing"),
@@ -105,6 +127,8 @@ def _show(plain: dict[str, Any]) -> None:
             ("next cron", plain["next_cron"] or "not set"),
         ]
     )
+    if taken := plain["last_automatic_rollback"]:
+        click.echo(f"taken back by itself {taken['at'][:16]}: {taken['model']}: {taken['reason']}")
     if last and last["error"]:
         click.echo(f"the last turn failed: {last['error']}")
     if last and last["report"]:
@@ -114,6 +138,12 @@ def _show(plain: dict[str, Any]) -> None:
     for spool in plain["spools"]:
         for line in _troubles(spool):
             click.echo(f"harvest: spool {spool['id']}: {line}")
+
+
+def _on_trial(canary: dict[str, Any] | None) -> str:
+    if canary is None:
+        return "none"
+    return f"{canary['model']}, {canary['share']:.0%} of the Builds since {canary['since'][:16]}"
 
 
 def _troubles(spool: dict[str, Any]) -> list[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from qc_builder_lora.config import Settings
 from qc_builder_lora.doctor.line import Line, State
 from qc_builder_lora.errors import NotFound, OlderStore, QcLoraError
+from qc_builder_lora.models.memory import available_mb
 
 _GB = 1 << 30
 _DISK_NEEDED_GB, _DISK_WANTED_GB = 1, 5
@@ -97,19 +98,8 @@ def _memory() -> Line:
 
 def available_memory_gb(top: Path = Path("/")) -> float | None:
     """What the machine and the control group both leave; None where neither says."""
-    found = []
-    for line in _text(top / "proc/meminfo").splitlines():
-        if line.startswith("MemAvailable:"):
-            found.append(int(line.split()[1]) / (1 << 20))
-    group = top / "sys/fs/cgroup"
-    for most, used in (
-        ("memory.max", "memory.current"),
-        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
-    ):
-        limit, now = _text(group / most).strip(), _text(group / used).strip()
-        if limit.isdigit() and now.isdigit():
-            found.append((int(limit) - int(now)) / _GB)
-    return min(found, default=None)
+    free = available_mb(top)
+    return None if free is None else free / 1024
 
 
 def _text(path: Path) -> str:

@@ -76,27 +76,51 @@ def check_artefact(model: Model) -> Mapping[str, Any]:
 
 
 def promote(
-    store: Store, model_id: str, report: Path, by: str, reason: str | None = None
+    store: Store,
+    model_id: str,
+    report: Path | None,
+    by: str,
+    reason: str | None = None,
+    *,
+    share: float | None = None,
 ) -> Promotion:
-    """Let a Model answer, because a person has read this report about it.
+    """Let a Model answer, because a person has read this report about it; for a `share` of the
+    Builds alone, where given (a fraction below 1).
 
-    Raises PromotionRefused when the report is about another artefact or was changed after it was
-    made, when the artefact was changed, or when production has moved on since.
+    Without a report it is the one that its canary was bound to. Raises PromotionRefused when the
+    report is about another artefact or was changed after it was made, when the artefact was
+    changed, or when production has moved on since.
     """
     model = store.models.get(model_id)
+    digest = _of_the_canary(store, model) if report is None else _about(model, report)
+    check_artefact(model)
+    about = store.verdicts.find(challenger=model.id, report_sha256=digest, limit=1)
+    # Without a verdict the store refuses the report, whatever it was to replace.
+    replaces = _stood(store, about[0].champion) if about else ...
+    return store.promotions.promote(
+        model.id, model.sha256, digest, by, reason, replaces=replaces, share=share
+    )
+
+
+def _about(model: Model, report: Path) -> str:
     if not report.exists():
         raise NotFound("report", str(report), "See which there are: qc-lora report list")
-    check_artefact(model)
-    digest = file_hash(report)
     if model.sha256 not in report.read_text("utf-8", "replace"):
         raise PromotionRefused(
             f"{report} does not mention the artefact {model.sha256} of {model.id}: it is about "
             "another model. Build one with: qc-lora report build"
         )
-    about = store.verdicts.find(challenger=model.id, report_sha256=digest, limit=1)
-    # Without a verdict the store refuses the report, whatever it was to replace.
-    replaces = _stood(store, about[0].champion) if about else ...
-    return store.promotions.promote(model.id, model.sha256, digest, by, reason, replaces=replaces)
+    return file_hash(report)
+
+
+def _of_the_canary(store: Store, model: Model) -> str:
+    canary = store.promotions.course().canary
+    if canary is None or canary.model_id != model.id or canary.report_sha256 is None:
+        raise PromotionRefused(
+            f"Model {model.id!r} is not on trial as canary, so a promotion needs the report that "
+            "you have read. Give it with --report; see which there are: qc-lora report list"
+        )
+    return canary.report_sha256
 
 
 def _stood(store: Store, champion: str) -> str | None:

@@ -151,8 +151,7 @@ def _some(connection: Connection, statement: Any) -> list[Any]:
 def _production(store: Store) -> Iterator[str]:
     """What answers must be what a person last decided."""
     model = store.models.production()
-    last = store.promotions.find(limit=1)
-    decided = last[0].model_id if last else None
+    decided = store.promotions.course().production
     found = model.id if model else None
     if found != decided:
         yield f"models: {found!r} is in production, the last promotion decided {decided!r}"

@@ -86,12 +86,13 @@ class Models(Noun[Model]):
             f"model {values['id']!r}: {champion.id!r} is in production here, and only one can be."
         )
 
-    def switch_production(self, old: str | None, new: str) -> None:
+    def switch_production(self, old: str | None, new: str | None) -> None:
         """For promotions only, within their transaction."""
         # In this order: there is never a moment with two of them in production.
         if old is not None:
             self._update(old, {"stage": Stage.ARCHIVED})
-        self._update(new, {"stage": Stage.PRODUCTION})
+        if new is not None:
+            self._update(new, {"stage": Stage.PRODUCTION})
 
 
 def lock_stages(connection: Connection) -> None:

@@ -1,7 +1,8 @@
 """Promotions: who let which Model answer, and why. Rows are only ever added.
 
 A promotion, the stages it changes and its row are one transaction. Of two at once one wins: the
-other finds that the history has moved on since it began, and says so.
+other finds that the history has moved on since it began, and says so. A promotion for a share of
+the Builds is a canary: production stays what it is beside it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from qc_builder_lora.errors import PromotionRefused
 from qc_builder_lora.ids import new_id, now
 from qc_builder_lora.records import Promotion, PromotionAction, Stage
 from qc_builder_lora.store.comparisons import Verdicts
+from qc_builder_lora.store.course import Course, course_of
 from qc_builder_lora.store.database import Database
 from qc_builder_lora.store.models import Models, lock_stages
 from qc_builder_lora.store.rows import Rows
@@ -42,13 +44,16 @@ class Promotions(Rows[Promotion]):
         reason: str | None = None,
         *,
         replaces: str | EllipsisType | None = ...,
+        share: float | None = None,
     ) -> Promotion:
         """Put a Model into production, archive the one before it, and write down who did it.
 
-        `replaces` is the id of the Model that the person saw in production (None for none); when
-        given, it must still be there. Raises NotFound for the Model, PromotionRefused when the
-        hashes are not those of the Model and of a Verdict about it, when the report compares with
-        a Model that is no longer in production, or when another promotion came between.
+        With `share`, a fraction in (0, 1), it is a canary: it answers for that part of the Builds,
+        and production stays. `replaces` is the id of the Model that the person saw in production
+        (None for none); when given, it must still be there. Raises NotFound for the Model,
+        PromotionRefused when the hashes are not those of the Model and of a Verdict about it, when
+        the report compares with a Model that is no longer in production, when another Model is on
+        trial as canary, or when another promotion came between.
         """
         seen = self._head()  # Before the lock, on purpose: what comes between is noticed.
         with self._database.writing() as connection:
@@ -57,14 +62,18 @@ class Promotions(Rows[Promotion]):
             old = self._models.production()
             old_id = old.id if old else None
             self._check(model_id, model_sha256, report_sha256, by, old_id)
+            self._check_canary(model_id, share)
             if replaces is not ... and replaces != old_id:
                 fact = f"{model_id!r} was to replace"
                 raise PromotionRefused(_moved_on(fact, replaces, old_id, model_id))
-            self._models.switch_production(old_id, model_id)
+            if share is None:
+                self._models.switch_production(old_id, model_id)
+            else:
+                self._models.set_stage(model_id, Stage.SHADOW)
             return self._append(
                 Promotion(
                     id=new_id(),
-                    action=PromotionAction.PROMOTE,
+                    action=PromotionAction.PROMOTE if share is None else PromotionAction.CANARY,
                     model_id=model_id,
                     model_sha256=model_sha256,
                     decided_by=by,
@@ -72,28 +81,41 @@ class Promotions(Rows[Promotion]):
                     report_sha256=report_sha256,
                     previous_model_id=old_id,
                     reason=reason,
+                    share=share,
                 )
             )
 
-    def rollback(self, by: str, reason: str | None = None) -> Promotion:
-        """Take the last promotion back: the Model before it answers again.
+    def rollback(
+        self,
+        by: str,
+        reason: str | None = None,
+        *,
+        of: str | None = None,
+        emptying: bool = False,
+    ) -> Promotion:
+        """End the canary; without one, take the last promotion back: the Model before it answers
+        again, and a second rollback goes one further.
 
-        A second rollback goes one further. Raises PromotionRefused when there is none before.
+        `of` is the id of the decision to take back; when given, it must still be the latest.
+        `emptying` allows to take the first promotion back, after which no Model is in production;
+        such a row, and that of a canary with none beside it, names the Model taken back twice.
+        Raises PromotionRefused when there is none before.
         """
         seen = self._head()
         with self._database.writing() as connection:
             lock_stages(connection)
             self._refuse_latecomer(seen)
             self._refuse_nameless(by)
-            standing = self._standing()
-            if len(standing) < 2:
-                raise PromotionRefused(
-                    "There is no earlier model to go back to: "
-                    + (f"{standing[0]!r} is the first" if standing else "none was ever")
-                    + " in production. Promote another with: qc-lora model promote"
-                )
-            old, target = standing[-1], self._models.get(standing[-2])
-            self._models.switch_production(old, target.id)
+            course = self.course()
+            if of is not None and (course.latest is None or course.latest.id != of):
+                raise PromotionRefused(self._moved())
+            if course.canary is not None:
+                old, after = course.canary.model_id, course.production
+                self._models.set_stage(old, Stage.ARCHIVED)
+            else:
+                old, after = self._before_last(course, emptying)
+                self._models.switch_production(old, after)
+            target = self._models.get(after or old)
             return self._append(
                 Promotion(
                     id=new_id(),
@@ -127,6 +149,12 @@ class Promotions(Rows[Promotion]):
                 )
             if model.stage is Stage.ARCHIVED:
                 raise PromotionRefused(f"Model {model_id!r} is archived already.")
+            canary = self.course().canary
+            if canary is not None and canary.model_id == model_id:
+                raise PromotionRefused(
+                    f"Model {model_id!r} is on trial as canary. End that with: qc-lora model "
+                    "rollback"
+                )
             about = self._verdicts.find(challenger=model_id)
             if not any(one.report_sha256 == report_sha256 for one in about):
                 raise PromotionRefused(self._wrong_report(model_id, report_sha256))
@@ -147,6 +175,10 @@ class Promotions(Rows[Promotion]):
     def history(self) -> list[Promotion]:
         """All of them, oldest first."""
         return list(self.each())
+
+    def course(self) -> Course:
+        """What they add up to: who is in production, after whom, and who is on trial."""
+        return course_of(self.each())
 
     def find(self, *, model_id: str | None = None, limit: int | None = None) -> list[Promotion]:
         """Newest first."""
@@ -184,22 +216,43 @@ class Promotions(Rows[Promotion]):
             connection.execute(insert(self.table).values(values))
         return record
 
-    def _standing(self) -> list[str]:
-        """The promotions not taken back, as Model ids, oldest first."""
-        standing: list[str] = []
-        for promotion in self.each():
-            if promotion.action is PromotionAction.PROMOTE:
-                standing.append(promotion.model_id)
-            elif promotion.action is PromotionAction.ROLLBACK and standing:
-                standing.pop()
-        return standing
+    def _before_last(self, course: Course, emptying: bool) -> tuple[str, str | None]:
+        """Who is taken back and who answers then."""
+        standing = [one.model_id for one in course.promoted]
+        if not standing or (len(standing) < 2 and not emptying):
+            raise PromotionRefused(
+                "There is no earlier model to go back to: "
+                + (f"{standing[0]!r} is the first" if standing else "none was ever")
+                + " in production. Promote another with: qc-lora model promote"
+                + ("; or let hosted models answer: qc-lora model rollback --to-hosted"
+                   if standing else "")
+            )  # fmt: skip
+        return standing[-1], standing[-2] if len(standing) > 1 else None
 
     def _refuse_latecomer(self, seen: int) -> None:
         if self._head() != seen:
-            last = self.find(limit=1)[0]
+            raise PromotionRefused(self._moved())
+
+    def _moved(self) -> str:
+        last = next(iter(self.find(limit=1)), None)
+        what = f"{last.action} of {last.model_id!r} by {last.decided_by}" if last else "a reset"
+        return (
+            f"Another decision came first: {what}. Nothing was changed. Look at it with: qc-lora "
+            "model list"
+        )
+
+    def _check_canary(self, model_id: str, share: float | None) -> None:
+        if share is not None and not 0 < share < 1:
             raise PromotionRefused(
-                f"Another decision came first: {last.action} of {last.model_id!r} by "
-                f"{last.decided_by}. Nothing was changed. Look at it with: qc-lora model list"
+                f"The share of a canary is a fraction above 0 and below 1, got {share:g}. All "
+                "Builds: --full."
+            )
+        canary = self.course().canary
+        if canary is not None and canary.model_id != model_id:
+            raise PromotionRefused(
+                f"Model {canary.model_id!r} is on trial as canary for {canary.share:.0%} of the "
+                "Builds. Nothing was changed. Finish that with: qc-lora model promote --full; or "
+                "end it with: qc-lora model rollback"
             )
 
     def _refuse_nameless(self, by: str) -> None:

@@ -153,6 +153,7 @@ class Views:
         decisions = self._store.promotions.find(limit=DECISIONS_SHOWN)
         return {
             "production": self._store.models.production(),
+            "canary": self._store.promotions.course().canary,
             "decisions": decisions,
             "seen": decisions[0].id if decisions else "",
         }
