@@ -1,0 +1,96 @@
+"""The constraints that can be read from an instruction in anybody's words, for `faithful.judge`.
+
+Reads tickers, indicators, numbers, dates, cash, "long only", a limit of positions and stops, in
+prose and in the lines of a YAML specification. Does not understand: what is not said in one of
+the ways below is not found, so an answer may pass that leaves it out. Code in the instruction (the
+strategy to mend or to change) is not read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date
+
+from qc_builder_lora.backtest.check.mentions import tickers_in
+from qc_builder_lora.eval.faithful import NAMED, Constraint
+
+_CODE = re.compile(r"```.*?(?:```|\Z)", re.S)
+_DATE = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
+_YEARS = re.compile(
+    r"\b(?:from|between|period:?|years?:?)\s+(\d{4})\s*(?:-|–|to|and|through|until)\s*(\d{4})\b",
+    re.I,
+)
+_NUMBER = re.compile(r"(?<![\w.$])(\d+(?:,\d{3})*(?:\.\d+)?)(?![\w-]*[a-z]{4})")
+_CASH = re.compile(
+    r"(?:\b(?:cash|initial[ _]capital|starting[ _]capital|allocation_usd)\b:?\s*(?:of\s*)?\$?"
+    r"|\b(?:start|begin)(?:ing)? with \$|\bwith \$)(\d[\d,]*)(?![\d.]*%)",
+    re.I,
+)
+_LONG_ONLY = re.compile(r"\blong[- ]only\b", re.I)
+_POSITIONS = re.compile(
+    r"\bmax(?:imum)?[ _](?:open[ _])?positions\b:?\s*(\d+)|\bat most (\d+) (?:open )?positions?\b",
+    re.I,
+)
+_STOP = re.compile(r"\bstop[- _]?loss\b|\btrailing[- _]stop\b|\bstop order\b", re.I)
+_ASIDE = re.compile(
+    r"sharpe|iteration|drawdown|budget|cagr|target_return|version|created|min_trades|profit_factor"
+    r"|author|fees|slippage",
+    re.I,
+)
+"""Lines about the report, not about the strategy: their numbers need not be in the code."""
+
+
+def constraints_of(instruction: str) -> tuple[Constraint, ...]:
+    """What is asked, in the order of its weight; always that it trades at all."""
+    text = _CODE.sub(" ", instruction)
+    return tuple(_read(text))
+
+
+def _read(text: str) -> Iterator[Constraint]:
+    yield Constraint("trades")
+    tickers = [one for one in tickers_in(text) if len(one) > 1]
+    if tickers:
+        yield Constraint("symbols_among", tickers)
+    for words in NAMED:
+        # "20-day average true range" is no 20-day average.
+        match = re.search(rf"\b(?:{words})\b(?! true range| directional)", text, re.I)
+        if match:
+            yield Constraint("indicator", match.group(0).lower())
+    if numbers := _numbers(text):
+        yield Constraint("most_numbers", numbers)
+    if period := _period(text):
+        yield Constraint("period", list(period))
+    if found := _CASH.search(text):
+        yield Constraint("cash", int(found.group(1).replace(",", "")))
+    if _LONG_ONLY.search(text):
+        yield Constraint("long_only")
+    if found := _POSITIONS.search(text):
+        yield Constraint("max_positions", int(found.group(1) or found.group(2)))
+    if _STOP.search(text):
+        yield Constraint("stop")
+
+
+def _period(text: str) -> tuple[str, str] | None:
+    """First and last day, where exactly two are named, or two years."""
+    days = []
+    for match in _DATE.finditer(text):
+        try:
+            days.append(date(*(int(part) for part in match.groups())))
+        except ValueError:
+            return None
+    if len(days) == 2 and days[0] < days[1]:
+        return days[0].isoformat(), days[1].isoformat()
+    years = _YEARS.findall(text)
+    if not days and len(years) == 1 and years[0][0] <= years[0][1]:
+        return f"{years[0][0]}-01-01", f"{years[0][1]}-12-31"
+    return None
+
+
+def _numbers(text: str) -> list[float]:
+    """Numbers of the rules: without dates, years of a period, cash, 0 and 1."""
+    lines = "\n".join(line for line in text.splitlines() if not _ASIDE.search(line))
+    for told in (_DATE, _YEARS, _CASH, _POSITIONS):
+        lines = told.sub(" ", lines)
+    found = dict.fromkeys(float(one.replace(",", "")) for one in _NUMBER.findall(lines))
+    return [value for value in found if value not in (0, 1)]

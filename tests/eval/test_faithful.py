@@ -1,0 +1,201 @@
+"""The mechanical judge of faithfulness: what it finds, must not find, and cannot say."""
+
+import random
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from qc_builder_lora.backtest.protocol import BacktestResult
+from qc_builder_lora.errors import InputError
+from qc_builder_lora.eval.asked import constraints_of
+from qc_builder_lora.eval.faithful import KINDS, Constraint, constraints_from, judge, verdict
+from qc_builder_lora.harvest.corpus.families import FAMILIES
+from qc_builder_lora.harvest.corpus.family import Family, draw_frame
+from qc_builder_lora.records import BacktestStatus, Outcome
+
+CODE = """from AlgorithmImports import *
+
+
+class Cross(QCAlgorithm):
+    def initialize(self):
+        self.set_start_date(2010, 1, 4)
+        self._symbol = self.add_equity("IBM", Resolution.DAILY).symbol
+        self._rsi = self.rsi(self._symbol, 14)
+
+    def on_data(self, data):
+        entry = self.portfolio[self._symbol].average_price
+        if self.securities[self._symbol].price < entry * (1 - 0.05):
+            self.liquidate()
+        elif self._rsi.current.value < 30:
+            self.set_holdings(self._symbol, 0.5)
+"""
+
+
+def order(day: str, quantity: float, symbol: str = "IBM", **changed: Any) -> dict[str, Any]:
+    fill = {"time": f"{day}T20:00:00Z", "quantity": quantity, "price": 100.0}
+    told = {"symbol": symbol, "type": "market", "time": f"{day}T14:30:00Z", "fills": [fill]}
+    return {**told, **changed}
+
+
+def result(*orders: dict[str, Any], **changed: Any) -> BacktestResult:
+    given = {
+        "status": BacktestStatus.COMPLETED,
+        "engine": "x",
+        "engine_version": "1",
+        "data_fingerprint": None,
+        "code_sha256": "0",
+        "phase": "done",
+        "orders": orders,
+        "statistics": {"Start Equity": "100000"},
+        "equity": (("2010-01-01", 100_000.0), ("2010-02-01", 100_000.0), ("2010-12-31", 101_000.0)),
+    }
+    return BacktestResult(**{**given, **changed})
+
+
+def said(
+    kind: str, value: Any = True, *, of: BacktestResult | None = None, code: str = CODE
+) -> Any:
+    (found,) = judge([Constraint(kind, value)], code, of)
+    return found.outcome, found.evidence
+
+
+HELD = result(order("2010-02-01", 500), order("2010-03-01", -500))
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "outcome", "evidence"),
+    [
+        ("trades", True, Outcome.PASS, "2 fills"),
+        ("symbols", ["IBM"], Outcome.PASS, "traded IBM"),
+        ("symbols", ["IBM", "AAPL"], Outcome.FAIL, "not in the code: AAPL"),
+        ("symbols_among", ["AAPL", "MSFT"], Outcome.FAIL, "traded without being asked for: IBM"),
+        ("indicator", "relative strength index", Outcome.PASS, "line 8: self._rsi = self.rsi("),
+        ("indicator", "MACD", Outcome.FAIL, "nothing in the code looks like MACD"),
+        ("number", 14, Outcome.PASS, "line 8"),
+        ("number", 15, Outcome.FAIL, "15 is not in the code"),
+        ("number", 5, Outcome.PASS, "line 12"),
+        ("most_numbers", [14, 99], Outcome.PASS, "1 of 2 numbers found; not in the code: 99"),
+        ("most_numbers", [14, 98, 99], Outcome.FAIL, "1 of 3 numbers found"),
+        ("long_only", True, Outcome.PASS, "no position below zero"),
+        ("max_positions", 1, Outcome.PASS, "at most 1 at once, on 2010-02-01"),
+        ("max_weight", 0.5, Outcome.PASS, "IBM was 50.0% on 2010-02-01"),
+        ("max_weight", 0.4, Outcome.FAIL, "IBM was 50.0%"),
+        ("period", ["2010-01-01", "2010-12-31"], Outcome.PASS, "from 2010-01-01 to 2010-12-31"),
+        ("period", ["2008-01-01", "2010-12-31"], Outcome.FAIL, "ran from 2010-01-01"),
+        ("cash", 100_000, Outcome.PASS, "began with 100000"),
+        ("cash", 50_000, Outcome.FAIL, "began with 100000"),
+        ("stop", True, Outcome.PASS, "line"),
+        ("stop", 0.05, Outcome.PASS, "line 12"),
+        ("stop", 0.07, Outcome.FAIL, "0.07 is not in the code"),
+        ("rebalance", "month", Outcome.PASS, "at most 1 days with orders a month"),
+    ],
+)
+def test_each_kind_is_judged_by_what_happened(
+    kind: str, value: Any, outcome: Outcome, evidence: str
+) -> None:
+    found = said(kind, value, of=HELD)
+    assert found[0] is outcome, found
+    assert evidence in found[1]
+
+
+def test_a_short_position_more_symbols_and_daily_orders_are_seen() -> None:
+    busy = result(
+        order("2010-02-01", -100),
+        *(order(f"2010-02-{day:02}", 1, "AAPL") for day in range(1, 9)),
+        order("2010-03-01", 1),
+    )
+    assert said("long_only", of=busy) == (Outcome.FAIL, "IBM was at -100 shares on 2010-02-01")
+    assert said("max_positions", 1, of=busy)[0] is Outcome.FAIL
+    assert said("rebalance", "month", of=busy)[0] is Outcome.FAIL
+
+
+def test_one_bought_while_another_is_sold_at_the_same_moment_are_not_two_positions() -> None:
+    swap = result(order("2010-02-01", 5), order("2010-03-01", 5, "AAPL"), order("2010-03-01", -5))
+    assert said("max_positions", 1, of=swap)[0] is Outcome.PASS
+
+
+def test_what_cannot_be_known_is_unknown_and_never_a_pass() -> None:
+    open_ = result(status=BacktestStatus.UNKNOWN, reason="no bars for SPY")
+    assert said("trades", of=None) == (Outcome.UNKNOWN, "there is no backtest")
+    assert said("trades", of=open_) == (Outcome.UNKNOWN, "the backtest is unknown: no bars for SPY")
+    assert said("cash", 1, of=result(statistics={}))[0] is Outcome.UNKNOWN
+    assert said("period", ["2010-01-01", "2010-12-31"], of=result(equity=()))[0] is Outcome.UNKNOWN
+    assert said("max_weight", 1, of=result())[0] is Outcome.UNKNOWN
+    assert said("rebalance", "month", of=result(order("2010-02-01", 5)))[0] is Outcome.UNKNOWN
+
+
+def test_a_run_that_failed_did_not_do_what_was_asked() -> None:
+    broken = result(status=BacktestStatus.FAILED, reason="AttributeError: x")
+    assert said("trades", of=broken) == (
+        Outcome.FAIL,
+        "the backtest failed: AttributeError: x",
+    )
+    assert said("trades", of=HELD, code="def")[1].startswith("does not parse")
+
+
+def test_one_answer_is_made_of_many() -> None:
+    def told(*outcomes: Outcome) -> Outcome:
+        ones = judge([Constraint("trades")] * len(outcomes), CODE, HELD)
+        return verdict([replace(o, outcome=w) for o, w in zip(ones, outcomes, strict=True)])
+
+    assert told() is Outcome.UNKNOWN
+    assert told(Outcome.PASS, Outcome.PASS) is Outcome.PASS
+    assert told(Outcome.PASS, Outcome.UNKNOWN) is Outcome.UNKNOWN
+    assert told(Outcome.UNKNOWN, Outcome.FAIL) is Outcome.FAIL
+
+
+def test_an_unknown_kind_is_named() -> None:
+    with pytest.raises(InputError, match=r"unknown constraint 'colour'. Known: cash, "):
+        constraints_from([{"kind": "colour"}])
+
+
+def test_constraints_are_read_from_prose_and_from_a_specification() -> None:
+    prose = (
+        "Buy Apple and IBM when the 14-day RSI is under 30, long only, with at most 2 positions, "
+        "a stop loss of 5%, with $50,000, backtest from 2008-01-01 to 2010-12-31."
+    )
+    found = {one.kind: one.value for one in constraints_of(prose)}
+    assert found == {
+        "trades": True,
+        "symbols_among": ["IBM", "AAPL"],
+        "indicator": "rsi",
+        "most_numbers": [14, 30, 5],
+        "period": ["2008-01-01", "2010-12-31"],
+        "cash": 50000,
+        "long_only": True,
+        "max_positions": 2,
+        "stop": True,
+    }
+    yaml = (
+        'metadata:\n  name: "X"\n  version: "1.2.3"\ncapital:\n  allocation_usd: 25000\n'
+        "data:\n  instruments: [MSFT]\n  start_date: 2009-01-01\n  end_date: 2011-12-31\n"
+        "signals:\n  entry: MACD(12, 26, 9) above its signal\nrisk_management:\n"
+        "  max_positions: 1\nacceptance_criteria:\n  min_sharpe_ratio: 1.5\n"
+    )
+    found = {one.kind: one.value for one in constraints_of(yaml)}
+    assert found["most_numbers"] == [12, 26, 9]
+    assert (found["cash"], found["max_positions"]) == (25000, 1)
+    assert found["period"] == ["2009-01-01", "2011-12-31"]
+
+
+def test_code_inside_a_request_is_not_what_is_asked() -> None:
+    text = "Mend this.\n```python\nself.rsi('TSLA', 77)\n# long only\n```\nKeep IBM."
+    kinds = [one.kind for one in constraints_of(text)]
+    assert kinds == ["trades", "symbols_among"]
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=lambda family: family.name)
+def test_our_own_answers_lack_nothing_that_is_read_from_any_phrasing(family: Family) -> None:
+    source = random.Random(family.name)
+    for phrasing in range(len(family.phrasings)):
+        frame = draw_frame(source, (2005, 2012), (25_000, 50_000), 100_000)
+        parameters = family.draw_parameters(source, ["AAPL", "GOOG", "IBM", "MSFT"])
+        asked = constraints_of(family.instruction(phrasing, parameters, frame))
+        code = family.code(parameters, frame)
+        assert any(one.kind == "symbols_among" for one in asked)
+        assert (frame.wording in (1, 2, 4)) == any(one.kind == "period" for one in asked)
+        assert (frame.wording in (2, 3, 4)) == any(one.kind == "cash" for one in asked)
+        static = [one for one in asked if not KINDS[one.kind][1]]
+        for found in judge(static, code, None):
+            assert found.outcome is Outcome.PASS, found
