@@ -59,6 +59,9 @@ class Clock:
         self._benchmark(start, end)
         opening = engine.zone.utc(start * DAY)
         self._spacing = max(240, (end + 1 - start) * DAY // 4000)
+        if not plan.precise:
+            for stream in engine.lineup:
+                stream.source = stream.source.by_midnight
         engine.begin(first, start, end, self._warm_source)
         self.upkeep.begin(start, end)
         begins = engine.exchange.utc(first)
@@ -156,7 +159,7 @@ class Clock:
             return source
         if source.kind == "quote" and length >= HOUR:
             return None
-        return self.desk.shelf.source(source.ticker, source.mode, length, source.kind)
+        return self.desk.source(source.ticker, source.mode, length, source.kind)
 
     # Scheduled events.
 
@@ -306,6 +309,9 @@ class Clock:
         if engine.warming_up:
             return
         utc, value = engine.now.utc, engine.account.value
+        if record.daily and record.daily[-1][0] == utc:
+            # The backtest ends at a midnight that has been sampled.
+            return
         if record.daily and value:
             record.turnover.append((engine.account.sale_volume - self._volume) / value)
         self._volume = engine.account.sale_volume

@@ -164,6 +164,8 @@ class Desk(Counter):
             plan.benchmark = str(value)
         elif key == "stale_price_s":
             plan.stale_price_s = float(value)
+        elif key == "precise":
+            plan.precise = bool(value)
         elif key in ("start", "end", "warm_up_bars", "warm_up_seconds",
                      "warm_up_resolution", "trading_days", "max_orders",
                      "close_buffer_s"):  # fmt: skip
@@ -218,7 +220,7 @@ class Desk(Counter):
             raise Forged("a resolution")
         made = []
         for kind in ("trade", "quote") if resolution < _HOUR else ("trade",):
-            source = self.shelf.source(security.ticker, security.mode, resolution, kind)
+            source = self.source(security.ticker, security.mode, resolution, kind)
             if engine.initialized:
                 source.cover(engine.now.exchange // DAY, engine.last_day, engine.hours)
             self._streams += 1
@@ -249,7 +251,12 @@ class Desk(Counter):
         item.mode = mode
         for stream in item.streams:
             before = stream.source
-            stream.source = self.shelf.source(item.ticker, mode, before.resolution, before.kind)
+            stream.source = self.source(item.ticker, mode, before.resolution, before.kind)
+
+    def source(self, ticker: str, mode: Mode, resolution: int, kind: str = "trade") -> Source:
+        """Bars as this strategy wants its daily ones to end; NoData says which file is missing."""
+        found = self.shelf.source(ticker, mode, resolution, kind)
+        return found if self.engine.plan.precise else found.by_midnight
 
     # The past and the calendar.
 
@@ -266,11 +273,9 @@ class Desk(Counter):
             filled = filled if fill is None else fill
             beyond = beyond if extended is None else extended
             if mode is not None:
-                source = self.shelf.source(
-                    source.ticker, _mode(mode), source.resolution, source.kind
-                )
+                source = self.source(source.ticker, _mode(mode), source.resolution, source.kind)
             wanted = window(engine.hours, span, now.exchange, now.exchange - now.local,
-                            source.resolution, beyond)  # fmt: skip
+                            source.resolution, beyond, engine.plan.precise)  # fmt: skip
             found.append(collect(source, wanted, engine.hours, engine.exchange, fill=filled,
                                  extended=beyond))  # fmt: skip
             total += len(found[-1][0])
@@ -283,12 +288,12 @@ class Desk(Counter):
         if isinstance(subject, str):
             if not resolution:
                 raise Forged("history of a ticker without a resolution")
-            return self.shelf.source(subject, Mode.ADJUSTED, resolution, kind), True, False
+            return self.source(subject, Mode.ADJUSTED, resolution, kind), True, False
         item = self._item(subject)
         streams = [stream for stream in item.streams if stream.source.kind == kind]
         finest = min(streams or item.streams, key=lambda stream: stream.resolution)
         wanted = resolution or finest.resolution
-        source = self.shelf.source(item.ticker, item.mode, wanted, kind)
+        source = self.source(item.ticker, item.mode, wanted, kind)
         return source, finest.fill > 0, finest.extended
 
     def _on_hours(self, what: str, moment: int) -> None:

@@ -140,6 +140,8 @@ class Plan:
     close_buffer_s: int = 930
     """LEAN's MarketOnCloseOrder.SubmissionTimeBuffer: 15.5 minutes."""
     stale_price_s: float = STALE_S
+    precise: bool = True
+    """Whether a daily bar ends with its session; else at midnight (daily_precise_end_time)."""
     flags: dict[str, bool] = field(default_factory=dict)
 
 
@@ -166,6 +168,8 @@ class Engine:
         """The last day of the backtest, once it runs."""
         self._agenda: list[tuple[int, int, int, Action]] = []
         self._announced = 0
+        self._first = 0
+        """When it begins, warm-up and all: New York's seconds."""
 
     # The clock.
 
@@ -219,7 +223,7 @@ class Engine:
     def _is_native(self, stream: Stream, end: int) -> bool:
         if self.warming_up and self.plan.warm_up_resolution:
             return True
-        if stream.resolution < DAY:
+        if not stream.source.strict:
             return end % stream.resolution == 0
         return end % DAY == self.hours.close(end // DAY)
 
@@ -255,7 +259,7 @@ class Engine:
         self.lineup.sort(key=lambda item: item.order)
         self._refine()
         if self.initialized:
-            stream.begin(self.now.exchange, self._end, self.hours, self.exchange)
+            stream.begin(self._after(stream.source), self._end, self.hours, self.exchange)
 
     def unsubscribe(self, security: Security) -> None:
         """Feed a security no more; its last price stays."""
@@ -278,15 +282,23 @@ class Engine:
         `start`, where that is not its own bars.
         """
         self.initialized = True
+        self._first = first
         self.last_day = last
+        self.move_to(self.exchange.utc(first))
         for stream in self.lineup:
             other = warm(stream)
+            after = self._after(other or stream.source)
             if other is stream.source:
-                stream.begin(first, self._end, self.hours, self.exchange)
+                stream.begin(after, self._end, self.hours, self.exchange)
             else:
-                stream.begin_warm(other, first, start * DAY, self._end, self.hours, self.exchange)
+                stream.begin_warm(other, after, start * DAY, self._end, self.hours, self.exchange)
         for security in self.securities:
             self.announce(security, first // DAY)
+
+    def _after(self, source: Source) -> int:
+        """New York's time after which bars count: a bar that ends as the backtest begins does."""
+        now = self.now.exchange
+        return now - 1 if now == self._first and not source.strict else now
 
     @property
     def _end(self) -> int:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import IntEnum
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 
@@ -104,6 +105,19 @@ class Series:
     holes: tuple[tuple[int, int, Path], ...] = ()
     """Days under a former ticker whose file is not there: first, last, file."""
     kind: str = field(default="trade")
+    strict: bool = False
+    """Whether its bars last for the regular session and no longer: LEAN's strict end times."""
+
+    @cached_property
+    def by_midnight(self) -> Series:
+        """The same with daily bars that last from midnight to midnight."""
+        if not self.strict:
+            return self
+        begins = [day * DAY for day in self.days]
+        ends = [begin + DAY for begin in begins]
+        return replace(
+            self, bars=Bars(begins, ends, self.bars.columns, zone(NEW_YORK)), strict=False
+        )
 
     @property
     def ticker(self) -> str:
@@ -210,6 +224,12 @@ class Days:
     path: Callable[[int], Path]
     read: Callable[[int], Bars | None]
     """The bars of a day, None where there is no file."""
+    strict: bool = False
+
+    @property
+    def by_midnight(self) -> Days:
+        """Itself: no bar of a minute lasts into the night."""
+        return self
 
     @property
     def ticker(self) -> str:
@@ -313,7 +333,9 @@ def _series(
         begins = list(starts)
         ends = [start + resolution for start in starts]
     bars = Bars(begins, ends, columns, zone(NEW_YORK))
-    return Series(who, resolution, mode, tables[-1].path, days, bars, holes)
+    return Series(
+        who, resolution, mode, tables[-1].path, days, bars, holes, strict=resolution == DAY
+    )
 
 
 def _adjust(who: Company, mode: Mode, days: array[int], columns: Columns) -> None:

@@ -24,7 +24,7 @@ class Window:
 
 def window(
     hours: Hours, span: Sequence[int | str | None], now: int, shift: int, resolution: int,
-    extended: bool,
+    extended: bool, precise: bool = True,
 ) -> Window:  # fmt: skip
     """What a span means: `count n`, `seconds s`, or `range from to` in the algorithm's time.
 
@@ -32,7 +32,7 @@ def window(
     """
     kind, first = span[0], int(span[1] or 0)
     if kind == "count":
-        return Window(start_of(hours, now, first, resolution, extended), now)
+        return Window(start_of(hours, now, first, resolution, extended, precise), now)
     if kind == "seconds":
         return Window(now - first, now)
     if kind != "range":
@@ -41,7 +41,9 @@ def window(
     return Window(first + shift, min(last, now))
 
 
-def start_of(hours: Hours, now: int, count: int, resolution: int, extended: bool) -> int:
+def start_of(
+    hours: Hours, now: int, count: int, resolution: int, extended: bool, precise: bool = True
+) -> int:
     """After which moment the last `count` bars of open market end: LEAN's GetStartTimeForTradeBars.
 
     New York's seconds, as `now`.
@@ -50,6 +52,8 @@ def start_of(hours: Hours, now: int, count: int, resolution: int, extended: bool
         return now
     if resolution == DAY:
         day = now // DAY
+        if not precise:
+            return hours.bars_before(day, count) * DAY
         if not hours.is_open_day(day) or day * DAY + hours.close(day) > now:
             day = hours.previous_day(day)
         return hours.bars_before(day + 1, count) * DAY

@@ -44,6 +44,7 @@ _SETTINGS: dict[str, Check] = {
     "max_orders": _within(0, 10**12),
     "close_buffer_s": _within(0, 86_400),
     "stale_price_s": _within(0, 10**9),
+    "precise": _within(0, 1),
 }
 
 

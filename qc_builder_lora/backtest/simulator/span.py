@@ -61,5 +61,6 @@ def _warm_up_start(engine: Engine, start: int) -> int:
     for stream in engine.lineup:
         length = plan.warm_up_resolution or stream.resolution
         extended = stream.extended and length != HOUR
-        begins.append(start_of(engine.hours, opening, plan.warm_up_bars, length, extended))
+        begins.append(start_of(engine.hours, opening, plan.warm_up_bars, length, extended,
+                               plan.precise))  # fmt: skip
     return min(begins, default=opening - plan.warm_up_bars * (plan.warm_up_resolution or 60))

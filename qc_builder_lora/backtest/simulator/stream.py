@@ -140,7 +140,7 @@ class Gaps:
         self._stream = stream
         self._hours = hours
         self._zone = zone
-        self._strict = stream.resolution == DAY
+        self._strict = stream.source.strict
 
     def between(
         self, previous: tuple[int, int, Bars, int], start: int, end: int

@@ -125,14 +125,12 @@ class Upkeep:
         """Count the market's volume, free what is settled; whether any money was freed."""
         engine = self._engine
         now, account, capacity = engine.now.utc, engine.account, engine.book.capacity
-        if last or capacity.due(now):
+        # LEAN closes its last moment a second time, when it leaves.
+        for _ in range(2 if last else int(capacity.due(now))):
             bars = {
                 item.index: bar
                 for item in engine.securities
                 if (bar := item.traded(now)) is not None
             }
             capacity.step(now, bars, self._held, account.value, last=last)
-        if last:
-            # LEAN closes its last moment a second time, when it leaves.
-            capacity.look(now, self._held, account.value, last=True)
         return account.settle(now)

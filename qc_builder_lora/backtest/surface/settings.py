@@ -7,7 +7,7 @@ from typing import Any
 
 from .alias import both_styles
 from .enums import DataNormalizationMode, Resolution
-from .known import Lean, not_modelled
+from .known import Lean
 
 
 @both_styles
@@ -88,8 +88,8 @@ class AlgorithmSettings(Lean):
 
     @daily_precise_end_time.setter
     def daily_precise_end_time(self, value: bool) -> None:
-        if not value:
-            not_modelled("AlgorithmSettings.daily_precise_end_time", "False")
+        self._precise = bool(value)
+        self.send(["set", "precise", int(self._precise)])
 
     @property
     def trading_days_per_year(self) -> int | None:

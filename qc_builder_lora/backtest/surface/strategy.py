@@ -34,6 +34,7 @@ from .wire import HungUp, Wire
 
 NO_QUOTES = QuoteBars()
 SESSION = timedelta(hours=6, minutes=30)
+DAY = timedelta(days=1)
 
 
 class BadStrategy(Exception):
@@ -241,6 +242,8 @@ class Strategy:
         length = self._warm_length if self._desk.warming_up else None
         if not (config.is_daily if length is None else length.days):
             start = end - (length or config.increment)
+        elif not self._desk.settings.daily_precise_end_time:
+            start = end - DAY
         else:
             # LEAN's strict end times: the regular session, and of a filled bar just its length.
             start = end - SESSION if filled else end.replace(hour=9, minute=30, second=0)

@@ -164,10 +164,18 @@ class ClassicRenkoConsolidator(TimelessConsolidator):
         super().__init__(selector, volume)
         self.bar_size = _positive(bar_size, type(self).__name__)
         self._even = bool(named.get("even_bars", flags[0] if flags else True))
+        self._last: float | None = None
+
+    def emit(self, bar: Any) -> None:
+        # The next brick begins where this one ended.
+        self._last = bar.close
+        super().emit(bar)
 
     def _begin(self, bar: Any, value: float, volume: float) -> Brick:
         size = self.bar_size
-        opened = ceil(_exact(value / size)) * size if self._even else value
+        opened = value if self._last is None else self._last
+        if self._even and self._last is None:
+            opened = ceil(_exact(value / size)) * size
         return RenkoBar(bar.symbol, bar.time, size, _exact(opened), volume)
 
 
