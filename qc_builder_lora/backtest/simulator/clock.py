@@ -208,6 +208,8 @@ class Clock:
                     self._tell(["day_end", index, self.engine.now.plain()])
             elif self.desk.schedules[number][0]:
                 self._tell(["fire", number, self.engine.now.plain()])
+                if number in self.desk.selections:
+                    self.upkeep.close()
 
     def _wake(self, until: int) -> None:
         """Let consolidators emit the periods that ended before a moment, after its events."""

@@ -14,7 +14,7 @@ from qc_builder_lora.backtest.simulator.charts import Charts
 from qc_builder_lora.backtest.simulator.counter import Counter, furnish
 from qc_builder_lora.backtest.simulator.engine import Engine, Security
 from qc_builder_lora.backtest.simulator.feed import RESOLUTIONS, Mode, NoData, Source
-from qc_builder_lora.backtest.simulator.past import MOST_BARS, collect, window
+from qc_builder_lora.backtest.simulator.past import MOST_BARS, collect, last_point, window
 from qc_builder_lora.backtest.simulator.rules import rule_days
 from qc_builder_lora.backtest.simulator.schema import check
 from qc_builder_lora.backtest.simulator.shelf import Shelf
@@ -56,6 +56,8 @@ class Desk(Counter):
         self.output = output
         self.shelf = shelf
         self.schedules: dict[int, tuple[list[Any], list[Any]]] = {}
+        self.selections: set[int] = set()
+        """Schedules that are universes' selections: data's arrival, so a moment of their own."""
         self._streams = 0
         self.fresh: list[int] = []
         """Schedules that the clock has not taken up yet."""
@@ -258,6 +260,21 @@ class Desk(Counter):
         found = self.shelf.source(ticker, mode, resolution, kind)
         return found if self.engine.plan.precise else found.by_midnight
 
+    def _on_seed(self, index: int, price: float) -> None:
+        """A security's price before its first bar: that of its last bar, and no other."""
+        engine, item = self.engine, self._item(index)
+        now = engine.now if engine.initialized else _initial(engine)
+        last = None
+        for stream in item.streams:
+            if stream.is_trade:
+                found = last_point(stream.source, now.exchange, engine.hours, engine.exchange,
+                                   extended=stream.extended)  # fmt: skip
+                last = found if last is None or (found and found[0] > last[0]) else last
+        if last is None or abs(last[3].columns[3][last[4]] - price) > 1e-6 * abs(price):
+            raise self._unknown(f"a seed that is not the last price of {item.ticker}")
+        item.trade, item.holding.price = last, last[3].columns[3][last[4]]
+        self._answer(None)
+
     # The past and the calendar.
 
     def _on_history(
@@ -346,11 +363,15 @@ class Desk(Counter):
         day = day if hours.is_open_day(day) else hours.previous_day(day)
         return [day * DAY + edge for edge in hours.session(day, extended)]
 
-    def _on_schedule(self, number: int, dates: list[Any], times: list[Any]) -> None:
+    def _on_schedule(
+        self, number: int, dates: list[Any], times: list[Any], selects: bool
+    ) -> None:
         if number != len(self.schedules) or number > 10_000:
             raise Forged("a schedule number")
         self._keep(sum(len(part) if isinstance(part, list) else 1 for part in (*dates, *times)))
         self.schedules[number] = (dates, times)
+        if selects:
+            self.selections.add(number)
         self.fresh.append(number)
         self._answer(None)
 

@@ -85,6 +85,21 @@ def collect(
     return _columns(stream, found)
 
 
+def last_point(
+    source: Source, now: int, hours: Hours, zone: Zone, *, extended: bool
+) -> Point | None:
+    """The last bar that had ended by a New York moment; None within the last 60 bars' time."""
+    stream = Stream(0, 0, source, extended, 0)
+    after = start_of(hours, now, 60 if source.resolution >= DAY else 5 * DAY // source.resolution,
+                     source.resolution, extended)  # fmt: skip
+    last = None
+    for point in points(stream, after, now, hours, zone):
+        if point[2] > now:
+            break
+        last = point
+    return last
+
+
 def _columns(stream: Stream, found: list[Point]) -> list[list[Any]]:
     width = 5 if stream.is_trade else 10
     rows = [[point[3].columns[column][point[4]] for column in range(width)] for point in found]

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from itertools import pairwise
+from operator import itemgetter
 from statistics import NormalDist, fmean
 
 
@@ -112,7 +113,8 @@ def _trading(record: Record) -> dict[str, str]:
     capital = record.start_cash
     wins: list[float] = []
     losses: list[float] = []
-    for _, profit in sorted(record.profits):
+    # Closed in one moment: as they were filled.
+    for _, profit in sorted(record.profits, key=itemgetter(0)):
         (wins if profit > 0 else losses).append(profit / capital)
         capital += profit
     win = fmean(wins) if wins else 0.0

@@ -181,10 +181,13 @@ class Desk:
         if symbol in self.securities:
             security: Security = self.securities[symbol]
             if not any(item.resolution == resolution for item in security.subscriptions):
-                if not security.subscriptions:
+                comes_back = not security.subscriptions
+                if comes_back:
                     self._back(security)
                 made = self.ask(["subscribe", security.symbol.number, *how])
                 self._feed(security, made, resolution, fill_forward, extended)
+                if comes_back:
+                    self._initialize(security)
             return security
         index, margin, fees, made = self.ask(
             ["security", str(symbol), int(normalization), float(leverage), *how]
@@ -198,11 +201,15 @@ class Desk:
         dict.__setitem__(self.securities, symbol, security)
         dict.__setitem__(self.portfolio, symbol, security.holdings)
         self.added.append(security)
+        self._initialize(security)
+        return security
+
+    def _initialize(self, security: Security) -> None:
+        """As LEAN: anew each time a security comes in."""
         if self.security_initializer is not None:
             self.security_initializer(security)
         if self.settings.seed_initial_prices and not security.price:
             self.seed(security)
-        return security
 
     def join(self, symbol: Symbol, settings: Any) -> Security:
         """Subscribe to what a universe selects, by its settings, unless it is there already."""
@@ -257,7 +264,7 @@ class Desk:
         """Give a security its last known price."""
         bars = self.bars([security], ["count", 1])[0]
         if bars:
-            security.take(bars[-1])
+            security.set_market_price(bars[-1])
 
     def listen(self, security: Security, listener: Listener) -> None:
         """Call `listener(bar)` for every bar, before on_data, in order of registration."""

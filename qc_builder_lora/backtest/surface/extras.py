@@ -39,7 +39,7 @@ class FuncSecuritySeeder(Lean):
         bar = (found[-1] if found else None) if isinstance(found, list) else found
         if bar is None:
             return False
-        security.take(bar)
+        security.set_market_price(bar)
         return True
 
 

@@ -193,10 +193,17 @@ class ScheduleManager(Lean):
         dates, times, callback = rest
         if not callable(callback):
             raise TypeError(f"schedule.on needs a function, got {callback!r}")
+        return self.take(name or f"{dates.name}: {times.name}", dates, times, callback)
+
+    def take(
+        self, name: str, dates: DateRule, times: TimeRule, callback: Callable[..., Any],
+        *, selects: bool = False,
+    ) -> ScheduledEvent:  # fmt: skip
+        """Schedule a function; `selects`: a universe's selection, which is data's arrival."""
         number = len(self.callbacks)
-        event = ScheduledEvent(number, name or f"{dates.name}: {times.name}")
+        event = ScheduledEvent(number, name)
         self.callbacks[number] = (event, callback)
-        self._desk.ask(["schedule", number, dates.rule, times.rule])
+        self._desk.ask(["schedule", number, dates.rule, times.rule, selects])
         return event
 
     def remove(self, event: ScheduledEvent) -> None:

@@ -174,6 +174,7 @@ class Security(Lean):
     def set_market_price(self, point: Any) -> None:
         """Seed the price before the first bar, as a security seeder does."""
         if point is not None:
+            self._desk.ask(["seed", self.symbol.number, float(point.close)])
             self.take(point)
 
     def set_fee_model(self, model: Any) -> None:

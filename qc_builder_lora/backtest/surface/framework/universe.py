@@ -140,7 +140,7 @@ class Universes:
     def _start(self, universe: Universe) -> None:
         when, schedule = universe.when, self._desk.schedule
         if isinstance(when, tuple):
-            schedule.on(universe.name, *when, lambda: self.select(universe))
+            schedule.take(universe.name, *when, lambda: self.select(universe), selects=True)
             return
         self.select(universe, deliver=False)
         if when is ONCE:
@@ -149,9 +149,9 @@ class Universes:
         if seconds <= 0 or DAY % seconds:
             not_modelled("a universe", f"asked every {when}")
         rule = ["at", 0] if seconds == DAY else ["every", seconds]
-        schedule.on(
+        schedule.take(
             universe.name, DateRule("EveryDay", ["every_day", None]), TimeRule("Universe", rule),
-            lambda: self._tick(universe, seconds),
+            lambda: self._tick(universe, seconds), selects=True,
         )  # fmt: skip
 
     def _tick(self, universe: Universe, seconds: int) -> None:
@@ -199,9 +199,9 @@ class Universes:
         """Look again at what was held when it was deselected."""
         waiting, self._leaving = self._leaving, []
         for universe, symbol in waiting:
-            if universe is asked and symbol in universe.selected:
-                continue
-            self._let_go(universe, symbol)
+            # At rest it leaves even where it is selected again: it comes in anew.
+            if self._at_rest(symbol) or not (universe is asked and symbol in universe.selected):
+                self._let_go(universe, symbol)
 
     def _dissolve(self, universe: Universe) -> None:
         for symbol in list(universe.members):
