@@ -363,9 +363,7 @@ class Desk(Counter):
         day = day if hours.is_open_day(day) else hours.previous_day(day)
         return [day * DAY + edge for edge in hours.session(day, extended)]
 
-    def _on_schedule(
-        self, number: int, dates: list[Any], times: list[Any], selects: bool
-    ) -> None:
+    def _on_schedule(self, number: int, dates: list[Any], times: list[Any], selects: bool) -> None:
         if number != len(self.schedules) or number > 10_000:
             raise Forged("a schedule number")
         self._keep(sum(len(part) if isinstance(part, list) else 1 for part in (*dates, *times)))
