@@ -12,10 +12,12 @@ from qc_builder_lora.backtest.simulator.account import Account, Holding
 from qc_builder_lora.backtest.simulator.calendar import day_of
 from qc_builder_lora.backtest.simulator.channel import Forged
 from qc_builder_lora.backtest.simulator.orders import Kind, Lifetime, Order, Wish
+from qc_builder_lora.backtest.simulator.past import last_point
 from qc_builder_lora.backtest.simulator.reality import OWN, Mistake
 from qc_builder_lora.backtest.simulator.schema import check_answer
 from qc_builder_lora.backtest.simulator.settlement import DAYS, SECOND
 from qc_builder_lora.backtest.simulator.slippage import KNOWN as SLIPPAGE
+from qc_builder_lora.backtest.simulator.span import standing
 from qc_builder_lora.backtest.surface.brokerages import BROKERAGES
 from qc_builder_lora.backtest.surface.fees import MODELS as FEES
 from qc_builder_lora.backtest.surface.margin import KNOWN as MARGIN
@@ -186,6 +188,21 @@ class Counter:
             furnish(item.holding, self.engine)
             # LEAN keeps the leverage that a security was added with.
             item.holding.lever(leverage)
+        self._answer(None)
+
+    def _on_seed(self, index: int, price: float) -> None:
+        """A security's price before its first bar: that of its last bar, and no other."""
+        engine, item = self.engine, self._item(index)
+        now = standing(engine)
+        last = None
+        for stream in item.streams:
+            if stream.is_trade:
+                found = last_point(stream.source, now.exchange, engine.hours, engine.exchange,
+                                   extended=stream.extended)  # fmt: skip
+                last = found if last is None or (found and found[0] > last[0]) else last
+        if last is None or abs(last[3].columns[3][last[4]] - price) > 1e-6 * abs(price):
+            raise self._unknown(f"a seed that is not the last price of {item.ticker}")
+        item.trade, item.holding.price = last, last[3].columns[3][last[4]]
         self._answer(None)
 
 

@@ -14,11 +14,11 @@ from qc_builder_lora.backtest.simulator.charts import Charts
 from qc_builder_lora.backtest.simulator.counter import Counter, furnish
 from qc_builder_lora.backtest.simulator.engine import Engine, Security
 from qc_builder_lora.backtest.simulator.feed import RESOLUTIONS, Mode, NoData, Source
-from qc_builder_lora.backtest.simulator.past import MOST_BARS, collect, last_point, window
+from qc_builder_lora.backtest.simulator.past import MOST_BARS, collect, window
 from qc_builder_lora.backtest.simulator.rules import rule_days
 from qc_builder_lora.backtest.simulator.schema import check
 from qc_builder_lora.backtest.simulator.shelf import Shelf
-from qc_builder_lora.backtest.simulator.span import DEFAULT_START
+from qc_builder_lora.backtest.simulator.span import standing
 from qc_builder_lora.backtest.simulator.stream import Stream
 from qc_builder_lora.backtest.surface.wire import pack
 
@@ -260,21 +260,6 @@ class Desk(Counter):
         found = self.shelf.source(ticker, mode, resolution, kind)
         return found if self.engine.plan.precise else found.by_midnight
 
-    def _on_seed(self, index: int, price: float) -> None:
-        """A security's price before its first bar: that of its last bar, and no other."""
-        engine, item = self.engine, self._item(index)
-        now = engine.now if engine.initialized else _initial(engine)
-        last = None
-        for stream in item.streams:
-            if stream.is_trade:
-                found = last_point(stream.source, now.exchange, engine.hours, engine.exchange,
-                                   extended=stream.extended)  # fmt: skip
-                last = found if last is None or (found and found[0] > last[0]) else last
-        if last is None or abs(last[3].columns[3][last[4]] - price) > 1e-6 * abs(price):
-            raise self._unknown(f"a seed that is not the last price of {item.ticker}")
-        item.trade, item.holding.price = last, last[3].columns[3][last[4]]
-        self._answer(None)
-
     # The past and the calendar.
 
     def _on_history(
@@ -283,7 +268,7 @@ class Desk(Counter):
     ) -> None:  # fmt: skip
         """Bars of securities by number, or of tickers that need not be subscribed."""
         engine = self.engine
-        now = engine.now if engine.initialized else _initial(engine)
+        now = standing(engine)
         found, total = [], 0
         for subject in subjects:
             source, filled, beyond = self._source(subject, kind, resolution)
@@ -382,15 +367,6 @@ class Desk(Counter):
         self._kept += items
         if self._kept > _MOST_KEPT:
             raise Forged(f"more than {_MOST_KEPT} dates of schedules")
-
-
-def _initial(engine: Engine) -> Any:
-    """In initialize the clock stands at midnight of the start date."""
-    start = engine.plan.start
-    if start is None:
-        start = DEFAULT_START
-    engine.move_to(engine.zone.utc(start * DAY))
-    return engine.now
 
 
 def _mode(number: int) -> Mode:

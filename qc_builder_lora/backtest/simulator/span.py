@@ -5,13 +5,21 @@ from __future__ import annotations
 from datetime import date
 
 from qc_builder_lora.backtest.simulator.calendar import DAY, date_of, day_of
-from qc_builder_lora.backtest.simulator.engine import Engine
+from qc_builder_lora.backtest.simulator.engine import Engine, Moment
 from qc_builder_lora.backtest.simulator.feed import Days, NoData
 from qc_builder_lora.backtest.simulator.past import start_of
 
 HOUR = 3600
 DEFAULT_START = day_of(date(1998, 1, 1))
 """LEAN's start date where a strategy sets none."""
+
+
+def standing(engine: Engine) -> Moment:
+    """Where the clock stands; in initialize, at midnight of the start date."""
+    if not engine.initialized:
+        start = DEFAULT_START if engine.plan.start is None else engine.plan.start
+        engine.move_to(engine.zone.utc(start * DAY))
+    return engine.now
 
 
 def bounds(engine: Engine, notes: list[str]) -> tuple[int, int, int]:
