@@ -102,13 +102,3 @@ def test_a_daily_consolidator_of_minutes_ends_at_the_close(lean: Simulator) -> N
         "pass",
     )
     assert "2013-10-07 16:00:00 09:30 16:00" in result.logs
-
-
-def test_a_delisting_is_unknown(lean: Simulator) -> None:
-    code = CODE.format(initialize='self.add_equity("AAA.1", Resolution.DAILY)', on_data="pass",
-                       end="pass", first=1, last=2)  # fmt: skip
-    result = lean.run(
-        code.replace("2013, 10, 1", "2007, 5, 15").replace("2013, 10, 2", "2007, 5, 25")
-    )
-    assert result.status is BacktestStatus.UNKNOWN
-    assert "AAA.1 was delisted on 2007-05-18: delistings are not modelled" in str(result.reason)

@@ -9,18 +9,21 @@ from qc_builder_lora.backtest.simulator.calendar import Hours
 from qc_builder_lora.backtest.simulator.feed import Company
 
 RENAMED = "renamed"
-"""LEAN then sends a SymbolChangedEvent and cancels the open orders, which is not modelled."""
+"""LEAN then sends a SymbolChangedEvent and cancels the open orders."""
+WARNED, DELISTED = "delisting_warning", "delisted"
 
 
 @dataclass(frozen=True)
 class Action:
-    """A dividend in USD a share, or a split factor, that takes effect on a day."""
+    """A dividend in USD a share, a split factor, a new name or the end, in effect on a day."""
 
     kind: str
     value: float
     reference: float
     """Raw close of the day before."""
     warning: bool = False
+    names: tuple[str, str] = ("", "")
+    """Old and new ticker of a renaming."""
 
 
 def actions(who: Company, hours: Hours, first: int, last: int) -> list[tuple[int, Action]]:
@@ -44,15 +47,29 @@ def actions(who: Company, hours: Hours, first: int, last: int) -> list[tuple[int
             found.append((day, Action("dividend", amount, reference)))
         if split != 1:
             found.append((day, Action("split", split, reference)))
-    return [(day, action) for day, action in found + _renamings(who, first) if day <= last]
+    found += _renamings(who, hours, first) + _end(who, hours, first, last)
+    return [(day, action) for day, action in found if day <= last]
 
 
-def _renamings(who: Company, first: int) -> list[tuple[int, Action]]:
-    """The first day of each new name after a day; its own event in LEAN, see `RENAMED`."""
+def _renamings(who: Company, hours: Hours, first: int) -> list[tuple[int, Action]]:
+    """The first trading day of each new name after a day."""
     if who.mapping is None:
         return []
     return [
-        (after[0], Action(RENAMED, 0.0, 0.0))
+        (hours.next_day(after[0] - 1), Action(RENAMED, 0.0, 0.0, names=(before[2], after[2])))
         for before, after in pairwise(who.mapping.segments())
         if before[2].lower() != after[2].lower() and after[0] > first
     ]
+
+
+def _end(who: Company, hours: Hours, first: int, last: int) -> list[tuple[int, Action]]:
+    """LEAN warns as the last day begins and delists a day later, once a trading day follows."""
+    day = who.delisted
+    if day is None:
+        return []
+    found = []
+    if hours.next_day(day - 1) <= last:
+        found.append((max(day, first), Action(WARNED, 0.0, 0.0)))
+    if hours.next_day(day) <= last:
+        found.append((max(day + 1, first), Action(DELISTED, 0.0, 0.0)))
+    return found

@@ -23,6 +23,8 @@ from qc_builder_lora.backtest.simulator.trades import TradeBuilder
 if TYPE_CHECKING:
     from qc_builder_lora.backtest.simulator.engine import Engine, Security
 
+DELISTING = "Liquidate from delisting"
+"""LEAN's tag of the order that closes what is left of a company."""
 Event = list[Any]
 Changes = dict[str, Any]
 
@@ -107,6 +109,25 @@ class Book:
         self._event(order, Status.CANCEL_PENDING)
         self._queue.append(lambda: self._drop(order))
         return DONE
+
+    def delist(self, index: int) -> None:
+        """Close what is held at the last price, free of charge, and cancel what is open."""
+        item = self._engine.securities[index]
+        quantity = -item.holding.quantity
+        if quantity:
+            now = self._engine.now
+            wish = Wish(index, Kind.MARKET, quantity, tag=DELISTING)
+            order = ordered(wish, len(self.orders) + 1, now.utc, now.exchange)
+            self.orders.append(order)
+            self.numbered(order, False)
+            self._fill(order, item, Fill(item.holding.price, quantity))
+        self.cancel_all(index)
+
+    def cancel_all(self, index: int, tag: str | None = None) -> None:
+        """Ask for the cancellation of every open order of a security, oldest first."""
+        for number in sorted(self.pending):
+            if self.pending[number].index == index:
+                self.cancel(number, tag)
 
     def order(self, number: int) -> Order | None:
         """The order of that number."""

@@ -12,9 +12,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from qc_builder_lora.backtest.simulator.actions import RENAMED
+from qc_builder_lora.backtest.simulator.actions import DELISTED, RENAMED, WARNED, Action
 from qc_builder_lora.backtest.simulator.calendar import DAY
-from qc_builder_lora.backtest.simulator.desk import Desk, NotModelled
+from qc_builder_lora.backtest.simulator.desk import Desk
 from qc_builder_lora.backtest.simulator.feed import NoData, Series, Source
 from qc_builder_lora.backtest.simulator.folder import rate_at
 from qc_builder_lora.backtest.simulator.margin_calls import Call
@@ -237,7 +237,9 @@ class Clock:
         call = Call(warn=False) if busy else self.upkeep.call()
         if busy or call.warn or call.orders:
             self.desk.channel.send(_frame(f'["prices",{head}]'))
+            self._rename(actions)
             self._deliver()
+            self._delist(actions)
             self._events(now.utc, including=True)
             engine.move_to(now.utc)
             self._call_margin(self.upkeep.call() if busy else call)
@@ -278,30 +280,38 @@ class Clock:
             self._tell(["account", self.engine.account.plain(), []])
         self._sample_equity()
 
-    def _act(self, actions: list[Any]) -> list[list[Any]]:
+    def _act(self, actions: list[tuple[int, Action]]) -> list[list[Any]]:
         engine = self.engine
-        for index, action in actions:
-            if action.kind == RENAMED:
-                self._refuse_renaming(index)
-        actions = [item for item in actions if item[1].kind != RENAMED]
         changed = {index for index, action in actions if self.upkeep.act(index, action)}
         if changed:
             holdings = [
                 [index, engine.securities[index].holding.plain()] for index in sorted(changed)
             ]
             self._tell(["account", engine.account.plain(), holdings])
-        return [
-            [index, action.kind, action.value, action.reference, action.warning]
-            for index, action in actions
-        ]
+        return [self._told_of(index, action) for index, action in actions]
 
-    def _refuse_renaming(self, index: int) -> None:
-        """A new name changes nothing for who neither listens nor has orders open."""
-        engine = self.engine
-        listens = engine.plan.flags.get("on_symbol_changed_events")
-        if listens or any(order.open and order.index == index for order in engine.book.orders):
-            ticker = engine.securities[index].company.ticker
-            raise NotModelled(self.desk.phase, f"SymbolChangedEvent ({ticker} gets another name)")
+    def _told_of(self, index: int, action: Action) -> list[Any]:
+        value = action.value
+        if action.kind in (WARNED, DELISTED):
+            value = self.engine.securities[index].holding.price
+        return [index, action.kind, value, action.reference, action.warning, *action.names]
+
+    def _rename(self, actions: list[tuple[int, Action]]) -> None:
+        """A new name: told first, then the open orders under the old one are cancelled."""
+        changes = [(index, action) for index, action in actions if action.kind == RENAMED]
+        if changes and self.engine.plan.flags.get("on_symbol_changed_events"):
+            self._tell(["renamed", [self._told_of(index, action) for index, action in changes]])
+        for index, _ in changes:
+            self.engine.book.cancel_all(index, "Open order cancelled on symbol changed event")
+
+    def _delist(self, actions: list[tuple[int, Action]]) -> None:
+        """The day after a company's last, once the orders of the moment have been tried."""
+        for index, action in actions:
+            if action.kind == DELISTED:
+                self.engine.securities[index].delisted = True
+                self._tell(["delisted", index])
+                self.engine.book.delist(index)
+                self.desk.flush()
 
     # Samples.
 

@@ -37,6 +37,7 @@ class Security:
     """The last trade bar that is not filled forward, as LEAN's cache keeps it."""
     quote: Point | None = None
     """The last quote bar of that kind; minutes and seconds have them where the folder does."""
+    delisted: bool = False
 
     @property
     def ticker(self) -> str:

@@ -161,7 +161,6 @@ class Series:
 
     def cover(self, first: int, last: int, hours: Hours) -> None:
         """NoData, naming the file, unless there are bars from first to last of these days."""
-        _refuse_delisting(self.company, last)
         first, last = _in_listing(self.company, first, last)
         wanted = hours.between(first, last)
         if not wanted:
@@ -194,14 +193,6 @@ class Series:
         if not self.days or self.days[0] <= first:
             return ""
         return f"{self.path} begins on {date_of(self.days[0])}"
-
-
-def _refuse_delisting(company: Company, last: int) -> None:
-    if company.delisted is not None and last > company.delisted:
-        raise NoData(
-            f"{company.ticker} was delisted on {date_of(company.delisted)}: "
-            "delistings are not modelled"
-        )
 
 
 def _in_listing(company: Company, first: int, last: int) -> tuple[int, int]:
@@ -249,7 +240,6 @@ class Days:
 
         LEAN fills forward over days without a file, whatever the number; so do we, and say so.
         """
-        _refuse_delisting(self.company, last)
         first, last = _in_listing(self.company, first, last)
         wanted = hours.between(first, last)
         if wanted and self.kind == "trade" and not any(self.path(day).exists() for day in wanted):

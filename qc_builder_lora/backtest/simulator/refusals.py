@@ -25,7 +25,7 @@ NO_ORDER = -10
 
 LACKING, REFUSED, NOT_UPDATED, WRONG_STATUS = -3, -4, -6, -9
 NOT_FOUND, ZERO, NO_PRICE, TOO_MANY, TOO_LATE = -10, -11, -16, -20, -21
-REPEATED, WARMING_UP, TOO_SMALL, OPEN_ALREADY = -22, -24, -30, -35
+REPEATED, WARMING_UP, NOT_TRADABLE, TOO_SMALL, OPEN_ALREADY = -22, -24, -28, -30, -35
 
 
 def warming(what: str) -> Reply:
@@ -47,6 +47,11 @@ def before_it_exists(wish: Wish, count: int, engine: Engine) -> Reply:
             TOO_SMALL,
             f"Unable to submit order with id {NO_ORDER} which quantity ({abs(wish.quantity):g}) "
             "is less than lot size (1).",
+        )
+    if item.delisted:
+        return Reply(
+            NOT_TRADABLE,
+            f"The security with symbol '{item.ticker}' is marked as non-tradable.",
         )
     if not item.holding.price:
         return Reply(

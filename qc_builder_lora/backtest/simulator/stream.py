@@ -165,6 +165,9 @@ class Gaps:
         for point in self.between(previous, start, end):
             at = point[2]
             yield point
+        delisted = self._stream.source.company.delisted
+        if delisted is not None and end > (delisted + 1) * DAY:
+            return
         if end > at and self._hours.open_during(start, end, self._stream.extended):
             yield self._zone.utc(end), start, end, previous[2], previous[3], True
 

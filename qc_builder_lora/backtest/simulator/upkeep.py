@@ -38,7 +38,7 @@ class Upkeep:
         if action.kind == "dividend":
             account.dividend(item.holding, action.value)
             return item.holding.quantity != 0
-        if item.mode is not Mode.RAW:
+        if action.kind != "split" or item.mode is not Mode.RAW:
             return False
         account.split(item.holding, action.value, action.reference)
         engine.book.trades.split(item.ticker, action.value)

@@ -129,6 +129,54 @@ class Split(Lean):
         return self.split_factor
 
 
+@both_styles
+class Delisting(Lean):
+    """A company's end: a warning as its last day begins, then the end itself."""
+
+    __slots__ = ("end_time", "price", "symbol", "ticket", "time", "type")
+
+    def __init__(self, symbol: Any, time: datetime, price: float, kind: Any) -> None:
+        self.symbol = symbol
+        self.time = self.end_time = time
+        self.price = price
+        self.type = kind
+        self.ticket: Any = None
+
+    @property
+    def value(self) -> float:
+        return self.price
+
+    def set_order_ticket(self, ticket: Any) -> None:
+        self.ticket = ticket
+
+    def __repr__(self) -> str:
+        return f"Delisting {self.type}: {self.symbol} {self.end_time}"
+
+
+@both_styles
+class SymbolChangedEvent(Lean):
+    """A company's new name."""
+
+    __slots__ = ("end_time", "new_symbol", "old_symbol", "symbol", "time")
+
+    def __init__(self, symbol: Any, time: datetime, old: str, new: str) -> None:
+        self.symbol = symbol
+        self.time = self.end_time = time
+        self.old_symbol = old.upper()
+        self.new_symbol = new.upper()
+
+    @property
+    def value(self) -> float:
+        return 0.0
+
+    @property
+    def price(self) -> float:
+        return 0.0
+
+    def __repr__(self) -> str:
+        return f"{self.time} {self.old_symbol}->{self.new_symbol}"
+
+
 class Actions:
     """The corporate actions of one moment."""
 

@@ -98,6 +98,10 @@ class Security(Lean):
         for name in ("price", "open", "high", "low", "close"):
             setattr(self, name, getattr(self, name) * factor)
 
+    def delist(self) -> None:
+        """Its company is gone."""
+        self.is_delisted, self.is_tradable = True, False
+
     @property
     def invested(self) -> bool:
         return self.holdings.quantity != 0

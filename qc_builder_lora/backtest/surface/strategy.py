@@ -13,17 +13,17 @@ import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from types import ModuleType
 from typing import Any
 
+from .actions import corporate_actions
 from .algorithm import QCAlgorithm
 from .algorithm.callbacks import Callbacks
 from .algorithm.core import use
 from .alias import spelled
-from .bars import Actions, Dividend, Slice, Split, TradeBars, make_bar
+from .bars import Actions, Slice, TradeBars, make_bar
 from .desk import EPOCH, Desk
-from .enums import DataNormalizationMode
 from .extras import SecurityChanges
 from .imports import FILE, install
 from .known import NotModelled, exported, on_not_modelled
@@ -197,6 +197,10 @@ class Strategy:
             "warm": warm,
             "warmed": spelled(algorithm, "on_warmup_finished"),
             "account": self._account,
+            "renamed": lambda told: spelled(algorithm, "on_symbol_changed_events")(
+                corporate_actions(desk, told).changes
+            ),
+            "delisted": lambda index: desk.by_index[index].delist(),
             "margin_warning": spelled(algorithm, "on_margin_call_warning"),
             "margin_call": lambda orders: call_margin(
                 desk, spelled(algorithm, "on_margin_call"), orders
@@ -270,32 +274,18 @@ class Strategy:
         for config, bar in self._arrived:
             for listener in list(config.listeners):
                 listener(bar)
-        acted = self._actions(actions) if actions else None
+        acted: Actions | None = corporate_actions(desk, actions) if actions else None
         now = Slice(desk.time, desk.utc_time, self._bars, self._quotes, acted)
         desk.current_slice = now
         if now.splits:
             spelled(algorithm, "on_splits")(now.splits)
         if now.dividends:
             spelled(algorithm, "on_dividends")(now.dividends)
+        if now.delistings:
+            spelled(algorithm, "on_delistings")(now.delistings)
         if now.has_data:
             on_data(now)
         desk.framework.on_data(algorithm, now)
-
-    def _actions(self, actions: list[Any]) -> Actions:
-        found = Actions()
-        for index, kind, value, reference, warning in actions:
-            symbol = self._desk.by_index[index].symbol
-            time: datetime = self._desk.exchange_time
-            if kind == "dividend":
-                made: Any = Dividend(symbol, time, value, reference)
-                dict.__setitem__(found.dividends, symbol, made)
-            else:
-                made = Split(symbol, time, value, reference, 0 if warning else 1)
-                security = self._desk.by_index[index]
-                if not warning and security.data_normalization_mode == DataNormalizationMode.RAW:
-                    security.split(value)
-                dict.__setitem__(found.splits, symbol, made)
-        return found
 
 
 def _algorithm_class(module: ModuleType) -> type[QCAlgorithm]:

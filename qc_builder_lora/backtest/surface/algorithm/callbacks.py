@@ -45,10 +45,10 @@ class Callbacks:
         """Called after every moment."""
 
     def on_delistings(self, delistings: Any) -> None:
-        """Never called: delistings are not modelled."""
+        """Called when a company's last day begins, and when it is over, before on_data."""
 
     def on_symbol_changed_events(self, events: Any) -> None:
-        """Never called: renamings are resolved in the data."""
+        """Called with new names, before anything is filled."""
 
     def on_brokerage_message(self, event: Any) -> None:
         """Never called in a backtest."""
