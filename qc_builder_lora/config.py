@@ -48,6 +48,9 @@ class Settings:
     """Context window of the local model, in tokens."""
     local_memory_mb: int = 8192
     """Address-space limit of the llama.cpp child, in MB; 0 for none."""
+    local_standby_s: float = 600.0
+    """After a promotion, how long the model before it stays loaded, so that a rollback takes no
+    loading; 0 to end it at once. Seconds."""
     max_tokens: int = 1024
     """Longest answer asked of any model, in tokens."""
     eval_max_tokens: int = 512
@@ -127,6 +130,10 @@ class Settings:
         self._check_positive("max_tokens", "deadline_s", "local_context", "poll_s", "lease_s")
         self._check_positive("backtest_deadline_s")
         self._check_positive("retrain_min_new", "eval_max_tokens")
+        if self.local_standby_s < 0:
+            raise SettingsError(
+                f"local_standby_s must not be negative, got {self.local_standby_s}."
+            )
         if not 0 <= self.shadow_share <= 1:
             raise SettingsError(f"shadow_share must be in [0, 1], got {self.shadow_share}.")
         if self.shadow_daily_usd < 0:

@@ -154,7 +154,7 @@ def _asked(settings: Settings, model: Model | None, hosted: str | None) -> Itera
     from qc_builder_lora.models.budget import Budget
     from qc_builder_lora.models.ledger import StoreLedger
     from qc_builder_lora.models.prices import load_prices
-    from qc_builder_lora.models.provider import hosted_writer, open_store, own_writer
+    from qc_builder_lora.models.writers import hosted_writer, open_store, own_writer
 
     ledger = StoreLedger(lambda: open_store(settings))
     writer: Any

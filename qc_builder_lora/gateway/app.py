@@ -1,9 +1,11 @@
 """The OpenAI-compatible endpoint in front of the chain: any client of OpenAI's is a client of it.
 
 `qc-lora` is the whole chain; each provider's own model name is that provider alone. Every answer
-says in `x-qc-provider` and `x-qc-model` who gave it. Sampling options (`temperature`, `top_p`,
-`stop`, `seed`) are accepted and ignored: the chain asks every provider in the same way. There is no
-CORS on purpose: a web page has no business here.
+says in `x-qc-provider` and `x-qc-model` who gave it. The header `x-qc-build` names the Build: it
+has a budget of its own, and where a model is on trial as canary, the Build picks who answers. A
+request without the header is picked by what it asks, and shares one budget with all such. Sampling
+options (`temperature`, `top_p`, `stop`, `seed`) are accepted and ignored: the chain asks every
+provider in the same way. There is no CORS on purpose: a web page has no business here.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
+from dataclasses import dataclass
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -103,8 +106,7 @@ class _Gateway:
 
     def _chains(self) -> dict[str, Chain]:
         chain = self._provider.chain
-        alone = {writer.model: chain.only(writer.name) for writer in chain.writers}
-        return {WHOLE_CHAIN: chain, **alone}
+        return {WHOLE_CHAIN: chain, **chain.by_model()}
 
     def _loading(self) -> WireError | None:
         """503 while the one provider there is still loads its model."""
@@ -123,8 +125,9 @@ class _Gateway:
         if loading := self._loading():
             raise loading
         cancel = Cancel()
-        build_id = request.headers.get("x-qc-build") or self._provider.build_id
-        chunks = chunks_of(lambda: _ask(chains[name], ask, build_id), self._pool, cancel)
+        build = request.headers.get("x-qc-build")
+        work = _Work(ask, build or self._provider.build_id, named=bool(build))
+        chunks = chunks_of(lambda: work.chunks(chains[name]), self._pool, cancel)
         return await self._answer(request, ask, chunks, cancel)
 
     async def _answer(
@@ -179,14 +182,29 @@ class _Gateway:
             yield from answer.last(chunk.draft.finish_reason, _usage(chunk.draft))
 
 
-def _ask(chain: Chain, ask: Ask, build_id: str) -> Iterator[Chunk]:
-    messages = ask.messages if ask.chat else ({"role": "user", "content": str(ask.prompt)},)
-    request = new_dialogue(messages)
-    if ask.stream:
-        yield from chain.stream(request, max_tokens=ask.max_tokens, build_id=build_id)
-        return
-    draft = chain.write(request, max_tokens=ask.max_tokens, build_id=build_id)
-    yield Chunk(draft=draft, provider=draft.provider, model=draft.model)
+@dataclass(frozen=True)
+class _Work:
+    """What a client asks, and for which Build."""
+
+    ask: Ask
+    build_id: str
+    named: bool
+    """Whether the client said so; else the Build is that of all nameless clients together."""
+
+    def chunks(self, chain: Chain) -> Iterator[Chunk]:
+        """The chain's answer: as it is written, or as one Chunk."""
+        ask = self.ask
+        messages = ask.messages if ask.chat else ({"role": "user", "content": str(ask.prompt)},)
+        request = new_dialogue(messages)
+        # All nameless clients on one side of a canary would make its share nothing or everything.
+        route = self.build_id if self.named else request.id
+        if ask.stream:
+            yield from chain.stream(
+                request, max_tokens=ask.max_tokens, build_id=self.build_id, route=route
+            )
+            return
+        draft = chain.write(request, max_tokens=ask.max_tokens, build_id=self.build_id, route=route)
+        yield Chunk(draft=draft, provider=draft.provider, model=draft.model)
 
 
 def _headers(chunk: Chunk) -> dict[str, str]:

@@ -14,22 +14,32 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from qc_builder_lora.config import Settings, load_settings
-from qc_builder_lora.errors import NoProvider, NotFound, StoreError
+from qc_builder_lora.errors import NoProvider, NotFound, QcLoraError, StoreError
 from qc_builder_lora.ids import new_id
 from qc_builder_lora.log import get_logger
-from qc_builder_lora.models.artefact import describe
 from qc_builder_lora.models.budget import Budget, Ledger
 from qc_builder_lora.models.chain import Chain
-from qc_builder_lora.models.ledger import BUSY_S, StoreLedger
+from qc_builder_lora.models.ledger import StoreLedger
 from qc_builder_lora.models.local import LocalWriter
 from qc_builder_lora.models.local_server import LocalServer
+from qc_builder_lora.models.memory import available_mb, needed_mb, refuse_without_room
 from qc_builder_lora.models.prices import load_prices
-from qc_builder_lora.models.standing import HOSTED, PRODUCTION, hosted, local_model, named_file
-from qc_builder_lora.models.succession import LocalSeat, probe
+from qc_builder_lora.models.routing import takes
+from qc_builder_lora.models.seat import LocalSeat, probe
+from qc_builder_lora.models.standing import (
+    HOSTED,
+    PRODUCTION,
+    Trying,
+    canary_of,
+    hosted,
+    local_model,
+    named_file,
+)
 from qc_builder_lora.models.writer import Chunk, Draft, Writer, new_request
+from qc_builder_lora.models.writers import hosted_writer, open_store, own_writer
 from qc_builder_lora.records import Model, Request, Stage
 
 if TYPE_CHECKING:
@@ -61,6 +71,11 @@ class StrategyProvider:
         self._lock = threading.Lock()
         self._chain: Chain | None = None
         self._seat: LocalSeat | None = None
+        self._closed = threading.Event()
+        self._closed.set()
+        self._canary: Trying | None = None
+        self.trial: Trying | None = None
+        """The canary that answers here for a share of the Builds."""
 
     @property
     def chain(self) -> Chain:
@@ -80,29 +95,66 @@ class StrategyProvider:
         """The id of the Model that our own child serves, None without one."""
         return self._seat.model if self._seat else None
 
-    def seat(self, path: Path, model_id: str) -> None:
+    @property
+    def local_waiting(self) -> int:
+        """Requests that our own children have begun and not ended."""
+        return self._seat.waiting if self._seat else 0
+
+    def seat(self, path: Path, model_id: str, *, keep: bool = False) -> None:
         """Let this Model answer in place of the local one there is; returns when it does.
 
-        The other answers meanwhile, and goes on where this one raises a QcLoraError.
+        The other answers meanwhile, and goes on where this one raises a QcLoraError. With `keep`
+        it stays loaded, for a way back.
         """
-        writer = self._own(path, model_id)
-        try:
-            probe(writer)
-        except BaseException:
-            writer.close()
-            raise
+        writer = self._ready(path, model_id)
         with self._lock:
             chain, seat = self._chain, self._seat
-            if chain is not None:
-                self._seat = seat or LocalSeat(writer)
-                order = self.settings.providers
-                before = order[: order.index("local")]
-                place = sum(1 for other in chain.writers if other.name in before)
-                chain.admit(self._seat, place)
+            if chain is not None and seat is None:
+                self._seat = LocalSeat(writer)
         if chain is None:
             writer.close()
-        elif seat is not None:
-            seat.seat(writer)
+            return
+        if seat is not None:
+            seat.seat(writer, keep=keep)
+        with self._lock:
+            if chain is self._chain and self._seat is not None:
+                chain.admit(self._seat, self._place(chain))
+        if self.trial is not None and self.trial.model.id == model_id:
+            self.end_trial()
+
+    def unseat(self) -> None:
+        """Let no local model answer but a canary."""
+        if self._chain is not None and self._seat is not None:
+            self._chain.dismiss("local")
+            self._seat.seat(None)
+
+    def forget_before(self) -> None:
+        """Keep the Model that answered before this one loaded no longer."""
+        if self._seat is not None:
+            self._seat.forget_before()
+
+    def try_out(self, canary: Trying) -> None:
+        """Let a canary answer for its share of the Builds; returns when it does."""
+        model = canary.model
+        if self.trial is None or self.trial.model.id != model.id:
+            writer = self._ready(Path(model.path), model.id)
+            with self._lock:
+                chain = self._chain
+                if chain is not None and self._seat is None:
+                    self._seat = LocalSeat()
+                seat = self._seat
+            if chain is None or seat is None:
+                writer.close()
+                return
+            seat.try_out(writer)
+        self._route(canary)
+
+    def end_trial(self) -> None:
+        """Let the canary answer no more; what it has begun it ends."""
+        self.trial = None
+        if self._chain is not None and self._seat is not None:
+            self._chain.end_trial()
+            self._seat.try_out(None)
 
     def generate(self, prompt: str, context: str = "", *, build_id: str | None = None) -> Draft:
         """One strategy. Raises NoProvider or BudgetExhausted when nobody answers."""
@@ -113,18 +165,22 @@ class StrategyProvider:
     ) -> Iterator[Chunk]:
         """One strategy as it is written; the last Chunk carries the Draft."""
         request = new_request(prompt, context)
-        return self.chain.stream(request, build_id=build_id or self.build_id)
+        return self._followed().stream(request, build_id=build_id or self.build_id)
 
     def write(self, request: Request, *, build_id: str | None = None) -> Draft:
         """The answer to a Request that was made before."""
-        return self.chain.write(request, build_id=build_id or self.build_id)
+        return self._followed().write(request, build_id=build_id or self.build_id)
 
     def close(self) -> None:
         """End the child and close the connections; the next call would open them again."""
         with self._lock:
-            chain, self._chain, self._seat = self._chain, None, None
+            chain, seat = self._chain, self._seat
+            self._chain, self._seat, self.trial = None, None, None
+            self._closed.set()
         if chain is not None:
             chain.close()
+        if seat is not None:
+            seat.close()
         if isinstance(self._ledger, StoreLedger):
             self._ledger.close()
 
@@ -158,12 +214,77 @@ class StrategyProvider:
         if self._ledger is None:
             self._ledger = StoreLedger(lambda: open_store(self.settings))
         budget = Budget(load_prices(), self.settings.budget_usd, self._ledger)
-        return Chain(
+        chain = Chain(
             writers,
             budget=budget,
             max_tokens=self.settings.max_tokens,
             deadline_s=self.settings.deadline_s,
         )
+        self._begin_trial(chain)
+        return chain
+
+    def _followed(self) -> Chain:
+        """The chain; where a canary answers, what becomes of it is looked after from now on."""
+        chain = self.chain
+        with self._lock:
+            if self.trial is None or not self._closed.is_set():
+                return chain
+            self._closed = threading.Event()
+        from qc_builder_lora.models.succession import LOOK_S, Succession
+
+        follow = Succession(self).follow
+        threading.Thread(target=follow, args=(LOOK_S, self._closed), daemon=True).start()
+        return chain
+
+    def _ready(self, path: Path, model_id: str) -> LocalWriter:
+        """A Writer whose model is loaded and has written a word."""
+        seat = self._seat
+        loaded = seat.loaded(model_id) if seat is not None else None
+        if loaded is not None:
+            return loaded
+        if seat is not None and seat.server is not None:
+            refuse_without_room(path)
+        writer = self._own(path, model_id)
+        try:
+            probe(writer)
+        except BaseException:
+            writer.close()
+            raise
+        return writer
+
+    def _place(self, chain: Chain) -> int:
+        """Where in the chain the local model stands."""
+        order = self.settings.providers
+        before = order[: order.index("local")]
+        return sum(1 for other in chain.writers if other.name in before)
+
+    def _route(self, canary: Trying, chain: Chain | None = None) -> None:
+        chain = chain or self._chain
+        if chain is None or self._seat is None:
+            return
+        key, share = canary.model.id, canary.share
+        place = self._place(chain)
+        chain.try_out(self._seat.canary, place, lambda build: takes(key, share, build))
+        self.trial = canary
+
+    def _begin_trial(self, chain: Chain) -> None:
+        """The canary of a new chain: loaded when it is first asked, like the champion."""
+        canary = self._canary
+        if canary is None or self.local_model == canary.model.id:
+            return
+        path, seated = Path(canary.model.path), self._seat
+        try:
+            free = available_mb()
+            if seated is not None and seated.server is not None and free is not None:
+                free -= needed_mb(seated.server.artefact.path)
+            refuse_without_room(path, free)
+            writer = self._own(path, canary.model.id)
+        except QcLoraError as error:
+            _say("the canary does not answer", then="all Builds as before", why=str(error))
+            return
+        self._seat = seated or LocalSeat()
+        self._seat.try_out(writer)
+        self._route(canary, chain)
 
     def _maker(self, name: str) -> Callable[[], Writer | None]:
         return lambda: hosted_writer(self.settings, name)
@@ -213,6 +334,7 @@ class StrategyProvider:
 
     def _choose(self, store: Store) -> Model | None:
         model, _ = local_model(self.settings, store)
+        self._canary = canary_of(self.settings, store)
         if model is None and hosted(self.settings):
             _say("no local model is in production", then="hosted models answer")
         elif model and self.settings.local_model == PRODUCTION and model.stage is Stage.CANDIDATE:
@@ -222,50 +344,6 @@ class StrategyProvider:
                 promote_it=f"qc-lora model promote {model.id} --report REPORT --by NAME",
             )
         return model
-
-
-def own_writer(
-    settings: Settings, path: Path, model_id: str | None, *, niceness: int = 0
-) -> LocalWriter:
-    """A Writer with a llama.cpp child of ours, not started yet."""
-    server = LocalServer(
-        describe(path, model_id),
-        context=settings.local_context,
-        threads=settings.local_threads,
-        memory_mb=settings.local_memory_mb,
-        niceness=niceness,
-    )
-    return LocalWriter(server=server)
-
-
-def open_store(settings: Settings) -> Store:
-    """The store, made if need be, for one who will not wait long for it."""
-    from qc_builder_lora.store import Store
-
-    return Store.open(settings.database_url, busy_s=BUSY_S)
-
-
-def hosted_writer(settings: Settings, name: str) -> Writer | None:
-    """The Writer of a hosted provider, None where no key of it is set."""
-    key: str | None = getattr(settings, f"{name}_key")
-    if not key:
-        return None
-    writer: Callable[..., Writer] = _hosted_class(name)
-    return writer(key, getattr(settings, f"{name}_model"), url=getattr(settings, f"{name}_url"))
-
-
-def _hosted_class(name: str) -> Any:
-    if name == "anthropic":
-        from qc_builder_lora.models.anthropic import AnthropicWriter
-
-        return AnthropicWriter
-    if name == "openai":
-        from qc_builder_lora.models.openai import OpenAIWriter
-
-        return OpenAIWriter
-    from qc_builder_lora.models.gemini import GeminiWriter
-
-    return GeminiWriter
 
 
 def _say(event: str, **keys: str) -> None:

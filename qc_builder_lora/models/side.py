@@ -20,16 +20,12 @@ from qc_builder_lora.models.budget import Budget
 from qc_builder_lora.models.chain import Answered, Chain
 from qc_builder_lora.models.ledger import StoreLedger
 from qc_builder_lora.models.prices import load_prices
-from qc_builder_lora.models.provider import (
-    StrategyProvider,
-    hosted_writer,
-    open_store,
-    own_writer,
-)
+from qc_builder_lora.models.provider import StrategyProvider
 from qc_builder_lora.models.recorder import Recorder
 from qc_builder_lora.models.shadow import Shadow, ShadowRule, parse_window
 from qc_builder_lora.models.standing import HOSTED
 from qc_builder_lora.models.writer import Writer
+from qc_builder_lora.models.writers import hosted_writer, open_store, own_writer
 from qc_builder_lora.records import Stage
 
 if TYPE_CHECKING:

@@ -30,6 +30,18 @@ class Standing:
     why: str
 
 
+@dataclass(frozen=True)
+class Trying:
+    """A canary: the Model, and the part of the Builds for which it answers."""
+
+    model: Model
+    share: float
+
+    def same(self, other: Trying) -> bool:
+        """Whether it is the same Model at the same share."""
+        return (self.model.id, self.share) == (other.model.id, other.share)
+
+
 def hosted(settings: Settings) -> list[str]:
     """The hosted providers of the chain whose key is set, in its order."""
     return [
@@ -52,10 +64,23 @@ def local_model(settings: Settings, store: Store) -> tuple[Model | None, str]:
         return production, "in production"
     if hosted(settings):
         return None, "nothing is in production"
+    if canary := store.promotions.course().canary:
+        why = "the canary, for all Builds: nothing is in production, no hosted key is set"
+        return store.models.get(canary.model_id), why
     newest = store.models.find(stage=Stage.CANDIDATE, limit=1)
     if newest:
         return newest[0], "the newest candidate: nothing is in production, no hosted key is set"
     return None, "nothing is in production, there is no candidate"
+
+
+def canary_of(settings: Settings, store: Store) -> Trying | None:
+    """The canary, where the settings leave it to the store who answers locally."""
+    if "local" not in settings.providers or settings.local_url or named_file(settings):
+        return None
+    canary = None if settings.local_model != PRODUCTION else store.promotions.course().canary
+    if canary is None or canary.share is None:
+        return None
+    return Trying(store.models.get(canary.model_id), canary.share)
 
 
 def who_answers(settings: Settings, store: Store) -> list[Standing]:
@@ -65,9 +90,18 @@ def who_answers(settings: Settings, store: Store) -> list[Standing]:
     for name in settings.providers:
         if name in keys:
             found.append(Standing(name, getattr(settings, f"{name}_model"), "its key is set"))
-        elif name == "local" and (local := _local(settings, store)):
-            found.append(local)
+        elif name == "local":
+            found += _canary(settings, store)
+            found += [local] if (local := _local(settings, store)) else []
     return found
+
+
+def _canary(settings: Settings, store: Store) -> list[Standing]:
+    one = canary_of(settings, store)
+    if one is None or (store.models.production() is None and not hosted(settings)):
+        return []
+    why = f"the canary, for {one.share:.0%} of the Builds"
+    return [Standing("local", one.model.id, why)]
 
 
 def _local(settings: Settings, store: Store) -> Standing | None:

@@ -1,148 +1,75 @@
 """Blue/green: the local model changes while requests go on, and none of them notices.
 
 The new model's server is started and probed beside the old one's; only then it is asked. What the
-old one has begun it finishes, then it ends. A new one that does not come up changes nothing. While
-both are loaded, the machine holds both in memory.
+old one has begun it finishes, then it ends, or stays loaded for a while so that going back takes
+no time (`local_standby_s`). A new one that does not come up changes nothing. A canary comes and
+goes in the same way. While two are loaded, the machine holds both in memory: a second that has no
+room is not started.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from qc_builder_lora.errors import NotFound, ProviderError, QcLoraError
+from qc_builder_lora.errors import NotFound, QcLoraError
 from qc_builder_lora.log import get_logger
-from qc_builder_lora.models.faults import Kind
-from qc_builder_lora.models.local import LocalWriter
-from qc_builder_lora.models.local_server import LocalServer
-from qc_builder_lora.models.standing import PRODUCTION
-from qc_builder_lora.models.writer import Chunk, Draft, new_request
-from qc_builder_lora.records import Model, Request
+from qc_builder_lora.models.standing import PRODUCTION, Trying, canary_of, hosted
+from qc_builder_lora.records import Model, Stage
 
 if TYPE_CHECKING:
     from qc_builder_lora.models.provider import StrategyProvider
     from qc_builder_lora.store import Store
 
-_PROBE_S = 180.0
+LOOK_S = 1.0
+"""How often a serving process looks who is to answer, in seconds."""
 _AGAIN_S = 300.0
 """After a model that did not come up: how long until the same one is tried again."""
 
 log = get_logger(__name__)
 
 
-class LocalSeat:
-    """The local Writer of a chain, whoever sits on it; see the Writer protocol."""
+@dataclass(frozen=True)
+class _Wanted:
+    """Who is to answer, as the store says."""
 
-    name = "local"
-
-    def __init__(self, first: LocalWriter) -> None:
-        self.model = first.model
-        self._lock = threading.Lock()
-        self._seated: LocalWriter = first
-        self._asked: Counter[LocalWriter] = Counter()
-        """Requests that each writer has begun and not ended."""
-        self._closed = False
-
-    @property
-    def server(self) -> LocalServer | None:
-        """The llama.cpp child behind it."""
-        return self._seated.server
-
-    def write(self, request: Request, *, max_tokens: int, deadline_s: float) -> Draft:
-        """As LocalWriter.write, by who is seated when it begins."""
-        with self._begun() as writer:
-            return writer.write(request, max_tokens=max_tokens, deadline_s=deadline_s)
-
-    def stream(self, request: Request, *, max_tokens: int, deadline_s: float) -> Iterator[Chunk]:
-        """As LocalWriter.stream; who began it also ends it."""
-        with self._begun() as writer:
-            chunks = writer.stream(request, max_tokens=max_tokens, deadline_s=deadline_s)
-            with closing(cast("Generator[Chunk]", chunks)):
-                for chunk in chunks:
-                    yield replace(chunk, model=writer.model)
-
-    def seat(self, writer: LocalWriter) -> None:
-        """Let `writer` answer from now on; the one before ends with its last request."""
-        with self._lock:
-            old = writer
-            if not self._closed:
-                old, self._seated, self.model = self._seated, writer, writer.model
-            busy = self._asked[old] > 0
-        if not busy:
-            old.close()
-
-    def close(self) -> None:
-        """Close every writer, those that still answer too; none is seated after this."""
-        with self._lock:
-            self._closed = True
-            writers = {self._seated, *self._asked}
-        for writer in writers:
-            writer.close()
-
-    @contextmanager
-    def _begun(self) -> Iterator[LocalWriter]:
-        with self._lock:
-            writer = self._seated
-            self._asked[writer] += 1
-        try:
-            yield writer
-        finally:
-            with self._lock:
-                self._asked[writer] -= 1
-                last = not self._asked[writer]
-                if last:
-                    del self._asked[writer]
-                last = last and writer is not self._seated
-            if last:
-                writer.close()
-
-
-def probe(writer: LocalWriter) -> None:
-    """Start the writer's server and have one word written; ProviderError if that fails."""
-    try:
-        writer.write(new_request("Hold SPY."), max_tokens=1, deadline_s=_PROBE_S)
-    except ProviderError as error:
-        # It answered: its first word may be white space.
-        if error.kind != Kind.EMPTY:
-            raise
+    production: Model | None
+    canary: Trying | None
+    taken_back: bool
+    """Whether who answers now was taken out of production, and nobody put in."""
 
 
 class Succession:
-    """Looks now and then which Model is in production, and lets it answer in a provider."""
+    """Looks now and then who is to answer, and lets them answer in a provider."""
 
     def __init__(
         self, provider: StrategyProvider, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._provider, self._clock = provider, clock
         self._store: Store | None = None
-        self._failed = ("", 0.0)
+        self._failed: dict[str, float] = {}
+        """Model id → when it last did not come up."""
+        self._kept_since: float | None = None
         self._said = ""
 
     def look(self) -> None:
-        """Look once; returns when the Model in production answers, or cannot."""
-        model = self._production()
+        """Look once; returns when those who are to answer do, or cannot."""
+        wanted = self._wanted()
+        if wanted is None:
+            return
         before = self._provider.local_model
-        if model is None or model.id == before:
-            return
-        failed, moment = self._failed
-        if model.id == failed and self._clock() - moment < _AGAIN_S:
-            return
-        try:
-            self._provider.seat(Path(model.path), model.id)
-        except QcLoraError as error:
-            self._failed = model.id, self._clock()
-            if model.id != failed:
-                then = f"{before or 'hosted models'} as before"
-                log.warning("the promoted model does not come up", answers=then, why=str(error))
-            return
-        self._failed = "", 0.0
-        log.info("the promoted model answers", model=model.id, before=before)
+        if wanted.production is not None and wanted.production.id != before:
+            self._change(wanted.production, before)
+        elif wanted.taken_back:
+            self._provider.unseat()
+            log.info("the local model was taken back; hosted models answer", before=before)
+        self._look_at_canary(wanted.canary)
+        self._let_go()
 
     def follow(self, every_s: float, stop: threading.Event) -> None:
         """Look every so many seconds until told to stop."""
@@ -151,14 +78,66 @@ class Succession:
         if self._store is not None:
             self._store.close()
 
-    def _production(self) -> Model | None:
+    def _change(self, model: Model, before: str | None) -> None:
+        keep = self._provider.settings.local_standby_s > 0
+        if self._comes_up(model.id, f"{before or 'hosted models'} as before", lambda:
+                          self._provider.seat(Path(model.path), model.id, keep=keep)):  # fmt: skip
+            self._kept_since = self._clock()
+            log.info("the promoted model answers", model=model.id, before=before)
+
+    def _look_at_canary(self, canary: Trying | None) -> None:
+        before = self._provider.trial
+        if canary is None:
+            if before is not None:
+                self._provider.end_trial()
+                log.info("the canary has ended", model=before.model.id)
+            return
+        if before is not None and before.same(canary):
+            return
+        if self._comes_up(canary.model.id, "all Builds as before",
+                          lambda: self._provider.try_out(canary)):  # fmt: skip
+            log.info("the canary answers", model=canary.model.id, share=canary.share)
+
+    def _comes_up(self, model: str, otherwise: str, seat: Callable[[], object]) -> bool:
+        last = self._failed.get(model)
+        if last is not None and self._clock() - last < _AGAIN_S:
+            return False
+        try:
+            seat()
+        except QcLoraError as error:
+            self._failed[model] = self._clock()
+            if last is None:
+                log.warning("the promoted model does not come up", answers=otherwise,
+                            why=str(error))  # fmt: skip
+            return False
+        self._failed.pop(model, None)
+        return True
+
+    def _let_go(self) -> None:
+        """End the model before the last one, when its time is over."""
+        since = self._kept_since
+        if since is not None and self._clock() - since >= self._provider.settings.local_standby_s:
+            self._kept_since = None
+            self._provider.forget_before()
+
+    def _wanted(self) -> _Wanted | None:
+        """None where the store cannot say: then nothing changes."""
         from qc_builder_lora.store import Store
 
+        settings = self._provider.settings
         try:
             if self._store is None:
-                url = self._provider.settings.database_url
-                self._store = Store.open(url, upgrade=False)
-            return self._store.models.production()
+                self._store = Store.open(settings.database_url, upgrade=False)
+            production = self._store.models.production()
+            before = self._provider.local_model
+            gone = (
+                production is None
+                and before is not None
+                and bool(hosted(settings))
+                and self._store.models.has(before)
+                and self._store.models.get(before).stage is Stage.ARCHIVED
+            )
+            found = _Wanted(production, canary_of(settings, self._store), gone)
         except NotFound:
             return None  # No database yet, so nobody has promoted anything.
         except QcLoraError as error:
@@ -166,20 +145,18 @@ class Succession:
                 self._said = str(error)
                 log.warning("production cannot be looked up", why=self._said)
             return None
+        self._said = ""
+        return found
 
 
 @contextmanager
-def following(provider: StrategyProvider, every_s: float = 3.0) -> Iterator[None]:
-    """Follow production in a thread, as long as the block lasts.
+def following(provider: StrategyProvider, every_s: float = LOOK_S) -> Iterator[None]:
+    """Follow the store's decisions in a thread, as long as the block lasts.
 
     Not where the settings name the local model, or another's server: those are the owner's word.
     """
-    settings, stop = provider.settings, threading.Event()
-    if (
-        "local" in settings.providers
-        and not settings.local_url
-        and settings.local_model == PRODUCTION
-    ):
+    stop = threading.Event()
+    if follows(provider):
         follow = Succession(provider).follow
         # Not waited for: it may be loading a model. Closing the provider ends that.
         threading.Thread(target=follow, args=(every_s, stop), daemon=True).start()
@@ -187,3 +164,13 @@ def following(provider: StrategyProvider, every_s: float = 3.0) -> Iterator[None
         yield
     finally:
         stop.set()
+
+
+def follows(provider: StrategyProvider) -> bool:
+    """Whether the store says who answers locally."""
+    settings = provider.settings
+    return (
+        "local" in settings.providers
+        and not settings.local_url
+        and settings.local_model == PRODUCTION
+    )

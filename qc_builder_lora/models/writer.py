@@ -54,9 +54,15 @@ class Writer(Protocol):
     without a finish reason, or an empty one, is an error, not an answer.
     """
 
-    name: str
-    """`local`, `anthropic`, `openai` or `gemini`."""
-    model: str
+    @property
+    def name(self) -> str:
+        """`local`, `anthropic`, `openai` or `gemini`."""
+        ...
+
+    @property
+    def model(self) -> str:
+        """What it is called, by itself or by its provider."""
+        ...
 
     def write(self, request: Request, *, max_tokens: int, deadline_s: float) -> Draft:
         """The whole answer, or ProviderError within `deadline_s` seconds."""

@@ -2,12 +2,15 @@ import logging
 import os
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from qc_builder_lora.models import provider as provider_module
 from qc_builder_lora.models.artefact import describe
 from qc_builder_lora.models.local_server import LocalServer
+from tests.models.tiny_home import Home
 
 
 @pytest.fixture(scope="session")
@@ -70,3 +73,19 @@ def every_log(caplog):
     """All that anybody logs, down to the SDKs' and the HTTP library's debug lines."""
     caplog.set_level(logging.DEBUG)
     return caplog
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from tests.tiny_base import write_base
+
+    return write_base(tmp_path_factory.mktemp("tiny") / "tiny.gguf")
+
+
+@pytest.fixture
+def home(tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(provider_module, "_said", set())
+    made = Home(tmp_path, weights)
+    yield made
+    made.store.close()

@@ -17,69 +17,16 @@ import pytest
 
 from qc_builder_lora.config import Settings
 from qc_builder_lora.errors import QcLoraError
-from qc_builder_lora.ids import file_hash, new_id, now, text_hash
 from qc_builder_lora.models import provider as provider_module
 from qc_builder_lora.models.breaker import State
 from qc_builder_lora.models.provider import StrategyProvider
 from qc_builder_lora.models.succession import Succession, following
-from qc_builder_lora.records import Model, Stage, Verdict, VerdictKind
-from qc_builder_lora.store import Store
+from tests.models.tiny_home import Home
 from tests.models.upstream import CODE, Upstream
-from tests.tiny_base import write_base
 
 WaitUntil = Callable[..., bool]
 LONG = 300
 """Tokens of an answer that is still being read while the model changes."""
-
-
-class Home:
-    """A home with a store and tiny models that llama.cpp really serves."""
-
-    def __init__(self, folder: Path, weights: Path) -> None:
-        self.folder, self._weights = folder, weights
-        self.url = f"sqlite:///{folder / 'store.db'}"
-        self.store = Store.open(self.url)
-
-    def settings(self, **given: Any) -> Settings:
-        return Settings(**{"home": self.folder, "local_context": 1024, "max_tokens": 8, **given})
-
-    def model(self, name: str, weights: bytes | None = None) -> Model:
-        path = self.folder / name / "model.gguf"
-        path.parent.mkdir()
-        path.write_bytes(self._weights.read_bytes() if weights is None else weights)
-        # This template ends in a bracket, which the random weights repeat: text, and not a blank.
-        (path.parent / "manifest.json").write_text('{"template": "inst"}')
-        return self.store.models.add(
-            Model(
-                id=name, adapter_id=None, path=str(path), sha256=file_hash(path) + name,
-                quantization="F16", manifest={}, stage=Stage.CANDIDATE, created_at=now(),
-            )
-        )  # fmt: skip
-
-    def promote(self, model: Model) -> None:
-        before = self.store.models.production()
-        report = text_hash(new_id())
-        self.store.verdicts.add(
-            Verdict(
-                id=new_id(), champion=before.id if before else "base:tiny", challenger=model.id,
-                kind=VerdictKind.BETTER, evidence={}, created_at=now(), report_sha256=report,
-            )
-        )  # fmt: skip
-        self.store.promotions.promote(model.id, model.sha256, report, "Ada")
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_base(tmp_path_factory.mktemp("tiny") / "tiny.gguf")
-
-
-@pytest.fixture
-def home(tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(provider_module, "_said", set())
-    made = Home(tmp_path, weights)
-    yield made
-    made.store.close()
 
 
 @pytest.fixture
