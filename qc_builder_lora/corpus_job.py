@@ -163,8 +163,12 @@ def keep_all(
     *,
     jobs: int | None = None,
     funnel: Funnel | None = None,
+    again: bool = False,
 ) -> Funnel:
-    """Execute candidates on a data folder and keep those that compile, run and trade."""
+    """Execute candidates on a data folder and keep those that compile, run and trade.
+
+    `again` executes also what was refused before by the same checker and engine on the same data.
+    """
     from qc_builder_lora.backtest.check import compiles
     from qc_builder_lora.backtest.simulator import Simulator
     from qc_builder_lora.harvest.corpus.candidate import Execution, Funnel, keep
@@ -176,6 +180,7 @@ def keep_all(
         engine,
         lambda codes: compiles(codes, cache=settings.cache_folder),
         jobs or settings.usable_jobs,
+        again=again,
     )
     with show("Execute", len(found)) as progress:
         return keep(store, found, execution, funnel or Funnel(source), progress)

@@ -57,7 +57,11 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     ("telegram_token", r"\b\d{8,10}:[A-Za-z0-9_-]{35}\b"),
     ("jwt", r"\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}"),
     ("bearer_token", r"(?<=\b[Bb]earer )[\w.~+/-]{12,}=*"),
-    ("basic_credentials", r"(?<=\b[Bb]asic )[A-Za-z0-9+/]{12,}={0,2}"),
+    (
+        # But no words: "a basic implementation", "the basic TemplateAlgorithm".
+        "basic_credentials",
+        r"(?<=\b[Bb]asic )(?!(?:[A-Z]?[a-z]{3,})+(?![\w+/=]))[A-Za-z0-9+/]{12,}={0,2}",
+    ),
     ("url_password", r"(?<=://)[^\s/:@'\"]{1,100}:[^\s/:@'\"]{1,200}(?=@)"),
     (
         # `api_key = "…"`, `"password": '…'`, QC_API_TOKEN=…: the name and the quotes stay.

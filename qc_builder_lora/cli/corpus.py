@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from qc_builder_lora.cli import corpus_sources
+from qc_builder_lora.cli import corpus_public, corpus_sources
 from qc_builder_lora.cli.common import F, json_option, opened, say_json, table
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ def command() -> None:
       qc-lora corpus build --manifest full      all families, and alphas: a longer run
       qc-lora corpus add alphas --count 200     formulaic alphas of our own
       qc-lora corpus add worldquant --paper 1601.00991.pdf
+      qc-lora corpus add qc-docs                examples of QuantConnect's documentation
+      qc-lora corpus add lean --checkout DIR    LEAN's own algorithms
+      qc-lora corpus add folder DIR --licence SPDX
       qc-lora corpus families                   what there is
       qc-lora corpus list --json                what the store holds
       qc-lora corpus sources                    what came of each source
@@ -76,6 +79,11 @@ def add() -> None:
 
     Every example is executed before it counts, and says its source, licence and version.
     """
+
+
+add.add_command(corpus_public.qc_docs)
+add.add_command(corpus_public.lean)
+add.add_command(corpus_public.folder)
 
 
 def _alpha_options(function: F) -> F:

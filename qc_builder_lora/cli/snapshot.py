@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from qc_builder_lora.cli.common import SHORT, facts, json_option, opened, resolve, say_json, table
 from qc_builder_lora.progress import show_progress
+
+if TYPE_CHECKING:
+    from qc_builder_lora.store import Store
 
 
 @click.group("snapshot")
@@ -34,14 +38,25 @@ def command() -> None:
     multiple=True,
     help="Take examples of this reserved licence too (LicenseRef-…); may be repeated.",
 )
+@click.option(
+    "--include-source",
+    "include",
+    multiple=True,
+    help="Take examples of this source whatever its licence reserves; may be repeated.",
+)
 @json_option
 def build(
-    quota: int | None, sources: tuple[str, ...], licences: tuple[str, ...], as_json: bool
+    quota: int | None,
+    sources: tuple[str, ...],
+    licences: tuple[str, ...],
+    include: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Choose and split the store's examples; the same ones give the same snapshot.
 
-    Examples whose licence reserves the rights of somebody else (LicenseRef-WorldQuant-paper) are
-    left out unless that licence is named. So are duplicates, near-duplicates, all but the last of
+    Examples whose licence reserves the rights of somebody else (LicenseRef-WorldQuant-paper), or
+    whose rights are not established (qc-docs), are left out unless that licence or source is
+    named. So are duplicates, near-duplicates, all but the last of
     a builder's answers to one question, and whatever is like a suite's or a held-out example.
     """
     from qc_builder_lora.eval.suite import suite_paths
@@ -50,7 +65,13 @@ def build(
 
     _, store = opened()
     with store:
-        choice = load_choice(family_quota=quota, sources=sources or None, licences=licences or None)
+        _refuse_unknown(store, (*sources, *include))
+        choice = load_choice(
+            family_quota=quota,
+            sources=sources or None,
+            licences=licences or None,
+            include_sources=include or None,
+        )
         with show_progress("Snapshot", 1) as progress:
             _, report = build_snapshot(store, suite_paths(), choice, progress)
     plain = report.plain()
@@ -60,6 +81,16 @@ def build(
     facts([(key, plain[key]) for key in ("id", "examples", "validation", "families")])
     for reason, count in plain["left_out"].items():
         click.echo(f"  left out: {reason}  {count}")
+
+
+def _refuse_unknown(store: Store, named: tuple[str, ...]) -> None:
+    from qc_builder_lora.errors import NotFound
+
+    if named:
+        known = store.examples.sources()
+        for name in named:
+            if name not in known:
+                raise NotFound("source", name, "See them with: qc-lora corpus sources", known)
 
 
 @command.command("list")
@@ -153,8 +184,20 @@ def diff(first: str, second: str, as_json: bool) -> None:
     multiple=True,
     help="Write examples of this reserved licence too (LicenseRef-…); may be repeated.",
 )
+@click.option(
+    "--include-source",
+    "include",
+    multiple=True,
+    help="Write examples of this source whatever its licence reserves; may be repeated.",
+)
 @json_option
-def export_snapshot(snapshot: str, out: Path, licences: tuple[str, ...], as_json: bool) -> None:
+def export_snapshot(
+    snapshot: str,
+    out: Path,
+    licences: tuple[str, ...],
+    include: tuple[str, ...],
+    as_json: bool,
+) -> None:
     """Write a snapshot in chat format: train.jsonl, validation.jsonl and manifest.json.
 
     A line is {"id", "messages": [user, assistant], "family", "source", "licence", …}. The same
@@ -165,7 +208,7 @@ def export_snapshot(snapshot: str, out: Path, licences: tuple[str, ...], as_json
     _, store = opened()
     with store:
         found = resolve(store.snapshots.find(), "snapshot", snapshot, "qc-lora snapshot list")
-        done = export(store, found, out, licences)
+        done = export(store, found, out, licences, include)
     if as_json:
         say_json(done.plain())
         return

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from qc_builder_lora.errors import SettingsError, UnknownKey
 from qc_builder_lora.harvest.accept import LICENCE as OWN_WORK
 from qc_builder_lora.harvest.rules import SNAPSHOT, read_table
+
+_REFERENCE = re.compile(r"LicenseRef-[A-Za-z0-9.-]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +25,8 @@ class Choice:
     """Only these sources; all where empty."""
     licences: tuple[str, ...] = ()
     """Reserved licences that are asked for; see `is_reserved`."""
+    include_sources: tuple[str, ...] = ()
+    """Sources whose Examples are asked for whatever their licence reserves."""
 
     def __post_init__(self) -> None:
         if not 0 < self.validation_share < 0.5:
@@ -37,7 +43,13 @@ class Choice:
         }
         if self.licences:
             found["licences"] = sorted(self.licences)
+        if self.include_sources:
+            found["include_sources"] = sorted(self.include_sources)
         return found
+
+    def withholds(self, licence: str, source: str) -> bool:
+        """Whether an Example of that licence and source was not asked for."""
+        return source not in self.include_sources and is_withheld(licence, self.licences)
 
 
 def load_choice(**changed: Any) -> Choice:
@@ -55,6 +67,25 @@ def load_choice(**changed: Any) -> Choice:
     return replace(Choice(**values), **given)
 
 
+def reserved_parts(licence: str) -> list[str]:
+    """The parts of an SPDX expression by which somebody else may hold the rights: licences of no
+    standard, but the owner's. None where one of several (`OR`) may be chosen without them."""
+    found = []
+    for choice in licence.split(" OR ") if "(" not in licence else [licence]:
+        parts = [one for one in _REFERENCE.findall(choice) if one != OWN_WORK]
+        if not parts:
+            return []
+        found += parts
+    return found
+
+
 def is_reserved(licence: str) -> bool:
-    """Whether somebody else may hold the rights: a licence of no standard, and not the owner's."""
-    return licence.startswith("LicenseRef-") and licence != OWN_WORK
+    """Whether somebody else may hold the rights."""
+    return bool(reserved_parts(licence))
+
+
+def is_withheld(licence: str, asked: Iterable[str]) -> bool:
+    """Whether it is reserved, and neither it nor each of its reserved parts was asked for."""
+    named = set(asked)
+    parts = reserved_parts(licence)
+    return bool(parts) and licence not in named and not named.issuperset(parts)

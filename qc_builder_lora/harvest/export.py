@@ -15,7 +15,7 @@ from typing import Any
 
 from qc_builder_lora.errors import InputError
 from qc_builder_lora.files import write_text
-from qc_builder_lora.harvest.choice import is_reserved
+from qc_builder_lora.harvest.choice import Choice
 from qc_builder_lora.ids import text_hash
 from qc_builder_lora.records import Example, Snapshot, Split
 from qc_builder_lora.store import Store
@@ -42,25 +42,30 @@ class Exported:
 
 
 def export(
-    store: Store, snapshot: Snapshot, folder: Path, licences: tuple[str, ...] = ()
+    store: Store,
+    snapshot: Snapshot,
+    folder: Path,
+    licences: tuple[str, ...] = (),
+    sources: tuple[str, ...] = (),
 ) -> Exported:
     """Write `train.jsonl`, `validation.jsonl` and `manifest.json`.
 
     What leaves this machine is looked at once more: examples of a licence that is not established
-    are left out unless it is named here, also where the snapshot has them. Raises InputError for a
-    folder that has files of another snapshot.
+    are left out unless it, or their source, is named here, also where the snapshot has them.
+    Raises InputError for a folder that has files of another snapshot.
     """
     _refuse_strangers(folder, snapshot)
     folder.mkdir(parents=True, exist_ok=True)
     done = Exported(folder)
-    sources: Counter[str] = Counter()
+    asked = Choice(licences=licences, include_sources=sources)
+    taken: Counter[str] = Counter()
     for split in Split:
         lines = []
         for example in store.examples.of_snapshot(snapshot.id, split):
-            if is_reserved(example.licence) and example.licence not in licences:
+            if asked.withholds(example.licence, example.source):
                 done.left_out[f"licence not asked for: {example.licence}"] += 1
                 continue
-            sources[f"{example.source}, {example.licence}"] += 1
+            taken[f"{example.source}, {example.licence}"] += 1
             lines.append(line(example))
         if lines:
             text = "".join(lines)
@@ -72,7 +77,7 @@ def export(
         "format": "one object a line: id, messages (user, assistant), family, source, licence",
         "examples": dict(sorted(done.examples.items())),
         "left_out": dict(sorted(done.left_out.items())),
-        "sources_and_licences": dict(sorted(sources.items())),
+        "sources_and_licences": dict(sorted(taken.items())),
         "sha256": dict(sorted(done.sha256.items())),
     }
     # Last on purpose: a manifest says that all files are there.

@@ -175,7 +175,7 @@ class _Reading:
         elif self._asked.near(example.instruction):
             left_out["near-copy of a suite's prompt"] += 1
             self._answers[key] = None
-        elif is_reserved(example.licence) and example.licence not in choice.licences:
+        elif choice.withholds(example.licence, example.source):
             left_out[f"licence not asked for: {example.licence}"] += 1
         else:
             self.items.append(

@@ -68,6 +68,13 @@ class Examples(Noun[Example]):
         with self._database.reading() as connection:
             return {row[0]: row[1] for row in connection.execute(statement)}
 
+    def sources(self) -> dict[str, int]:
+        """Source → how many Examples it has, sorted by name."""
+        source = self.table.c.source
+        statement = select(source, func.count()).group_by(source).order_by(source)
+        with self._database.reading() as connection:
+            return {row[0]: row[1] for row in connection.execute(statement)}
+
 
 class Snapshots(Noun[Snapshot]):
     """Frozen sets of Examples; the members stand in a table of their own."""

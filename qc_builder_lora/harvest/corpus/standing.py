@@ -60,12 +60,13 @@ def standings(store: Store) -> list[Standing]:
         key = (row["source"], row["version"], row["licence"])
         one = found.setdefault(key, Standing(*key, dict.fromkeys(STEPS, 0)))
         _add(one, row)
+    with_entries = {one.source for one in found.values()}
     kept: Counter[tuple[str, str | None, str]] = Counter()
     for example in store.examples.each():
         kept[example.source, example.version, example.licence] += 1
     for key, count in kept.items():
         # Kept by something that writes no entries: a builder's own, or a version before them.
-        if key not in found:
+        if key[0] not in with_entries:
             counts: dict[str, int | None] = {**dict.fromkeys(STEPS), "kept": count}
             found[key] = Standing(*key, counts, unknown=None, not_applicable=None)
     return sorted(found.values(), key=lambda one: (one.source, one.version or "", one.licence))

@@ -1,0 +1,1 @@
+"""Code that others have published, as candidates: documentation, LEAN's algorithms, folders."""

@@ -1,0 +1,120 @@
+"""From a text that somebody published to a candidate, or to the reason why it is none."""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from collections import Counter
+from collections.abc import Set
+from dataclasses import dataclass, field
+
+from qc_builder_lora.harvest.corpus.candidate import Candidate, LeftOut
+from qc_builder_lora.harvest.corpus.public.describe import algorithm_class, describe
+from qc_builder_lora.ids import text_hash
+from qc_builder_lora.redact import Redactor
+
+CSHARP = re.compile(
+    r"class\s+\w+\s*:\s*\w|^\s*using\s+[\w.]+;|\b(?:public|private|protected)\s+(?:override|class|"
+    r"void|virtual|static|readonly|\w+\s+\w+\s*[;({=])",
+    re.MULTILINE,
+)
+_IMPORTS = "from AlgorithmImports import *\n\n\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where code comes from, as each Example of it says."""
+
+    source: str
+    licence: str
+    version: str
+
+
+@dataclass
+class Taking:
+    """Takes the texts of one source one after another; what was seen before is a copy."""
+
+    origin: Origin
+    redacted: Counter[str] = field(default_factory=Counter)
+    """What was taken out of the texts, by kind."""
+    _seen: dict[str, str] = field(default_factory=dict)
+
+    def left_out(self, key: str, reason: str, place: str, detail: str | None = None) -> LeftOut:
+        """Something that is not taken."""
+        return LeftOut(key=key, reason=reason, place=place, detail=detail, **vars(self.origin))
+
+    def take(
+        self,
+        text: str,
+        place: str,
+        family: str,
+        *,
+        about: str | None = None,
+        siblings: Set[str] = frozenset(),
+    ) -> Candidate | LeftOut:
+        """A candidate with an instruction, secrets taken out of both; or why it is none."""
+        key = f"{place} {text_hash(text)}"
+        reason = why_not(text, siblings)
+        if reason is not None:
+            return self.left_out(key, reason, place)
+        clean = Redactor(self.redacted)
+        code = clean.text(text.replace("\r\n", "\n").replace("\r", "\n")).strip("\n") + "\n"
+        if "AlgorithmImports" not in code:
+            code = _IMPORTS + code
+        first = self._seen.setdefault(text_hash(code), place)
+        if first != place:
+            return self.left_out(key, "a copy", place, f"of {first}")
+        said = _described(code, about)
+        return Candidate(
+            instruction=clean.text(said[0]),
+            code=code,
+            family=family,
+            style=said[1],
+            place=place,
+            **vars(self.origin),
+        )
+
+
+def _described(code: str, about: str | None) -> tuple[str, str]:
+    try:
+        with warnings.catch_warnings():
+            # A backslash of the author's is not ours to complain of.
+            warnings.simplefilter("ignore")
+            found = describe(code, about)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        # Does not parse: it stops at the first step, and no instruction of it is kept.
+        return about or "Write a QuantConnect algorithm.", "code"
+    return found.instruction, f"from its {found.origin}"
+
+
+def why_not(text: str, siblings: Set[str] = frozenset()) -> str | None:
+    """Why a text is not one Python strategy that can stand alone; None if it is, or might be.
+
+    A text with a syntax error that looks like Python is taken: it stops at the step `parsed`.
+    """
+    if not text.strip():
+        return "empty"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        if CSHARP.search(text):
+            return "C#"
+        return None if "QCAlgorithm" in text else "no class derives from QCAlgorithm"
+    if algorithm_class(tree) is None:
+        return "no class derives from QCAlgorithm"
+    imported = {
+        (node.module or "").split(".")[0] for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+    } | {
+        name.name.split(".")[0] for node in ast.walk(tree)
+        if isinstance(node, ast.Import) for name in node.names
+    }  # fmt: skip
+    return "imports a file beside it" if imported & siblings else None
+
+
+def slug(text: str) -> str:
+    """`Using Data` → `using_data`: the name of a family."""
+    return re.sub(r"\W+", "_", text).strip("_").lower() or "other"

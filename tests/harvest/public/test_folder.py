@@ -1,0 +1,176 @@
+"""Folders as people have them: links, notebooks, every encoding, and things that are no files."""
+
+import codecs
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from qc_builder_lora.errors import InputError
+from qc_builder_lora.harvest.corpus.candidate import Candidate, LeftOut
+from qc_builder_lora.harvest.corpus.public import folder as source
+from qc_builder_lora.harvest.corpus.public.taking import Taking
+
+from .texts import CSHARP, STRATEGY, named, notebook
+
+
+def taken(folder: Path) -> dict[str | None, Candidate | LeftOut]:
+    taking = Taking(source.origin(folder, "MIT"))
+    found = source.candidates(folder, source.files_of(folder), taking)
+    return {one.place: one for one in found}
+
+
+def reason(one: Candidate | LeftOut) -> str | None:
+    assert isinstance(one, LeftOut)
+    return f"{one.reason}: {one.detail}" if one.detail else one.reason
+
+
+def test_strategies_are_found_in_every_folder_below(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "main.py").write_text(STRATEGY)
+    (tmp_path / "a" / "Main.CS").write_text(CSHARP)
+    (tmp_path / "notes.txt").write_text("no strategy")
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "x.py").write_text(STRATEGY)
+    found = taken(tmp_path)
+    assert set(found) == {"a/b/main.py", "a/Main.CS"}
+    assert reason(found["a/Main.CS"]) == "C#"
+    one = found["a/b/main.py"]
+    assert isinstance(one, Candidate)
+    assert (one.source, one.licence) == ("folder", "MIT")
+    assert one.version == tmp_path.name
+
+
+ACCENT = STRATEGY.replace("Buys IBM", "Achète IBM")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        ACCENT.encode(),
+        codecs.BOM_UTF8 + ACCENT.encode(),
+        ACCENT.encode("utf-16"),
+        codecs.BOM_UTF16_BE + ACCENT.encode("utf-16-be"),
+        ("# -*- coding: latin-1 -*-\n" + ACCENT).encode("latin-1"),
+        ACCENT.replace("\n", "\r\n").encode(),
+    ],
+)
+def test_a_file_in_any_encoding_that_it_states_is_read_right(tmp_path: Path, raw: bytes) -> None:
+    (tmp_path / "a.py").write_bytes(raw)
+    one = taken(tmp_path)["a.py"]
+    assert isinstance(one, Candidate)
+    assert "Achète IBM" in one.code
+    assert "Achète IBM" in one.instruction
+    assert "\r" not in one.code
+    assert "\ufeff" not in one.code
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (ACCENT.encode("latin-1"), "is not utf-8"),
+        (ACCENT.encode("utf-16-le"), "has null bytes|is not utf-8"),
+        (STRATEGY.encode() + b"\x00", "has null bytes"),
+        (b"# coding: klingon\n" + STRATEGY.encode(), "klingon"),
+        (b"#" * 10_000_000, "more than 1,000,000 bytes"),
+        (b"", "empty"),
+        (b"x = 1\n", "no class derives from QCAlgorithm"),
+    ],
+)
+def test_what_cannot_be_read_is_named_with_its_reason(
+    tmp_path: Path, raw: bytes, said: str
+) -> None:
+    (tmp_path / "a.py").write_bytes(raw)
+    (tmp_path / "b.py").write_text(STRATEGY)
+    found = taken(tmp_path)
+    assert re.search(said, str(reason(found["a.py"])))
+    assert isinstance(found["b.py"], Candidate)
+
+
+def test_links_out_of_the_folder_are_not_followed_and_links_within_are_copies(
+    tmp_path: Path,
+) -> None:
+    outside, inside = tmp_path / "outside", tmp_path / "inside"
+    outside.mkdir()
+    inside.mkdir()
+    (outside / "secret.py").write_text(named("Secret"))
+    (inside / "main.py").write_text(STRATEGY)
+    (inside / "out.py").symlink_to(outside / "secret.py")
+    (inside / "more").symlink_to(outside)
+    (inside / "nowhere.py").symlink_to(inside / "gone.py")
+    (inside / "self.py").symlink_to("self.py")
+    (inside / "twice.py").symlink_to(inside / "main.py")
+    found = taken(inside)
+    assert isinstance(found.pop("main.py"), Candidate)
+    assert {place: reason(one) for place, one in found.items()} == {
+        "out.py": "cannot be read: a link that leads out of the folder",
+        "more": "cannot be read: a link that leads out of the folder",
+        "nowhere.py": "cannot be read: a link to nothing",
+        "self.py": "cannot be read: a link to nothing",
+        "twice.py": "a copy: of main.py",
+    }
+
+
+def test_a_loop_of_links_ends(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "up").symlink_to(tmp_path)
+    (tmp_path / "a" / "main.py").write_text(STRATEGY)
+    found = taken(tmp_path)
+    assert reason(found["a/up"]) == "cannot be read: a link to a folder"
+    assert isinstance(found["a/main.py"], Candidate)
+
+
+def test_a_pipe_is_not_waited_for_and_a_folder_named_like_a_file_is_entered(
+    tmp_path: Path,
+) -> None:
+    os.mkfifo(tmp_path / "pipe.py")
+    (tmp_path / "pkg.py").mkdir()
+    (tmp_path / "pkg.py" / "main.py").write_text(STRATEGY)
+    found = taken(tmp_path)
+    assert reason(found["pipe.py"]) == "cannot be read: not a regular file"
+    assert isinstance(found["pkg.py/main.py"], Candidate)
+
+
+def test_a_name_that_is_no_unicode_is_taken_like_any_other(tmp_path: Path) -> None:
+    path = os.fsencode(tmp_path) + b"/caf\xe9.py"
+    with open(path, "w") as file:  # noqa: PTH123 - pathlib has no names of bytes
+        file.write(STRATEGY)
+    (one,) = taken(tmp_path).values()
+    assert isinstance(one, Candidate)
+    assert one.place == "caf\ufffd.py"
+
+
+def test_notebooks_give_their_cells(tmp_path: Path) -> None:
+    (tmp_path / "n.ipynb").write_text(
+        notebook(("markdown", "# Trend of IBM, daily"), ("code", STRATEGY), ("code", named("B")))
+    )
+    (tmp_path / "broken.ipynb").write_text("{")
+    (tmp_path / "research.ipynb").write_text(notebook(("code", "qb = QuantBook()")))
+    found = taken(tmp_path)
+    assert isinstance(found["n.ipynb#2"], Candidate)
+    assert found["n.ipynb#2"].instruction.startswith(
+        "Write a QuantConnect algorithm. Trend of IBM, daily. Assets"
+    )
+    assert isinstance(found["n.ipynb#3"], Candidate)
+    assert str(reason(found["broken.ipynb"])).startswith("cannot be read: not a notebook")
+    assert reason(found["research.ipynb"]) == "a notebook without a QCAlgorithm class"
+
+
+def test_nothing_to_take_is_an_error_that_says_what_was_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"has no \.py, \.ipynb or \.cs file"):
+        source.files_of(tmp_path)
+    with pytest.raises(InputError, match="no such folder"):
+        source.origin(tmp_path / "nowhere", "MIT")
+    (tmp_path / "a.py").write_text(STRATEGY)
+    with pytest.raises(InputError, match=r"is a file. Name the folder that it is in"):
+        source.origin(tmp_path / "a.py", "MIT")
+    with pytest.raises(InputError, match="no licence given"):
+        source.origin(tmp_path, None)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_a_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text(STRATEGY)
+    (tmp_path / "a.py").chmod(0)
+    assert reason(taken(tmp_path)["a.py"]) == "cannot be read: Permission denied"
