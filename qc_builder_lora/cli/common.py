@@ -1,9 +1,11 @@
-"""What the nouns share: the --json option, tables, and opening the store."""
+"""What the nouns share: the --json option, tables, spans of time, and opening the store."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from qc_builder_lora.store import Store
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_UNITS = {"h": 3600, "d": 86400, "w": 7 * 86400}
 
 SHORT = 12
 """Digits of a hash that a table shows."""
@@ -30,6 +34,23 @@ def opened() -> tuple[Settings, Store]:
 
     settings = load_settings()
     return settings, Store.open(settings.database_url)
+
+
+def moment(text: str) -> datetime:
+    """`12h`, `7d`, `4w` ago, or an ISO date or time (UTC where it names no zone)."""
+    from qc_builder_lora.errors import InputError
+    from qc_builder_lora.ids import now
+
+    match = re.fullmatch(r"(\d+)([hdw])", text.strip())
+    if match:
+        return now() - timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InputError(
+            f"{text!r} is no time. Give 12h, 7d, 4w, or a date like 2026-11-01."
+        ) from error
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def say_json(value: object) -> None:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import click
 
-from qc_builder_lora.cli.common import json_option, opened, say_json, table
+from qc_builder_lora.cli.common import json_option, moment, opened, say_json, table
 
 
 @click.command("cost")
@@ -28,7 +28,6 @@ def command(by: str, since: str | None, as_json: bool) -> None:
       qc-lora cost --by build --since 7d
       qc-lora cost --by model --json
     """
-    from qc_builder_lora.cli.shadow import moment
     from qc_builder_lora.models.bill import bill
     from qc_builder_lora.models.prices import load_prices
     from qc_builder_lora.models.standing import HOSTED

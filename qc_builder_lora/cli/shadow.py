@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
-import re
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from qc_builder_lora.cli.common import facts, json_option, opened, resolve, say_json, table
-from qc_builder_lora.errors import InputError
+from qc_builder_lora.cli.common import (
+    facts,
+    json_option,
+    moment,
+    opened,
+    resolve,
+    say_json,
+    table,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from qc_builder_lora.config import Settings
     from qc_builder_lora.records import Model
     from qc_builder_lora.store import Store
-
-_UNITS = {"h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 @click.group("shadow")
@@ -125,16 +128,10 @@ def judge(model: str | None, against: str | None, since: str, as_json: bool) -> 
 
 
 def _show(made: dict[str, Any]) -> None:
-    rows = []
-    for rate, found in made["contest"]["rates"].items():
-        low, high = found["interval"]
-        gap = found["difference"]
-        shown = "unknown" if gap is None else f"{100 * gap:+.1f}"
-        rows.append(
-            (rate, found["pairs"], found["unknown"], found["wins"], found["losses"], shown,
-             f"{100 * low:+.1f} to {100 * high:+.1f}", f"{found['e_value']:.3g}")
-        )  # fmt: skip
-    table(("rate", "pairs", "unknown", "won", "lost", "points", "at every look", "e-value"), rows)
+    from qc_builder_lora.eval.markdown import HEADINGS, cells
+
+    rates = made["contest"]["rates"]
+    table(HEADINGS, [cells(name, found) for name, found in rates.items()])
     for reason, count in made["dropped"].items():
         click.echo(f"{count} requests not paired: {reason}")
     saving = made["saving"]
@@ -152,21 +149,3 @@ def _model(store: Store, name: str | None) -> Model:
         return newest_model(store)
     found: Model = resolve(store.models.find(), "model", name, "qc-lora model list")
     return found
-
-
-def moment(text: str) -> datetime:
-    """`12h`, `7d`, `4w` ago, or an ISO date or time (UTC where it names no zone)."""
-    from datetime import UTC
-
-    from qc_builder_lora.ids import now
-
-    match = re.fullmatch(r"(\d+)([hdw])", text.strip())
-    if match:
-        return now() - timedelta(seconds=int(match[1]) * _UNITS[match[2]])
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise InputError(
-            f"{text!r} is no time. Give 12h, 7d, 4w, or a date like 2026-11-01."
-        ) from error
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+HEADINGS = (
+    "step", "pairs", "unknown", "won", "lost", "points", "at every look", "e-value",
+)  # fmt: skip
+"""Columns of a contest's rates."""
 
 
 def as_markdown(contest: Mapping[str, Any], report: Mapping[str, Any]) -> str:
     """`contest` is what `Contest.plain` gives, `report` the report's path and SHA-256."""
-    rows = [_row(name, found) for name, found in contest["rates"].items()]
+    rows = [_line(cells(name, found)) for name, found in contest["rates"].items()]
     return "\n".join(
         [
             f"**{_plain(contest['sentence'])}**",
             "",
-            "| step | pairs | unknown | won | lost | difference | at every look | e-value |",
+            _line(HEADINGS),
             "|---|--:|--:|--:|--:|--:|--:|--:|",
             *rows,
             "",
@@ -27,10 +32,11 @@ def as_markdown(contest: Mapping[str, Any], report: Mapping[str, Any]) -> str:
     )
 
 
-def _row(name: str, found: Mapping[str, Any]) -> str:
+def cells(name: str, found: Mapping[str, Any]) -> tuple[object, ...]:
+    """One rate of a contest under `HEADINGS`, as text and counts."""
     gap = found["difference"]
     low, high = found["interval"]
-    cells = [
+    return (
         name,
         found["pairs"],
         found["unknown"],
@@ -39,8 +45,11 @@ def _row(name: str, found: Mapping[str, Any]) -> str:
         "unknown" if gap is None else f"{100 * gap:+.1f}",
         f"{100 * low:+.1f} to {100 * high:+.1f}",
         f"{found['e_value']:.3g}",
-    ]
-    return "| " + " | ".join(map(str, cells)) + " |"
+    )
+
+
+def _line(values: Sequence[object]) -> str:
+    return "| " + " | ".join(map(str, values)) + " |"
 
 
 def _plain(text: str) -> str:
