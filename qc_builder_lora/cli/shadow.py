@@ -128,10 +128,12 @@ def judge(model: str | None, against: str | None, since: str, as_json: bool) -> 
 
 
 def _show(made: dict[str, Any]) -> None:
+    from qc_builder_lora.eval.earnings import sharpe_sentence
     from qc_builder_lora.eval.markdown import HEADINGS, cells
 
     rates = made["contest"]["rates"]
     table(HEADINGS, [cells(name, found) for name, found in rates.items()])
+    click.echo(sharpe_sentence(made["contest"]["sharpe"]))
     for reason, count in made["dropped"].items():
         click.echo(f"{count} requests not paired: {reason}")
     saving = made["saving"]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from qc_builder_lora.errors import InputError, SettingsError, UnknownKey
+from qc_builder_lora.eval.earnings import sharpe_outcome
 from qc_builder_lora.eval.score import RATES, Judged, Scores
 from qc_builder_lora.eval.sequential import (
     Counts,
@@ -150,6 +151,7 @@ class Contest:
             "margin": self.rule.margin,
             "more_pairs": self.more_pairs,
             "rates": {rate: self.outcome(rate) for rate in RATES},
+            "sharpe": sharpe_outcome(self.pairs),
         }
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from qc_builder_lora.eval.earnings import sharpe_sentence
+
 HEADINGS = (
     "step", "pairs", "unknown", "won", "lost", "points", "at every look", "e-value",
 )  # fmt: skip
@@ -25,6 +27,8 @@ def as_markdown(contest: Mapping[str, Any], report: Mapping[str, Any]) -> str:
             f"Decided by `{contest['metric']}`: alpha {contest['alpha']:g}, margin "
             f"{100 * contest['margin']:g} points, at least {contest['minimum_pairs']} pairs. "
             "The machine proposes; a person decides.",
+            "",
+            sharpe_sentence(contest["sharpe"]),
             "",
             f"Report `{report['path']}`, SHA-256 `{report['sha256']}`.",
             "",
