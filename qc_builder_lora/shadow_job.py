@@ -14,6 +14,7 @@ from typing import Any
 
 from qc_builder_lora.config import Settings
 from qc_builder_lora.errors import InputError, QcLoraError, SettingsError
+from qc_builder_lora.ids import now
 from qc_builder_lora.progress import Progress
 from qc_builder_lora.records import Generation, Model, Request, Role
 from qc_builder_lora.store import Store
@@ -114,6 +115,62 @@ def _ceiling(
     with show(f"Judge {champion} twice", 2 * len(twice.pairs)) as progress:
         first, second, _, _ = live.judge_traffic(twice, judging, progress)
     return live.agreement((first, second))
+
+
+def ask_judge(
+    settings: Settings, store: Store, model: Model, name: str, limit: int, show: Show
+) -> dict[str, Any]:
+    """Let a hosted model rate a Model's Comparisons as a blind rater would; counts, agreement.
+
+    A pair it has rated is not asked again. An answer that is no ruling is counted and not kept.
+    Raises InputError for a judge of either arm's family, SettingsError without a key.
+    """
+    from qc_builder_lora.eval import llm_judge
+    from qc_builder_lora.models.chain import Chain
+    from qc_builder_lora.models.dialogue import new_dialogue
+    from qc_builder_lora.web.blind import MACHINE, Blind
+
+    blind = Blind(store, model.id)
+    with _asked(settings, None, name) as (writer, budget):
+        llm_judge.must_be_neutral(writer.model, _arms(store, model))
+        rater = f"{MACHINE}{writer.model}"
+        chain = Chain([writer], budget=budget, attempts=2, max_tokens=settings.max_tokens)
+        todo = [pair for pair in blind.unrated(rater) if pair.a.code and pair.b.code][:limit]
+        counts: Counter[str] = Counter(pairs=len(blind), rated_before=len(blind.rated(rater)))
+        with show(f"Ask {writer.model}", max(1, len(todo))) as progress:
+            for number, pair in enumerate(todo):
+                progress.update(number)
+                asked = llm_judge.question(pair.request.instruction, pair.a.code, pair.b.code)
+                draft = chain.write(
+                    new_dialogue(asked),
+                    deadline_s=settings.deadline_s,
+                    build_id=f"shadow:{now():%Y-%m-%d}",
+                )
+                try:
+                    ruling = llm_judge.read_ruling(draft.text)
+                except InputError:
+                    counts["no_ruling"] += 1
+                    continue
+                blind.rate(pair.number, rater, ruling.choice, "", ruling.reason)
+                counts["rated"] += 1
+            progress.update(max(1, len(todo)))
+    return {"judge": rater, **counts, **blind.summary()}
+
+
+def _arms(store: Store, model: Model) -> dict[str, str]:
+    """Both sides of a Model's Comparisons → the model that is behind each name."""
+    arms = {model.id: _base_of(model)}
+    for one in store.comparisons.find(challenger=model.id):
+        name = store.generations.get(one.champion_generation_id).model
+        if name is not None and name not in arms:
+            own = store.models.has(name)
+            arms[name] = _base_of(store.models.get(name)) if own else name
+    return arms
+
+
+def _base_of(model: Model) -> str:
+    base = model.manifest.get("base")
+    return str(base["name"]) if base else model.id
 
 
 def _served(store: Store, since: datetime) -> dict[str, Generation]:

@@ -206,7 +206,18 @@ def report_on(
         data_note=data_note(settings),
         training=metrics,
         prices=hosted_prices(settings),
+        ratings=_ratings(store, model),
     )
+
+
+def _ratings(store: Store, model: Model) -> dict[str, Any] | None:
+    """What blind raters have said so far; None where there is nothing to rate."""
+    from qc_builder_lora.web.blind import Blind
+
+    try:
+        return Blind(store, model.id).summary()
+    except NotFound:
+        return None
 
 
 def _evaluated(

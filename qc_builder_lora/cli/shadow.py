@@ -32,6 +32,7 @@ def command() -> None:
       QC_LORA_SHADOW_SHARE=0.5 qc-lora serve --key-file .qc-lora/gateway.key
       qc-lora shadow replay --since 7d --limit 100
       qc-lora shadow judge
+      qc-lora shadow llm-judge --by openai
       qc-lora shadow status
       qc-lora report build --live
     """
@@ -125,6 +126,42 @@ def judge(model: str | None, against: str | None, since: str, as_json: bool) -> 
         return
     _show(made)
     click.echo(f"next: qc-lora report build {chosen.id} --live")
+
+
+@command.command("llm-judge")
+@click.argument("model", required=False)
+@click.option("--by", "name", required=True, help="Who judges: anthropic, openai or gemini.")
+@click.option("--limit", default=200, show_default=True, help="Most pairs to ask about.")
+@json_option
+def llm_judge(model: str | None, name: str, limit: int, as_json: bool) -> None:
+    """Let a hosted model say, blind, which answer to each pair of MODEL does what was asked.
+
+    It rates as a person does in `qc-lora review`: without names, in random order. It must be of
+    another family than both arms, spends within `shadow_daily_usd`, and is asked no pair twice.
+    No verdict rests on it; its agreement with the people's ratings is shown.
+    """
+    from qc_builder_lora.progress import show_progress
+    from qc_builder_lora.shadow_job import ask_judge
+
+    settings, store = opened()
+    with store:
+        made = ask_judge(settings, store, _model(store, model), name, limit, show_progress)
+    if as_json:
+        say_json(made)
+        return
+    counts = ("judge", "pairs", "rated_before", "rated", "no_ruling")
+    facts([(key, made[key]) for key in counts if key in made])
+    click.echo()
+    _show_raters(made)
+
+
+def _show_raters(made: dict[str, Any]) -> None:
+    columns = ("rater", "rated", "champion", "tie", "challenger", "first_preferred")
+    rows = [[one[key] for key in columns] for one in made["raters"]]
+    table(("rater", "rated", "champion", "tie", "challenger", "first stood first"), rows)
+    for one in made["agreement"]:
+        kappa = "unknown" if one["kappa"] is None else f"{one['kappa']:.2f}"
+        click.echo(f"{' and '.join(one['raters'])}: kappa {kappa} over {one['pairs']} pairs")
 
 
 def _show(made: dict[str, Any]) -> None:

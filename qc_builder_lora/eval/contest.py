@@ -257,6 +257,7 @@ def build_report(
     data_note: str,
     training: dict[str, Any],
     prices: Sequence[HostedPrice],
+    ratings: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Write the page from saved scores, and the Verdict that a promotion is checked against."""
     saved = json.loads(scores_file.read_text("utf-8"))
@@ -276,6 +277,7 @@ def build_report(
             training=training,
             prices=prices,
             live=saved.get("live"),
+            ratings=ratings,
         ),
         target,
     )

@@ -15,7 +15,7 @@ from typing import Any
 from qc_builder_lora.errors import MissingExtra
 from qc_builder_lora.eval import plots
 from qc_builder_lora.eval.compare import Contest, Pair, regressions
-from qc_builder_lora.eval.costs import HostedPrice, cost_note, cost_rows, traffic
+from qc_builder_lora.eval.costs import HostedPrice, cost_note, cost_rows, or_unknown, traffic
 from qc_builder_lora.eval.earnings import sharpe_outcome, sharpe_sentence
 from qc_builder_lora.eval.score import RATES, Judged, Scores
 from qc_builder_lora.eval.shown import highlighted
@@ -44,6 +44,8 @@ class Material:
     made: datetime
     training: Mapping[str, Any] = field(default_factory=dict)
     prices: Sequence[HostedPrice] = ()
+    ratings: Mapping[str, Any] | None = None
+    """What blind raters said, people and models: `raters` and their `agreement`."""
     live: Mapping[str, Any] | None = None
     """Of a comparison on the builder's own requests: see `eval.live.save_live`."""
 
@@ -87,6 +89,7 @@ def _page(material: Material, path: Path) -> dict[str, Any]:
         "parity": parity,
         "provenance": _provenance(material),
         "limits": _limits(material),
+        "ratings": _ratings(material.ratings or {}),
         "live": traffic(material.live) if material.live else None,
         "highlight_css": _highlight_css(),
     }
@@ -249,6 +252,28 @@ def _only_colours(css: str) -> str:
     return "\n".join(line for line in css.splitlines() if line.startswith(".hl ."))
 
 
+def _ratings(found: Mapping[str, Any]) -> dict[str, Any] | None:
+    if not found.get("raters"):
+        return None
+    agreement = [
+        {
+            "raters": " and ".join(one["raters"]),
+            "pairs": one["pairs"],
+            "kappa": "unknown" if one["kappa"] is None else f"{one['kappa']:.2f}",
+        }
+        for one in found["agreement"]
+    ]
+    raters = [
+        {**one, "first": _share(one["first_preferred"]), "score": or_unknown(one["mean_score"])}
+        for one in found["raters"]
+    ]
+    return {"raters": raters, "agreement": agreement, "pairs": found["pairs"]}
+
+
+def _share(value: float | None) -> str:
+    return "unknown" if value is None else f"{100 * value:.0f} %"
+
+
 def _training(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
     if not metrics:
         return None
@@ -291,7 +316,7 @@ def _limits(material: Material) -> list[str]:
     limits = [
         f"{count} prompts: a rate of 80 % measured on so few may be anything from "
         f"{100 * low:.0f} to {100 * high:.0f} %.",
-        "Whether a strategy does what the prompt asked is not judged here: read the code.",
+        "Whether a strategy does what the prompt asked is not in the verdict: read the code.",
     ]
     if material.live:
         return [

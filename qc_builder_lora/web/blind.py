@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -24,6 +24,8 @@ _OTHER = {
     Preference.CHALLENGER: Preference.CHAMPION,
 }
 _CHOICES = ("a", "b", "tie")
+MACHINE = "llm:"
+"""Before the name of a rater that is a model."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,11 +71,14 @@ class Blind:
 
     def next_for(self, rater: str) -> Pair | None:
         """The first pair that the rater has not rated; None when there is none left."""
+        return next(self.unrated(rater), None)
+
+    def unrated(self, rater: str) -> Iterator[Pair]:
+        """The pairs that the rater had not rated when this was called."""
         done = self.rated(rater)
         for number, one in enumerate(self._comparisons, 1):
             if one.id not in done:
-                return self._pair(one, rater, number, None)
-        return None
+                yield self._pair(one, rater, number, None)
 
     def pair(self, number: int, rater: str) -> Pair:
         """A pair by its place; NotFound for a place that there is not."""

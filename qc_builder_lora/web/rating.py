@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from qc_builder_lora.errors import InputError
 from qc_builder_lora.store import Store
-from qc_builder_lora.web.blind import Blind
+from qc_builder_lora.web.blind import MACHINE, Blind
 from qc_builder_lora.web.forms import read_form
 from qc_builder_lora.web.guard import is_token, no_token, page_policy
 from qc_builder_lora.web.views import Shown, Views
@@ -72,6 +72,9 @@ class Rating:
                 self._views.rater(blind.challenger, len(blind), "A rating needs a name."), 409
             )
         comment = form.get("comment", "").replace("\r\n", "\n").strip()
+        if rater.startswith(MACHINE):
+            refusal = f"Names that begin with {MACHINE} are those of models."
+            return HTMLResponse(self._views.rater(blind.challenger, len(blind), refusal), 409)
         number = place["number"]
         try:
             blind.rate(number, rater, form.get("choice", ""), form.get("score", ""), comment)

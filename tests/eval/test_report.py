@@ -166,3 +166,29 @@ def test_the_difference_is_shown_with_its_interval_and_without_pairs_as_a_word()
     assert "<svg" in seen
     assert "no pair could be judged" not in seen
     assert "no pair could be judged" in plots.effect([], 0.1)
+
+
+def test_raters_people_and_models_stand_in_the_page_and_their_names_are_no_markup(
+    tmp_path: Path,
+) -> None:
+    tally = {"rated": 2, "champion": 1, "tie": 0, "challenger": 1, "first_preferred": 0.5}
+    ratings = {
+        "pairs": 2,
+        "raters": [
+            {"rater": EVIL, **tally, "mean_score": 4.0},
+            {"rater": "llm:gpt-6", **tally, "mean_score": None},
+        ],
+        "agreement": [{"raters": [EVIL, "llm:gpt-6"], "pairs": 2, "kappa": None}],
+    }
+    given = material(scores(judged("a")), scores(judged("a")), ratings=ratings)
+    text, found = page(given, tmp_path)
+    assert "<script" not in text
+    assert "What blind raters said" in found.text
+    assert "llm:gpt-6 2 of 2 1 0 1 50 % unknown" in found.text
+    assert "Cohen's kappa unknown over 2 pairs" in found.text
+
+
+def test_without_ratings_the_page_does_not_speak_of_raters(tmp_path: Path) -> None:
+    nobody = {"pairs": 2, "raters": [], "agreement": []}
+    _, found = page(material(scores(judged("a")), scores(judged("a")), ratings=nobody), tmp_path)
+    assert "raters" not in found.text

@@ -34,7 +34,7 @@ class Project:
         self.url = f"sqlite:///{folder / 'store.db'}"
         self.store = Store.open(self.url)
 
-    def model(self, key: str) -> Model:
+    def model(self, key: str, **manifest: Any) -> Model:
         path = self.folder / f"{text_hash(key)[:8]}.gguf"
         path.write_bytes(key.encode())
         return self.store.models.add(
@@ -44,7 +44,7 @@ class Project:
                 path=str(path),
                 sha256=file_hash(path),
                 quantization="Q5_K_M",
-                manifest={},
+                manifest=manifest,
                 stage=Stage.CANDIDATE,
                 created_at=now(),
             )
