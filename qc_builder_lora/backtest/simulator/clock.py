@@ -14,11 +14,12 @@ from typing import Any
 
 from qc_builder_lora.backtest.simulator.actions import DELISTED, RENAMED, WARNED, Action
 from qc_builder_lora.backtest.simulator.calendar import DAY
-from qc_builder_lora.backtest.simulator.desk import Desk
+from qc_builder_lora.backtest.simulator.desk import Desk, Failed
 from qc_builder_lora.backtest.simulator.feed import NoData, Series, Source
 from qc_builder_lora.backtest.simulator.folder import rate_at
 from qc_builder_lora.backtest.simulator.margin_calls import Call
 from qc_builder_lora.backtest.simulator.outcome import of_the_book
+from qc_builder_lora.backtest.simulator.reality import Mistake
 from qc_builder_lora.backtest.simulator.rules import event_times
 from qc_builder_lora.backtest.simulator.span import HOUR, bounds
 from qc_builder_lora.backtest.simulator.statistics import Record, in_order, summary
@@ -140,7 +141,7 @@ class Clock:
     def _benchmark(self, start: int, end: int) -> None:
         plan = self.engine.plan
         self._flat = plan.benchmark is None and not plan.brokerage.benchmark
-        if self._flat:
+        if self._flat or plan.own_benchmark:
             return
         ticker = plan.benchmark or "SPY"
         try:
@@ -207,7 +208,9 @@ class Clock:
                 for index in range(len(self.engine.securities)):
                     self._tell(["day_end", index, self.engine.now.plain()])
             elif self.desk.schedules[number][0]:
-                self._tell(["fire", number, self.engine.now.plain()])
+                # Whether another follows at once: what universes select is told of together.
+                more = bool(queue) and queue[0][0] == utc and queue[0][2] >= 0
+                self._tell(["fire", number, self.engine.now.plain(), more])
                 if number in self.desk.selections:
                     self.upkeep.close()
 
@@ -331,6 +334,8 @@ class Clock:
         record.equity[utc] = value
 
     def _benchmark_price(self) -> float | None:
+        if self.engine.plan.own_benchmark:
+            return self._own_benchmark()
         if self._flat:
             return 0.0
         if self.benchmark is None:
@@ -342,6 +347,14 @@ class Clock:
             day -= 1
         row = self.benchmark.row_at(day)
         return self.benchmark.close[row] if row >= 0 else 0.0
+
+    def _own_benchmark(self) -> float:
+        """What the strategy's function gives for this moment, as LEAN rounds it."""
+        try:
+            value = float(self.desk.ask_model("benchmark", 0, self.engine.now.utc))
+        except Mistake as mistake:
+            raise Failed(self.desk.phase, f"the benchmark's function: {mistake}") from mistake
+        return round(value, 4) if value > 1000 else float(f"{value:.7g}")
 
     def _sample_equity(self) -> None:
         engine = self.engine

@@ -158,7 +158,7 @@ class Desk(Counter):
 
     def _on_set(self, key: str, value: Any) -> None:
         plan = self.engine.plan
-        if self.engine.initialized and key != "trading_days":
+        if self.engine.initialized and key not in ("trading_days", "close_buffer_s"):
             raise Forged(f"a setting {key!r} after initialize")
         if key == "cash":
             self.engine.account.cash = float(value)
@@ -170,7 +170,7 @@ class Desk(Counter):
             plan.precise = bool(value)
         elif key in ("start", "end", "warm_up_bars", "warm_up_seconds",
                      "warm_up_resolution", "trading_days", "max_orders",
-                     "close_buffer_s"):  # fmt: skip
+                     "close_buffer_s", "own_benchmark"):  # fmt: skip
             if key == "max_orders" and value > _MOST_ORDERS:
                 raise NotModelled(self.phase, f"more than {_MOST_ORDERS} orders ({value} asked)")
             setattr(plan, key, int(value))

@@ -133,6 +133,8 @@ class Plan:
     warm_up_resolution: int | None = None
     """Seconds of the bars of the warm-up, where they differ from the subscriptions'."""
     benchmark: str | None = None
+    own_benchmark: int = 0
+    """Whether a function of the strategy's gives the benchmark's values."""
     trading_days: int = 252
     max_orders: int = 10_000
     """LEAN's default for a backtest."""

@@ -35,6 +35,7 @@ _MOMENT = _within(-719_162 * 86_400, 2_932_896 * 86_400)
 _SETTINGS: dict[str, Check] = {
     "cash": _number,
     "benchmark": _text(200),
+    "own_benchmark": _within(0, 1),
     "start": _DAY,
     "end": _DAY,
     "warm_up_bars": _within(0, 10**6),

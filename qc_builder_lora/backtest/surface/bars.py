@@ -10,6 +10,8 @@ from .enums import enum
 from .known import Lean, missing, not_modelled
 from .symbol import Symbol, SymbolDict, ticker_of
 
+EPOCH = datetime(1970, 1, 1)
+
 
 @both_styles
 class TradeBar(Lean):
@@ -82,6 +84,20 @@ def make_bar(
     bar.open, bar.high, bar.low, bar.close, bar.volume = row
     bar.is_fill_forward = filled
     return bar
+
+
+def trade_bars(symbol: Symbol, columns: list[list[Any]]) -> list[TradeBar]:
+    """Trade bars out of the columns of a history."""
+    return [
+        make_bar(
+            symbol,
+            EPOCH + timedelta(seconds=start),
+            EPOCH + timedelta(seconds=end),
+            prices,
+            bool(filled),
+        )
+        for start, end, filled, *prices in zip(*columns, strict=True)
+    ]
 
 
 @both_styles

@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from .alias import spelled
-from .bars import TradeBar, make_bar
+from .bars import TradeBar, trade_bars
 from .brokerages import BROKERAGES
 from .consolidators import ConsolidatorBase, consolidator_for
 from .enums import Resolution
-from .exchange import SecurityExchange
+from .exchange import SecurityExchange, converted
 from .exchange import use as use_for_sessions
 from .extras import SecurityChanges
 from .framework.course import Framework
@@ -83,6 +83,8 @@ class Desk:
         self.framework = Framework(self)
         self.added: list[Security] = []
         """Securities of which `on_securities_changed` has not been told."""
+        self.watched: set[Symbol] = set()
+        """Those whose days end for the strategy: told of, and not of their leaving."""
         self.removed: list[Security] = []
         self.on_changes: Callable[[SecurityChanges], Any] | None = None
 
@@ -131,6 +133,11 @@ class Desk:
         self.time = EPOCH + timedelta(seconds=local)
         self.exchange_time = EPOCH + timedelta(seconds=exchange)
         self.open_now = is_open
+
+    def begin_at(self, start: datetime) -> None:
+        """In initialize the clocks stand at the start date."""
+        self.time = self.exchange_time = start
+        self.utc_time = converted(start, "America/New_York", "utc")
 
     def utc_from(self, seconds: int) -> datetime:
         """A UTC moment as LEAN shows it: without a zone."""
@@ -239,6 +246,8 @@ class Desk:
         if self.on_changes is None or not (self.added or self.removed):
             return
         changes = SecurityChanges(self.added, self.removed)
+        self.watched.update(item.symbol for item in self.added)
+        self.watched.difference_update(item.symbol for item in self.removed)
         self.added, self.removed = [], []
         self.on_changes(changes)
 
@@ -379,17 +388,3 @@ class Desk:
         """End after the present moment, as LEAN does."""
         self.quitting = True
         self.send(["quit", message[:1000]])
-
-
-def trade_bars(symbol: Symbol, columns: list[list[Any]]) -> list[TradeBar]:
-    """Trade bars out of the columns of a history."""
-    return [
-        make_bar(
-            symbol,
-            EPOCH + timedelta(seconds=start),
-            EPOCH + timedelta(seconds=end),
-            prices,
-            bool(filled),
-        )
-        for start, end, filled, *prices in zip(*columns, strict=True)
-    ]

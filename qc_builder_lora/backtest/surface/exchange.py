@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from .alias import both_styles
-from .known import Lean
+from .known import Lean, not_modelled
 from .symbol import Symbol
 
 EPOCH = datetime(1970, 1, 1)
@@ -30,6 +30,17 @@ def session_of(moment: datetime, extended: bool = False) -> tuple[datetime, date
         opens, closes = _ask[0](["hours", "session_extended" if extended else "session", midnight])
         _sessions[key] = (EPOCH + timedelta(seconds=opens), EPOCH + timedelta(seconds=closes))
     return _sessions[key]
+
+
+def converted(moment: datetime, zone: Any, into: str) -> datetime:
+    """`local`: a UTC moment on a zone's clocks; `utc`: back. New York's and UTC are known."""
+    name = str(zone)
+    if name in ("UTC", "Etc/UTC"):
+        return moment
+    if name != "America/New_York":
+        not_modelled("Extensions.convert_from_utc", f"time zone {name}")
+    part = timedelta(microseconds=moment.microsecond)
+    return EPOCH + timedelta(seconds=_ask[0](["hours", into, _seconds(moment)])) + part
 
 
 def _seconds(moment: Any) -> int:

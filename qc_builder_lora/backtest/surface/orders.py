@@ -5,12 +5,13 @@ An Order is a picture of one moment, as LEAN's clones are; what changes an order
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from .alias import both_styles
 from .enums import OrderDirection, OrderStatus, OrderType, SecurityType
-from .known import Lean
+from .known import Lean, LeanType
 
 if TYPE_CHECKING:
     from .tickets import OrderTicket
@@ -236,11 +237,38 @@ class MarketOnOpenOrder(Order):
     TYPE = OrderType.MARKET_ON_OPEN
 
 
+_STANDARD_BUFFER = timedelta(minutes=15, seconds=30)
+_buffer: list[Any] = [_STANDARD_BUFFER, None]
+"""How long before the close such an order must be there, and who is told of it."""
+
+
+def use(send: Callable[[list[Any]], Any]) -> None:
+    """Begin with LEAN's own buffer; where a strategy sets another, the simulator is sent it."""
+    _buffer[:] = [_STANDARD_BUFFER, send]
+
+
+class _Buffered(LeanType):
+    """Type of MarketOnCloseOrder, whose buffer is a static member that can be set."""
+
+    @property
+    def submission_time_buffer(self) -> Any:
+        return _buffer[0]
+
+    @submission_time_buffer.setter
+    def submission_time_buffer(self, span: timedelta) -> None:
+        _buffer[0] = span
+        if _buffer[1] is not None:
+            _buffer[1](["set", "close_buffer_s", int(span.total_seconds())])
+
+    SubmissionTimeBuffer = submission_time_buffer
+
+
 @both_styles
-class MarketOnCloseOrder(Order):
+class MarketOnCloseOrder(Order, metaclass=_Buffered):
     """At the next close."""
 
     TYPE = OrderType.MARKET_ON_CLOSE
+    DEFAULT_SUBMISSION_TIME_BUFFER = DefaultSubmissionTimeBuffer = _STANDARD_BUFFER
 
 
 @both_styles

@@ -6,8 +6,8 @@ after the cash itself. What it asks for arrives in the midst of whatever the str
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from .alias import both_styles
@@ -205,11 +205,23 @@ class PositionParameters(Lean):
         return ReservedBuyingPowerForPosition(reserved)
 
 
+@both_styles
+class FuncBenchmark(Lean):
+    """A benchmark whose value a function gives for a moment."""
+
+    def __init__(self, benchmark: Callable[[datetime], Any]) -> None:
+        self._benchmark = benchmark
+
+    def evaluate(self, time: datetime) -> float:
+        return float(self._benchmark(time))
+
+
 class OwnModels:
     """Answers the simulator's questions with the strategy's own models."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self.benchmark: Callable[[datetime], Any] | None = None
 
     def answer(self, kind: str, index: int, order_id: int) -> Any:
         """JSON values; an exception of the model as LEAN takes it, which goes on without."""
@@ -219,6 +231,9 @@ class OwnModels:
             return {"error": f"{type(error).__name__}: {error}"[:1000]}
 
     def _answer(self, kind: str, index: int, order_id: int) -> Any:
+        if kind == "benchmark" and self.benchmark is not None:
+            # The number is the moment, in seconds since 1970.
+            return float(self.benchmark(self._desk.utc_from(order_id)))
         security = self._desk.by_index[index]
         model = security.models[kind]
         if kind == "buying_power" and not order_id:

@@ -28,8 +28,27 @@ class SecurityCache(Lean):
     def __init__(self, security: Security) -> None:
         self._security = security
 
-    def get_data(self, *types: Any) -> Any:
-        return self._security.get_last_data()
+    @property
+    def get_data(self) -> Any:
+        """`get_data()`, or `get_data[QuoteBar]()` for the last of a type."""
+        return _LastData(self._security)
+
+
+class _LastData:
+    def __init__(self, security: Security, kind: type | None = None) -> None:
+        self._security, self._kind = security, kind
+
+    def __getitem__(self, kind: type) -> _LastData:
+        return _LastData(self._security, kind)
+
+    def __call__(self) -> Any:
+        security, name = self._security, getattr(self._kind, "__name__", str(self._kind))
+        if self._kind is None or self._kind is TradeBar:
+            return security.get_last_data()
+        if name == "QuoteBar":
+            return security._last_quote
+        # Nothing else ever arrives here.
+        return None
 
 
 @both_styles

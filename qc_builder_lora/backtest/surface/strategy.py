@@ -97,7 +97,7 @@ class Strategy:
         if "cash" in desk.fixed:
             desk.portfolio.cash = float(desk.fixed["cash"])
         desk.on_changes = lambda changes: self._changed(algorithm, changes)
-        desk.time = desk.utc_time = desk.exchange_time = desk.start
+        desk.begin_at(desk.start)
         spelled(algorithm, "initialize")()
         spelled(algorithm, "post_initialize")()
         self._warm_length = self._desk.ask_to_warm_up()
@@ -171,9 +171,14 @@ class Strategy:
         desk = self._desk
         on_end_of_day = self._end_of_day(algorithm)
 
-        def fire(number: int, clock: list[Any]) -> None:
+        def fire(number: int, clock: list[Any], more: bool) -> None:
             desk.set_clock(*clock)
+            selects = number in desk.framework.universes.events
+            if not selects:
+                desk.deliver_changes()
             desk.schedule.fire(number)
+            if selects and not more:
+                desk.deliver_changes()
 
         def wake(clock: list[Any]) -> None:
             desk.set_clock(*clock)
@@ -181,8 +186,9 @@ class Strategy:
 
         def day_end(index: int, clock: list[Any]) -> None:
             desk.set_clock(*clock)
-            if on_end_of_day is not None:
-                on_end_of_day(desk.by_index[index].symbol)
+            symbol = desk.by_index[index].symbol
+            if on_end_of_day is not None and symbol in desk.watched:
+                on_end_of_day(symbol)
 
         def warm(clock: list[Any]) -> None:
             desk.set_clock(*clock)

@@ -9,7 +9,8 @@ from .enums import OrderStatus, OrderType, Resolution, SecurityType
 from .fees import fee
 from .margin import Rates, rates
 from .model import RESERVING, OrderFeeParameters
-from .orders import CLOSED, MarketOrder
+from .orders import CLOSED, MarketOnCloseOrder, MarketOrder
+from .orders import use as use_for_orders
 from .own_models import charged
 from .security import Security
 from .sizing import order_quantity
@@ -57,8 +58,7 @@ class Trading:
         """Tickets that have no number yet, the innermost last."""
         self.transactions = Transactions(self)
         self._warned: set[str] = set()
-        self.close_buffer_s = 930
-        """LEAN's MarketOnCloseOrder.SubmissionTimeBuffer."""
+        use_for_orders(desk.send)
 
     def submit(
         self, security: Security, order_type: Any, quantity: Any, *, tag: str = "",
@@ -137,7 +137,7 @@ class Trading:
             return ""
         now = int((self._desk.exchange_time - _EPOCH).total_seconds())
         close = self._desk.ask(["hours", "next_close", now])
-        late = now > close - self.close_buffer_s
+        late = now > close - MarketOnCloseOrder.submission_time_buffer.total_seconds()
         request.order_type = OrderType.MARKET_ON_OPEN if late else OrderType.MARKET_ON_CLOSE
         return DAILY_ONLY
 

@@ -22,7 +22,8 @@ class TrendsThatComeAndGo(QCAlgorithm):
         self.set_portfolio_construction(EqualWeightingPortfolioConstructionModel())
 
     def all_but_on_the_last_day(self, now):
-        return self.everything if now < self.end_date - timedelta(days=1) else []
+        last = self.end_date.replace(tzinfo=now.tzinfo) - timedelta(days=1)
+        return self.everything if now < last else []
 
     def on_end_of_algorithm(self):
         assert self.insights.total_count == 4

@@ -10,6 +10,7 @@ from ..desk import EPOCH, Desk, Refused
 from ..enums import DataNormalizationMode, LeanEnum, SecurityType, enum
 from ..figures import StatisticsResults
 from ..known import not_modelled
+from ..own_models import FuncBenchmark
 from ..security import Security
 from ..settings import AlgorithmSettings
 from ..symbol import Symbol
@@ -23,7 +24,10 @@ _MODELLED_MODES = frozenset(
 )
 
 
-def _moment(args: tuple[Any, ...], what: str) -> datetime:
+def _moment(args: tuple[Any, ...], named: dict[str, Any], what: str) -> datetime:
+    given = {key.lower(): value for key, value in named.items()}
+    rest = [given.pop(key) for key in ("year", "month", "day")[len(args) :] if key in given]
+    args = (*args, *rest, *given.values())
     if len(args) == 1 and isinstance(args[0], date):
         value = args[0]
         return datetime(value.year, value.month, value.day)
@@ -41,10 +45,10 @@ class Setup:
     # Dates and cash.
 
     def set_start_date(self, *args: Any, **named: Any) -> None:
-        self._set_date("start", _moment(args or tuple(named.values()), "SetStartDate"))
+        self._set_date("start", _moment(args, named, "SetStartDate"))
 
     def set_end_date(self, *args: Any, **named: Any) -> None:
-        self._set_date("end", _moment(args or tuple(named.values()), "SetEndDate"))
+        self._set_date("end", _moment(args, named, "SetEndDate"))
 
     def _set_date(self, which: str, moment: datetime) -> None:
         desk = self._desk
@@ -56,6 +60,8 @@ class Setup:
         if end is not None and start > end and which == "end":
             raise Refused("Please select an end date after the start date.")
         setattr(desk, which, moment)
+        if which == "start":
+            desk.begin_at(moment)
         desk.send(["set", which, int((moment - EPOCH).total_seconds()) // 86400])
 
     @property
@@ -210,14 +216,21 @@ class Setup:
         return getattr(enum("BrokerageName"), self._desk.brokerage)
 
     def set_benchmark(self, *args: Any, **named: Any) -> None:
+        """A ticker or symbol; or a function of the time that gives a value a day."""
         what = (args or tuple(named.values()))[-1]
         if isinstance(what, Security):
             what = what.symbol
-        if not isinstance(what, str):
-            not_modelled("QCAlgorithm.set_benchmark", "with a function")
-        self._desk.only_initialize("SetBenchmark")
-        self._desk.benchmark = Symbol(what)
-        self._desk.send(["set", "benchmark", what.upper()])
+        desk = self._desk
+        desk.only_initialize("SetBenchmark")
+        if isinstance(what, str):
+            desk.benchmark, desk.own_models.benchmark = Symbol(what), None
+        elif callable(what):
+            desk.benchmark, desk.own_models.benchmark = FuncBenchmark(what), what
+        else:
+            raise TypeError(f"No method matches given arguments for SetBenchmark: {what!r}")
+        desk.send(["set", "own_benchmark", int(not isinstance(what, str))])
+        if isinstance(what, str):
+            desk.send(["set", "benchmark", what.upper()])
 
     @property
     def benchmark(self) -> Any:

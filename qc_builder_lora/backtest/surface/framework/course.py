@@ -5,6 +5,7 @@ It runs in the warm-up too, as LEAN's does: insights are kept, but no target is 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
 from typing import Any
 
@@ -64,7 +65,10 @@ class Framework:
             model.on_securities_changed(algorithm, changes)
 
     def on_order_event(self, algorithm: Any, event: Any) -> None:
-        self.execution.on_order_event(algorithm, event)
+        heard = self.execution.on_order_event
+        # A strategy's own model in Python is told of the event alone, LEAN's own of both.
+        takes = len(inspect.signature(heard).parameters)
+        heard(event) if takes == 1 else heard(algorithm, event)
 
     @property
     def hears_orders(self) -> bool:

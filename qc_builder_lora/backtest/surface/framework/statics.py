@@ -8,6 +8,7 @@ from typing import Any
 
 from ..alias import both_styles
 from ..enums import Resolution
+from ..exchange import converted
 from ..known import Lean
 from ..symbol import Symbol
 from .periods import END_OF_TIME, END_OF_TIME_SPAN, SPANS
@@ -108,6 +109,31 @@ class Extensions(Lean):
         from .target import by_margin_impact
 
         return by_margin_impact(targets, algorithm, target_is_delta)
+
+    @staticmethod
+    def convert_from_utc(time: datetime, to: Any, *rest: Any) -> datetime:
+        """A UTC moment as the clocks of a zone show it."""
+        return converted(time, to, "local")
+
+    @staticmethod
+    def convert_to_utc(time: datetime, source: Any, *rest: Any) -> datetime:
+        """The UTC moment at which the clocks of a zone show a time."""
+        return converted(time, source, "utc")
+
+    @staticmethod
+    def convert_to(time: datetime, source: Any, to: Any, *rest: Any) -> datetime:
+        """From the clocks of one zone to those of another."""
+        return converted(converted(time, source, "utc"), to, "local")
+
+    @staticmethod
+    def round_down(time: datetime, interval: timedelta) -> datetime:
+        """The last whole interval since midnight of the year 1 before a moment, or at it."""
+        return time - (time - datetime.min) % interval if interval else time
+
+    @staticmethod
+    def round_up(time: datetime, interval: timedelta) -> datetime:
+        """The first whole interval after a moment, or at it."""
+        return time + (datetime.min - time) % interval if interval else time
 
 
 @both_styles

@@ -7,7 +7,7 @@ modelled. What leaves a universe keeps its bars until nothing of it is held or o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ..alias import both_styles
@@ -43,6 +43,12 @@ class Universe(Overridable):
         self.when = when
         self._selector = selector
         self._added: dict[Symbol, datetime] = {}
+
+    def clock(self, desk: Any) -> datetime:
+        """What its function is asked with: a schedule's is the UTC moment, with its zone."""
+        if isinstance(self.when, tuple):
+            return desk.utc_time.replace(tzinfo=UTC)  # type: ignore[no-any-return]
+        return desk.exchange_time  # type: ignore[no-any-return]
 
     def perform_selection(self, now: datetime) -> list[Symbol] | None:
         """The symbols at a moment; None where nothing changes."""
@@ -80,6 +86,8 @@ class Universes:
         self.by_name: dict[str, Universe] = {}
         self._own: set[str] = {OWN}
         self._begun = False
+        self.events: set[int] = set()
+        """Numbers of the scheduled events at which universes are asked."""
         self._leaving: list[tuple[Universe, Symbol]] = []
         """Deselected while something of them was held, ordered or wanted."""
 
@@ -140,19 +148,21 @@ class Universes:
     def _start(self, universe: Universe) -> None:
         when, schedule = universe.when, self._desk.schedule
         if isinstance(when, tuple):
-            schedule.take(universe.name, *when, lambda: self.select(universe), selects=True)
+            event = schedule.take(universe.name, *when, lambda: self.select(universe), selects=True)
+            self.events.add(event.number)
             return
-        self.select(universe, deliver=False)
+        self.select(universe)
         if when is ONCE:
             return
         seconds = int(when.total_seconds())
         if seconds <= 0 or DAY % seconds:
             not_modelled("a universe", f"asked every {when}")
         rule = ["at", 0] if seconds == DAY else ["every", seconds]
-        schedule.take(
+        event = schedule.take(
             universe.name, DateRule("EveryDay", ["every_day", None]), TimeRule("Universe", rule),
             lambda: self._tick(universe, seconds), selects=True,
         )  # fmt: skip
+        self.events.add(event.number)
 
     def _tick(self, universe: Universe, seconds: int) -> None:
         """Ask again where the exchange opens within the interval."""
@@ -161,10 +171,10 @@ class Universes:
         if found is not None and found[0] < now + seconds and now < found[1]:
             self.select(universe)
 
-    def select(self, universe: Universe, *, deliver: bool = True) -> None:
-        """Ask one universe, and follow it."""
+    def select(self, universe: Universe) -> None:
+        """Ask one universe, and follow it; all that are asked at a moment are told of together."""
         now = self._desk.utc_time
-        symbols = universe.perform_selection(self._desk.exchange_time)
+        symbols = universe.perform_selection(universe.clock(self._desk))
         self._finish_leaving(universe)
         if symbols is None:
             return
@@ -176,8 +186,6 @@ class Universes:
         for symbol in symbols:
             if symbol not in universe.members:
                 universe.enter(self._desk.join(symbol, universe.universe_settings), now)
-        if deliver:
-            self._desk.deliver_changes()
 
     def _let_go(self, universe: Universe, symbol: Symbol) -> None:
         if not self._at_rest(symbol):

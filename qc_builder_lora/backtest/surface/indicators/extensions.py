@@ -214,7 +214,7 @@ class PythonIndicator(IndicatorBase):
         # A strategy's own __init__ need not call ours.
         made = super().__new__(ForeignIndicator if wraps else cls, *args, **named)
         made._begin(cls.__name__)
-        made.__dict__["_ib_ready"] = False
+        made.__dict__["_ib_ready"] = made.__dict__["_ib_handing"] = False
         return made
 
     def __init__(self, *args: Any) -> None:
@@ -229,6 +229,14 @@ class PythonIndicator(IndicatorBase):
         """Hand a single value to the strategy's own `update`."""
         return self._hand_over(IndicatorDataPoint(self._ib_symbol, time, value), time)
 
+    def on_updated(self, point: IndicatorDataPoint) -> None:
+        """LEAN's own, for an `update` that the strategy calls itself: who follows it is told."""
+        self.samples += not self._ib_handing
+        if not self._ib_handing:
+            self._moved(point.end_time, float(point.value))
+
+    OnUpdated = on_updated
+
     def _own(self) -> Any:
         own = self.update
         if getattr(own, "__func__", None) is IndicatorBase.update:
@@ -241,7 +249,11 @@ class PythonIndicator(IndicatorBase):
         self._ib_latest, self._ib_bar = time, item
         before = self.value
         self.samples += 1
-        ready = self._own()(item)
+        self._ib_handing = True
+        try:
+            ready = self._own()(item)
+        finally:
+            self._ib_handing = False
         self._ib_ready = self.is_ready if ready is None else bool(ready)
         after, self.value = float(self.value), before
         self._moved(time, after)
