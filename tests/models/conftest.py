@@ -1,3 +1,5 @@
+"""Shared by the tests of the chain, and the table of faults that ends their output."""
+
 import logging
 import os
 import signal
@@ -89,3 +91,33 @@ def home(tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     made = Home(tmp_path, weights)
     yield made
     made.store.close()
+
+
+FAULT_TABLE = pytest.StashKey()
+
+
+@pytest.fixture
+def happened(request):
+    """Note what a chain did with one fault; shown in a table when the tests are over."""
+    table = request.config.stash.setdefault(FAULT_TABLE, {})
+
+    def note(name, fault, stream, *, kind, asked, then):
+        cell = f"{asked[0]} > {then}" if then != "error" else f"{asked[0]} > error, {asked[1]} more"
+        table.setdefault((fault, kind), {})[f"{name}{' sse' if stream else ''}"] = cell
+
+    return note
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    table = config.stash.get(FAULT_TABLE, {})
+    if not table:
+        return
+    columns = list(dict.fromkeys(column for row in table.values() for column in row))
+    terminalreporter.section("what the chain did with each fault of its first provider")
+    terminalreporter.line("requests the first one got > who answered; 'error': after its first")
+    terminalreporter.line("words, so no other model was asked. sse: streaming. Real SDKs, loopback.")
+    head = f"{'fault':<20}{'is called':<18}"
+    terminalreporter.line(head + "".join(f"{column:<18}" for column in columns))
+    for (fault, kind), row in table.items():
+        cells = "".join(f"{row.get(column, '-'):<18}" for column in columns)
+        terminalreporter.line(f"{fault:<20}{kind:<18}{cells}".rstrip())
