@@ -1,12 +1,15 @@
 """What the gateway and the chain add to a request: beside the same upstream called directly.
 
-    python bench/gateway.py [--rate 100] [--seconds 10]
+    python bench/gateway.py [--rate 100] [--seconds 10] [--profile FILE]
 
-An OpenAI-compatible upstream on loopback that answers at once, a gateway in a process of its own,
+An OpenAI-compatible upstream on loopback that answers at once, gateways in processes of their own,
 and one client that sends `rate` requests a second at fixed moments, one second to the upstream and
-one through the gateway in turn, so that whatever else the machine does hits both. Latency is
-counted from the moment a request was due: a late one cannot hide. Prints milliseconds and the
-ratio, and writes bench/results/gateway.json.
+one through each gateway in turn, so that whatever else the machine does hits all. Latency is
+counted from the moment a request was due: a late one cannot hide.
+
+First the plain gateway. Then four of them at a quarter of the rate: without a shadow, and with one
+that answers, is dead (refuses connections) or hangs (takes the request and never answers), each
+asked for every request. Prints milliseconds and ratios, and writes bench/results/gateway.json.
 """
 
 from __future__ import annotations
@@ -16,10 +19,14 @@ import asyncio
 import json
 import os
 import platform
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +37,14 @@ from qc_builder_lora.files import write_json
 from qc_builder_lora.models.chain import Chain
 from qc_builder_lora.models.writer import Chunk, Draft, new_request
 
+KEY = "qcl-bench"
+SHADOW = {
+    "QC_LORA_SHADOW_SHARE": "1",
+    "QC_LORA_SHADOW_MODEL": "openai",
+    "QC_LORA_SHADOW_DAILY_USD": "1000",
+    "OPENAI_API_KEY": "sk-bench",
+}
+SHARES = (("p50", 0.5), ("p90", 0.9), ("p99", 0.99))
 RESULTS = Path(__file__).with_name("results") / "gateway.json"
 BODY = {"model": "qc-lora", "messages": [{"role": "user", "content": "Buy SPY"}]}
 UPSTREAM = """
@@ -109,8 +124,6 @@ def _at(values: list[float], share: float) -> float:
 
 
 def _free_port() -> int:
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])
 
@@ -126,37 +139,109 @@ def _wait(url: str, headers: dict[str, str]) -> None:
     raise SystemExit(f"{url} did not come up")
 
 
-def run(rate: int, seconds: int) -> dict[str, Any]:
-    """Start both servers, measure, end them."""
-    with tempfile.TemporaryDirectory() as folder:
-        ports = _free_port(), _free_port()
-        key_file = Path(folder) / "key"
-        key_file.write_text("qcl-bench")
-        upstream = f"http://127.0.0.1:{ports[0]}"
-        gateway = f"http://127.0.0.1:{ports[1]}"
+class Servers:
+    """Processes of one run, ended with it."""
+
+    def __init__(self, folder: str, profile: Path | None = None) -> None:
+        self._folder, self._profile = Path(folder), profile
+        self._running: list[subprocess.Popen[bytes]] = []
+        self.upstream = self._upstream()
+
+    def _upstream(self) -> str:
+        port = _free_port()
+        self._start([sys.executable, "-c", UPSTREAM, str(port)])
+        _wait(url := f"http://127.0.0.1:{port}", {})
+        return url
+
+    def gateway(self, name: str, **settings: str) -> tuple[str, str]:
+        """Address and key of one more gateway in front of the upstream."""
+        home, port = self._folder / name, _free_port()
+        home.mkdir()
+        (home / "key").write_text(KEY)
         environment = {
-            **os.environ,
-            "QC_LORA_HOME": folder,
+            "QC_LORA_HOME": str(home),
             "QC_LORA_PROVIDERS": "local",
-            "QC_LORA_LOCAL_URL": f"{upstream}/v1",
+            "QC_LORA_LOCAL_URL": f"{self.upstream}/v1",
+            **settings,
         }
-        command = [sys.executable, "-m", "qc_builder_lora.cli", "serve", "--key-file"]
-        command += [str(key_file), "--port", str(ports[1])]
+        profiled = ["-m", "cProfile", "-o", str(self._profile)] if self._profile else []
+        command = [sys.executable, *profiled, "-m", "qc_builder_lora.cli", "serve"]
+        self._start([*command, "--key-file", str(home / "key"), "--port", str(port)], environment)
+        _wait(url := f"http://127.0.0.1:{port}", {"Authorization": f"Bearer {KEY}"})
+        return url, KEY
+
+    def _start(self, command: list[str], environment: dict[str, str] | None = None) -> None:
         quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        servers = [
-            subprocess.Popen([sys.executable, "-c", UPSTREAM, str(ports[0])], **quiet),
-            subprocess.Popen(command, env=environment, **quiet),
-        ]
+        given = {**os.environ, **(environment or {})}
+        self._running.append(subprocess.Popen(command, env=given, cwd=self._folder, **quiet))
+
+    def end(self) -> None:
+        for server in self._running:
+            server.send_signal(signal.SIGINT)
+        for server in self._running:
+            server.wait()
+
+
+def overhead(rate: int, seconds: int, profile: Path | None) -> dict[str, Any]:
+    """The upstream itself, and through a gateway."""
+    with tempfile.TemporaryDirectory() as folder:
+        servers = Servers(folder, profile)
         try:
-            _wait(upstream, {})
-            _wait(gateway, {"Authorization": "Bearer qcl-bench"})
-            urls = {"upstream": (upstream, "x"), "gateway": (gateway, "qcl-bench")}
+            urls = {"upstream": (servers.upstream, "x"), "gateway": servers.gateway("plain")}
             asyncio.run(measure(urls, rate, 2))
             return asyncio.run(measure(urls, rate, seconds))
         finally:
-            for server in servers:
-                server.terminate()
-                server.wait()
+            servers.end()
+
+
+def beside_a_shadow(rate: int, seconds: int) -> dict[str, Any]:
+    """What the foreground waits while a shadow is well, dead or hanging."""
+    with tempfile.TemporaryDirectory() as folder, _hanging() as hanging:
+        servers = Servers(folder)
+        try:
+            urls = {"no shadow": servers.gateway("none")}
+            shadows = {
+                "shadow that answers": servers.upstream,
+                "dead shadow": f"http://127.0.0.1:{_free_port()}",
+                "hanging shadow": hanging,
+            }
+            for name, url in shadows.items():
+                urls[name] = servers.gateway(name.replace(" ", "-"), **SHADOW,
+                                             QC_LORA_OPENAI_URL=f"{url}/v1")  # fmt: skip
+            asyncio.run(measure(urls, rate, 1))
+            return asyncio.run(measure(urls, rate, seconds))
+        finally:
+            servers.end()
+
+
+@contextmanager
+def _hanging() -> Iterator[str]:
+    """A server that takes every connection and never answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=4096) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def rows_of(found: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Milliseconds by name and percentile."""
+    return {
+        name: {label: 1000 * _at(values, share) for label, share in SHARES}
+        for name, values in found.items()
+        if name != "failed"
+    }
+
+
+def show(rows: dict[str, dict[str, float]]) -> None:
+    """A table in milliseconds; the ratios are to the first row."""
+    first = next(iter(rows.values()))
+    print(
+        f"{'ms':<22}"
+        + "".join(f"{label:>8}" for label in first)
+        + f"{'p50 ratio':>11}{'p99 ratio':>11}"
+    )
+    for name, row in rows.items():
+        values = "".join(f"{value:8.2f}" for value in row.values())
+        ratios = "".join(f"{row[label] / first[label]:11.2f}" for label in ("p50", "p99"))
+        print(f"{name:<22}{values}{ratios}")
 
 
 def main() -> None:
@@ -164,21 +249,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).split("\n", maxsplit=1)[0])
     parser.add_argument("--rate", type=int, default=100, help="requests a second to each")
     parser.add_argument("--seconds", type=int, default=10)
+    parser.add_argument("--profile", type=Path, help="cProfile of the plain gateway; slows it")
     options = parser.parse_args()
     chain = chain_overhead(20_000)
-    found = run(options.rate, options.seconds)
-    rows = {
-        name: {label: 1000 * _at(found[name], share) for label, share in
-               (("p50", 0.5), ("p90", 0.9), ("p99", 0.99))}
-        for name in ("upstream", "gateway")
-    }  # fmt: skip
+    found = overhead(options.rate, options.seconds, options.profile)
+    rows = rows_of(found)
     added = {label: rows["gateway"][label] - rows["upstream"][label] for label in rows["gateway"]}
-    print(f"{'ms':<22}{'p50':>8}{'p90':>8}{'p99':>8}")
-    for name, row in {**rows, "added by the gateway": added}.items():
-        print(f"{name:<22}" + "".join(f"{value:8.2f}" for value in row.values()))
-    print(f"ratio of the medians   {rows['gateway']['p50'] / rows['upstream']['p50']:8.2f}")
+    show(rows)
+    print(f"{'added by the gateway':<22}" + "".join(f"{value:8.2f}" for value in added.values()))
     print(f"chain in process, ms: p50 {chain['p50']:.3f}, p99 {chain['p99']:.3f}")
-    print(f"failed requests: {found['failed']}")
+    shadowed = beside_a_shadow(max(1, options.rate // 4), options.seconds)
+    show(rows_of(shadowed))
+    print(f"failed requests: {found['failed'] + shadowed['failed']}")
     result = {
         "machine": f"{platform.machine()}, {os.cpu_count()} CPUs",
         "load": os.getloadavg()[0],
@@ -187,7 +269,8 @@ def main() -> None:
         **rows,
         "added_ms": added,
         "chain_ms": chain,
-        "failed": found["failed"],
+        "beside_a_shadow": rows_of(shadowed),
+        "failed": found["failed"] + shadowed["failed"],
     }
     write_json(RESULTS, json.loads(json.dumps(result)))
 

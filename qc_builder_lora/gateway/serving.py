@@ -6,14 +6,18 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+import sys
 import threading
 from pathlib import Path
 
 from qc_builder_lora.errors import MissingExtra, QcLoraError, SettingsError
 from qc_builder_lora.log import get_logger
+from qc_builder_lora.models.listener import listening
 from qc_builder_lora.models.provider import StrategyProvider
 from qc_builder_lora.models.side import Side
 from qc_builder_lora.models.succession import following
+
+_SWITCH_S = 0.0005
 
 log = get_logger(__name__)
 
@@ -41,8 +45,7 @@ def new_key() -> str:
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket; SettingsError says which address is taken or not ours."""
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family)
+        return listening(host, port)
     except OSError as error:
         raise SettingsError(
             f"Cannot listen on {host} port {port}: {error.strerror or error}. Choose another with "
@@ -58,6 +61,9 @@ def serve(provider: StrategyProvider, key: str, listener: socket.socket) -> None
         from qc_builder_lora.gateway.app import build_app
     except ModuleNotFoundError as error:
         raise MissingExtra("serve", error.name or "uvicorn") from error
+    # The threads that ask and those that keep the books share one lock with the one that answers;
+    # by default it may be held for 5 ms, which is longer than all that the gateway has to do.
+    sys.setswitchinterval(_SWITCH_S)
     side = Side(provider)
     app = build_app(provider, key)
     threading.Thread(target=_load, args=(provider,), daemon=True).start()

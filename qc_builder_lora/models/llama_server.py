@@ -1,11 +1,14 @@
 """The child process that serves one GGUF on loopback, in the OpenAI protocol.
 
-    python -m qc_builder_lora.models.llama_server --model FILE
+    python -m qc_builder_lora.models.llama_server --model FILE [--engine xllamacpp --slots 8]
 
 It reads one JSON line {"key": …} from standard input, prints one JSON line {"port", "pid"} on
 standard output, and ends when standard input closes: whoever started it holds the other end, so
 it cannot outlive a parent that was killed. It runs apart from the builder because llama.cpp ends
 its process on a failed assertion. It is started by `qc_builder_lora.models.local_server`.
+
+A LoRA adapter is a model name of its own beside the file's; adapters come and go by vLLM's routes,
+`/v1/load_lora_adapter` and `/v1/unload_lora_adapter`.
 """
 
 from __future__ import annotations
@@ -16,7 +19,6 @@ import json
 import os
 import resource
 import select
-import socket
 import sys
 import threading
 from collections.abc import AsyncIterator
@@ -28,10 +30,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from qc_builder_lora.models.artefact import check_gguf, describe
-from qc_builder_lora.models.asgi import guarded, next_or_gone, read_body, refusal, until_gone
+from qc_builder_lora.models.artefact import Artefact, check_gguf, describe
+from qc_builder_lora.models.asgi import (
+    guarded,
+    next_or_gone,
+    read_body,
+    refusal,
+    until_gone,
+)
 from qc_builder_lora.models.cpu import usable_threads
 from qc_builder_lora.models.engine import Engine, Event, Job
+from qc_builder_lora.models.listener import listening
 from qc_builder_lora.models.openai_wire import (
     AnswerWriter,
     Ask,
@@ -44,6 +53,7 @@ from qc_builder_lora.models.openai_wire import (
 )
 
 FAILED_EXIT = 3
+ENGINES = ("llama-cpp-python", "xllamacpp")
 
 
 def build_app(engine: Engine, key: str) -> Starlette:
@@ -56,7 +66,7 @@ def build_app(engine: Engine, key: str) -> Starlette:
         return refusal(_loading())
 
     async def models(_: Request) -> Response:
-        return JSONResponse(model_list([engine.artefact.id]))
+        return JSONResponse(model_list(engine.names))
 
     async def chat(request: Request) -> Response:
         return await _complete(engine, request, chat=True)
@@ -67,6 +77,12 @@ def build_app(engine: Engine, key: str) -> Starlette:
     async def tokenize(request: Request) -> Response:
         return await _tokenize(engine, request)
 
+    async def load_adapter(request: Request) -> Response:
+        return await _change_adapter(engine, request, load=True)
+
+    async def unload_adapter(request: Request) -> Response:
+        return await _change_adapter(engine, request, load=False)
+
     return Starlette(
         routes=[
             Route("/health", health),
@@ -74,6 +90,8 @@ def build_app(engine: Engine, key: str) -> Starlette:
             Route("/v1/chat/completions", guarded(chat, key), methods=["POST"]),
             Route("/v1/completions", guarded(completions, key), methods=["POST"]),
             Route("/tokenize", guarded(tokenize, key), methods=["POST"]),
+            Route("/v1/load_lora_adapter", guarded(load_adapter, key), methods=["POST"]),
+            Route("/v1/unload_lora_adapter", guarded(unload_adapter, key), methods=["POST"]),
         ]
     )
 
@@ -84,8 +102,8 @@ def _loading() -> WireError:
 
 async def _complete(engine: Engine, request: Request, *, chat: bool) -> Response:
     ask = parse_ask(await read_body(request), chat=chat)
-    if ask.model not in (None, engine.artefact.id):
-        raise unknown_model(str(ask.model), [engine.artefact.id])
+    if ask.model is not None and ask.model not in engine.names:
+        raise unknown_model(str(ask.model), engine.names)
     if not engine.ready:
         raise _loading()
     events: asyncio.Queue[Event] = asyncio.Queue()
@@ -95,7 +113,7 @@ async def _complete(engine: Engine, request: Request, *, chat: bool) -> Response
         loop.call_soon_threadsafe(events.put_nowait, event)
 
     job = await asyncio.to_thread(engine.submit, ask, report)
-    writer = AnswerWriter(ask, engine.artefact.id)
+    writer = AnswerWriter(ask, ask.model or engine.artefact.id)
     if ask.stream:
         stream = _stream(job, events, writer)
         return StreamingResponse(stream, media_type="text/event-stream")
@@ -160,6 +178,25 @@ async def _tokenize(engine: Engine, request: Request) -> Response:
     return JSONResponse({"tokens": await asyncio.to_thread(work)})
 
 
+async def _change_adapter(engine: Engine, request: Request, *, load: bool) -> Response:
+    try:
+        fields = json.loads(await read_body(request))
+        name = str(fields["lora_name"])
+        path = Path(str(fields["lora_path"])) if load else Path()
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        wanted = '{"lora_name": NAME, "lora_path": FILE}' if load else '{"lora_name": NAME}'
+        raise WireError(400, "invalid_json", f"The body must be {wanted}.") from error
+    if not engine.ready:
+        raise _loading()
+    if load:
+        await asyncio.to_thread(engine.add_adapter, name, path)
+    elif name in engine.adapters:
+        await asyncio.to_thread(engine.remove_adapter, name)
+    else:
+        raise unknown_model(name, list(engine.adapters))
+    return JSONResponse(model_list(engine.names))
+
+
 def _end_with_parent(parent: int) -> None:
     """End this process when standard input closes, or the parent changes.
 
@@ -190,6 +227,9 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--memory-mb", type=int, default=0)
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--engine", choices=ENGINES, default=ENGINES[0])
+    parser.add_argument("--slots", type=int, default=1, help="requests at once, xllamacpp only")
+    parser.add_argument("--adapter", action="append", default=[], metavar="NAME=FILE")
     return parser.parse_args(arguments)
 
 
@@ -211,9 +251,8 @@ def _serve(options: argparse.Namespace, key: str, parent: int, answers: Any) -> 
 
     check_gguf(options.model)
     artefact = describe(options.model, options.id, options.template)
-    threads = usable_threads(options.threads)
-    engine = Engine(artefact, context=options.context, threads=threads)
-    listener = socket.create_server(("127.0.0.1", options.port))
+    engine = _engine(options, artefact)
+    listener = listening("127.0.0.1", options.port)
     config = uvicorn.Config(
         build_app(engine, key), log_config=None, access_log=False, lifespan="off"
     )
@@ -222,6 +261,23 @@ def _serve(options: argparse.Namespace, key: str, parent: int, answers: Any) -> 
     print(json.dumps({"port": listener.getsockname()[1], "pid": os.getpid()}), file=answers)
     answers.close()
     uvicorn.Server(config).run(sockets=[listener])
+
+
+def _engine(options: argparse.Namespace, artefact: Artefact) -> Engine:
+    named = (pair.partition("=") for pair in options.adapter)
+    adapters = {name: Path(file) for name, _, file in named}
+    asked: dict[str, Any] = {
+        "context": options.context,
+        "threads": usable_threads(options.threads),
+        "adapters": adapters,
+    }
+    if options.engine == "xllamacpp":
+        from qc_builder_lora.models.slots_engine import SlotsEngine
+
+        return SlotsEngine(artefact, slots=options.slots, **asked)
+    from qc_builder_lora.models.llama_engine import LlamaEngine
+
+    return LlamaEngine(artefact, **asked)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,12 @@ import qc_builder_lora
 from qc_builder_lora.errors import MissingExtra, ProviderError
 from qc_builder_lora.models.artefact import Artefact, check_gguf
 
-_LIBRARIES = (("llama_cpp", "llama-cpp-python"), ("starlette", "starlette"), ("uvicorn", "uvicorn"))
+_SERVING = (("starlette", "starlette", "serve"), ("uvicorn", "uvicorn", "serve"))
+_LIBRARIES = {
+    "llama-cpp-python": (("llama_cpp", "llama-cpp-python", "serve"), *_SERVING),
+    "xllamacpp": (("xllamacpp", "xllamacpp", "batch"), *_SERVING),
+}
+"""What each engine needs: module, library, extra."""
 _KEPT_LINES, _LINE_BYTES, _QUOTED_LINES = 200, 2000, 6
 _STABLE_S = 60.0
 _LONGEST_REST_S = 60.0
@@ -56,13 +61,21 @@ class LocalServer:
         threads: int = 0,
         memory_mb: int = 0,
         niceness: int = 0,
+        engine: str = "llama-cpp-python",
+        slots: int = 1,
+        adapters: Mapping[str, Path] | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`niceness` of the child, 0 to 19: a shadow's leaves the CPUs to everybody else."""
+        """`niceness` of the child, 0 to 19: a shadow's leaves the CPUs to everybody else. `slots`
+        requests are answered at once by the engine `xllamacpp`, one by `llama-cpp-python`.
+        `adapters` are GGUF LoRA files by the model name they answer to.
+        """
         self.artefact = artefact
         self.key = secrets.token_urlsafe(32)
         self._options = {"context": context, "threads": threads, "memory-mb": memory_mb}
+        self._options.update({"slots": slots})
+        self._engine, self._adapters = engine, dict(adapters or {})
         self._memory_mb, self._niceness = memory_mb, niceness
         self._clock, self._sleep = clock, sleep
         self._lock = threading.Lock()
@@ -123,6 +136,36 @@ class LocalServer:
         finally:
             connection.close()
 
+    def add_adapter(self, name: str, path: Path, timeout_s: float = 60.0) -> None:
+        """Answer to one more model name, with this GGUF LoRA; a child started later has it too.
+
+        Raises ProviderError where the running child refuses it.
+        """
+        if self.pid is not None:
+            asked = {"lora_name": name, "lora_path": str(path)}
+            self._tell("load_lora_adapter", asked, timeout_s)
+        self._adapters[name] = path
+
+    def remove_adapter(self, name: str, timeout_s: float = 60.0) -> None:
+        """Answer to that name no more; requests for it that wait already are answered."""
+        if self._adapters.pop(name, None) is not None and self.pid is not None:
+            self._tell("unload_lora_adapter", {"lora_name": name}, timeout_s)
+
+    def _tell(self, route: str, body: Mapping[str, str], timeout_s: float) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=timeout_s)
+        try:
+            headers = {"Authorization": f"Bearer {self.key}"}
+            connection.request("POST", f"/v1/{route}", json.dumps(body), headers)
+            response = connection.getresponse()
+            content = response.read()
+            if response.status != 200:
+                told = json.loads(content)["error"]["message"]
+                raise ProviderError("local", "refused", str(told))
+        except (OSError, http.client.HTTPException) as error:
+            raise self._failure(f"it did not answer to {route}: {error}") from error
+        finally:
+            connection.close()
+
     def stop(self) -> None:
         """End the child, if there is one, and nobody else's."""
         with self._lock:
@@ -167,9 +210,9 @@ class LocalServer:
                 f"it is started again in {left:.0f} s.",
             )
         check_gguf(self.artefact.path)
-        for module, library in _LIBRARIES:
+        for module, library, extra in _LIBRARIES[self._engine]:
             if importlib.util.find_spec(module) is None:
-                raise MissingExtra("serve", library)
+                raise MissingExtra(extra, library)
         self._tail.clear()
         self._started_at = self._clock()
         self._child = self._spawn()
@@ -180,8 +223,11 @@ class LocalServer:
         command = [sys.executable, "-P", "-m", "qc_builder_lora.models.llama_server"]
         command += ["--model", str(self.artefact.path), "--id", self.artefact.id]
         command += ["--template", self.artefact.template]
+        command += ["--engine", self._engine]
         for name, value in self._options.items():
             command += [f"--{name}", str(value)]
+        for name, path in self._adapters.items():
+            command += ["--adapter", f"{name}={path}"]
         child = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,

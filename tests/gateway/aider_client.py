@@ -24,6 +24,14 @@ PRICES = ".aider/caches/model_prices_and_context_window.json"
 """Aider fetches this file when it is a day old; a fresh one keeps it at home."""
 
 
+ALONE = (
+    "--yes-always", "--no-git", "--no-gitignore", "--map-tokens", "0", "--no-pretty",
+    "--no-check-update", "--no-show-release-notes", "--no-show-model-warnings",
+    "--no-detect-urls", "--no-suggest-shell-commands", "--analytics-disable",
+)  # fmt: skip
+"""No questions, nothing from the net, and the file alone."""
+
+
 def folder() -> Path:
     """QC_LORA_AIDER, or a folder of the user's cache."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
@@ -61,14 +69,11 @@ def edit(
     cache.parent.mkdir(parents=True, exist_ok=True)
     limits = {"max_input_tokens": 4096, "max_output_tokens": 1024, "mode": "chat"}
     cache.write_text(json.dumps({MODEL: {"litellm_provider": "openai", **limits}}))
-    command = [str(aider(folder())), "--model", MODEL, "--message", message, "--yes-always"]
-    command += ["--no-git", "--no-check-update", "--no-show-model-warnings", "--no-show-release-notes"]
-    command += ["--no-pretty", "--no-detect-urls", "--no-suggest-shell-commands", "--analytics-disable"]
-    command += ["--no-gitignore", "--map-tokens", "0", *options, "main.py"]
+    command = [str(aider(folder())), "--model", MODEL, "--message", message, *ALONE, *options]
     start = time.monotonic()
     done = subprocess.run(
-        command, cwd=home, capture_output=True, text=True, check=False, timeout=within_s,
-        stdin=subprocess.DEVNULL,
+        [*command, "main.py"], cwd=home, timeout=within_s, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, check=False,
         env={
             "PATH": "/usr/bin:/bin", "HOME": str(home), "TERM": "dumb",
             "OPENAI_API_BASE": f"{url}/v1", "OPENAI_API_KEY": key,

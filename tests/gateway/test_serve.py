@@ -1,6 +1,7 @@
 import json
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -74,6 +75,16 @@ def test_port_that_is_taken_is_named():
             SettingsError, match=f"Cannot listen on 127.0.0.1 port {port}: .*--port"
         ):
             listen("127.0.0.1", port)
+
+
+def test_connections_send_the_end_of_an_answer_without_waiting_for_the_client():
+    # With Nagle's algorithm it waits 40 ms for the acknowledgement of the beginning.
+    with listen("127.0.0.1", 0) as listener:
+        client = socket.create_connection(listener.getsockname())
+        accepted, _ = listener.accept()
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        accepted.close()
+        client.close()
 
 
 def test_serve_without_anything_to_answer_says_what_to_do(tmp_path):

@@ -115,7 +115,9 @@ def pytest_terminal_summary(terminalreporter, config):
     columns = list(dict.fromkeys(column for row in table.values() for column in row))
     terminalreporter.section("what the chain did with each fault of its first provider")
     terminalreporter.line("requests the first one got > who answered; 'error': after its first")
-    terminalreporter.line("words, so no other model was asked. sse: streaming. Real SDKs, loopback.")
+    terminalreporter.line(
+        "words, so no other model was asked. sse: streaming. Real SDKs, loopback."
+    )
     head = f"{'fault':<20}{'is called':<18}"
     terminalreporter.line(head + "".join(f"{column:<18}" for column in columns))
     for (fault, kind), row in table.items():

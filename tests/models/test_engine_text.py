@@ -1,6 +1,6 @@
 import pytest
 
-from qc_builder_lora.models.engine import TextTail
+from qc_builder_lora.models.text_tail import TextTail
 
 
 def pushed(stop, *pieces):
