@@ -70,7 +70,7 @@ def at_once(ask_one: Callable[[str], Timed], prompts: Sequence[str]) -> tuple[fl
     """All prompts in threads of their own: seconds until the last has ended, and the answers."""
     found: dict[str, Timed] = {}
     threads = [
-        threading.Thread(target=lambda p=prompt: found.update({p: ask_one(p)}))  # type: ignore[misc]
+        threading.Thread(target=lambda p=prompt: found.update({p: ask_one(p)}))
         for prompt in prompts
     ]
     start = time.perf_counter()
