@@ -7,7 +7,6 @@ day, as a moment of their own.
 
 from __future__ import annotations
 
-import heapq
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -20,10 +19,10 @@ from qc_builder_lora.backtest.simulator.folder import rate_at
 from qc_builder_lora.backtest.simulator.margin_calls import Call
 from qc_builder_lora.backtest.simulator.outcome import of_the_book
 from qc_builder_lora.backtest.simulator.reality import Mistake
-from qc_builder_lora.backtest.simulator.rules import event_times
 from qc_builder_lora.backtest.simulator.span import HOUR, bounds
 from qc_builder_lora.backtest.simulator.statistics import Record, in_order, summary
 from qc_builder_lora.backtest.simulator.stream import NEVER, Stream
+from qc_builder_lora.backtest.simulator.timetable import Rules, Timetable
 from qc_builder_lora.backtest.simulator.upkeep import Upkeep
 from qc_builder_lora.backtest.surface.wire import LENGTH, pack
 
@@ -42,8 +41,7 @@ class Clock:
         self.benchmark: Series | None = None
         self._flat = False
         """Whether the benchmark is nothing, as some brokerages have it."""
-        self._queue: list[tuple[int, int, int]] = []
-        self._sources: dict[int, Iterator[int]] = {}
+        self._table = Timetable(desk.engine)
         self._volume = 0.0
         self._next_equity = 0
         self._spacing = 0
@@ -85,7 +83,8 @@ class Clock:
         pulses = self._pulses(opening)
         pulse = next(pulses, NEVER)
         finished = False
-        while (following := min(engine.next_moment(), pulse)) <= last:
+        table = self._table
+        while (following := min(engine.next_moment(), pulse, table.next_selection)) <= last:
             if finished:
                 # LEAN tells so as late as this: with the second slice after the start.
                 self._tell(["warmed"])
@@ -95,7 +94,7 @@ class Clock:
                 engine.move_to(opening)
                 engine.warming_up = False
                 self._tell(["warm", engine.now.plain()])
-            self._events(following, including=False)
+            following = self._after_events(following)
             self._wake(following)
             engine.move_to(following)
             if following == engine.next_moment():
@@ -106,6 +105,22 @@ class Clock:
                 break
             while pulse <= following:
                 pulse = next(pulses, NEVER)
+        else:
+            self._end_late()
+
+    def _end_late(self) -> None:
+        """Stand at the last time that a universe had, though nothing is selected at it."""
+        if self._table.afterwards:
+            self._events(self._table.afterwards, including=False)
+            self.engine.move_to(self._table.afterwards)
+            self._close_moment()
+
+    def _after_events(self, following: int) -> int:
+        """Fire what is scheduled before a moment; a sooner one where an event subscribed to it."""
+        while self._table.next < following:
+            self._events(self._table.next, including=True)
+            following = min(following, self.engine.next_moment(), self._table.next_selection)
+        return following
 
     def _pulses(self, opening: int) -> Iterator[int]:
         """The closes of the benchmark's days: moments even where the strategy has no bars.
@@ -171,36 +186,18 @@ class Clock:
 
     def _take_up(self, number: int, utc: int) -> None:
         """Begin to fire an event, from a moment on."""
-        engine, end = self.engine, self.engine.plan.end or 0
-        first = engine.zone.local(utc) // DAY - 1
         if number == _SAMPLE:
-            rules: tuple[list[Any], list[Any]] = (["every_day", None], ["at", 0])
+            rules: Rules = (["every_day", None], ["at", 0])
         elif number == _END_OF_DAY:
             # LEAN: SecurityEndOfDayDelta, ten minutes before the close.
             rules = (["every_day", 0], ["before_close", 0, 10])
         else:
             rules = self.desk.schedules[number]
-        try:
-            source = event_times(*rules, first, end + 1, engine.hours, engine.zone, engine.exchange)
-            self._sources[number] = iter(item for item in source if item >= utc)
-            self._refill(number)
-        except (ValueError, TypeError, IndexError, OverflowError) as error:
-            from qc_builder_lora.backtest.simulator.channel import Forged
-
-            raise Forged(f"a scheduling rule: {error}") from error
-
-    def _refill(self, number: int) -> None:
-        following = next(self._sources[number], None)
-        if following is not None:
-            order = number if number >= 0 else 1_000_000
-            heapq.heappush(self._queue, (following, order, number))
+        self._table.take_up(number, rules, utc, selects=self.desk.selections.get(number, 0))
 
     def _events(self, until: int, *, including: bool) -> None:
         """Fire what is scheduled before a moment, or up to and including it."""
-        queue = self._queue
-        while queue and (queue[0][0] < until or (including and queue[0][0] == until)):
-            utc, _, number = heapq.heappop(queue)
-            self._refill(number)
+        for utc, number in self._table.until(until, including=including):
             self.engine.move_to(utc)
             if number == _SAMPLE:
                 self._sample()
@@ -209,10 +206,8 @@ class Clock:
                     self._tell(["day_end", index, self.engine.now.plain()])
             elif self.desk.schedules[number][0]:
                 # Whether another follows at once: what universes select is told of together.
-                more = bool(queue) and queue[0][0] == utc and queue[0][2] >= 0
+                more = self._table.next == utc and self._table.next_number >= 0
                 self._tell(["fire", number, self.engine.now.plain(), more])
-                if number in self.desk.selections:
-                    self.upkeep.close()
 
     def _wake(self, until: int) -> None:
         """Let consolidators emit the periods that ended before a moment, after its events."""
@@ -254,7 +249,7 @@ class Clock:
         self._close_moment()
 
     def _event_is_due(self, utc: int) -> bool:
-        return bool(self._queue) and self._queue[0][0] <= utc
+        return self._table.next <= utc
 
     def _deliver(self) -> None:
         """Carry requests out, fill what fills, and tell of it."""

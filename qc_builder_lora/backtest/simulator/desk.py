@@ -56,8 +56,8 @@ class Desk(Counter):
         self.output = output
         self.shelf = shelf
         self.schedules: dict[int, tuple[list[Any], list[Any]]] = {}
-        self.selections: set[int] = set()
-        """Schedules that are universes' selections: data's arrival, so a moment of their own."""
+        self.selections: dict[int, int] = {}
+        """Of every schedule: 1 where it is a universe's selection, 2 where that goes by rules."""
         self._streams = 0
         self.fresh: list[int] = []
         """Schedules that the clock has not taken up yet."""
@@ -348,13 +348,12 @@ class Desk(Counter):
         day = day if hours.is_open_day(day) else hours.previous_day(day)
         return [day * DAY + edge for edge in hours.session(day, extended)]
 
-    def _on_schedule(self, number: int, dates: list[Any], times: list[Any], selects: bool) -> None:
+    def _on_schedule(self, number: int, dates: list[Any], times: list[Any], selects: int) -> None:
         if number != len(self.schedules) or number > 10_000:
             raise Forged("a schedule number")
         self._keep(sum(len(part) if isinstance(part, list) else 1 for part in (*dates, *times)))
         self.schedules[number] = (dates, times)
-        if selects:
-            self.selections.add(number)
+        self.selections[number] = selects
         self.fresh.append(number)
         self._answer(None)
 

@@ -154,7 +154,7 @@ FORMS: dict[str, Sequence[Check]] = {
         _WORD,
         _MOMENT,
     ),
-    "schedule": (_whole, _rule, _rule, _flag),
+    "schedule": (_whole, _rule, _rule, _within(0, 2)),
     "unschedule": (_whole,),
     "hours": (_WORD, _MOMENT),
     "rates": (_DAY,),

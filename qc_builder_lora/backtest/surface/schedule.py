@@ -197,9 +197,9 @@ class ScheduleManager(Lean):
 
     def take(
         self, name: str, dates: DateRule, times: TimeRule, callback: Callable[..., Any],
-        *, selects: bool = False,
+        *, selects: int = 0,
     ) -> ScheduledEvent:  # fmt: skip
-        """Schedule a function; `selects`: a universe's selection, which is data's arrival."""
+        """Schedule a function; `selects`: 1 for a universe's selection, 2 for one by rules."""
         number = len(self.callbacks)
         event = ScheduledEvent(number, name)
         self.callbacks[number] = (event, callback)

@@ -9,10 +9,9 @@ from typing import Any
 from ..alias import both_styles
 from ..enums import SecurityType
 from ..known import not_modelled
-from ..schedule import DateRule, TimeRule
 from .insight import guid
 from .spelling import Overridable, adopt, symbol_of
-from .universe import ONCE, Universe
+from .universe import ONCE, ScheduledUniverse, Universe
 
 
 @both_styles
@@ -119,21 +118,14 @@ class ScheduledUniverseSelectionModel(UniverseSelectionModel):
     """Symbols that a function chooses at the times of a date rule and a time rule."""
 
     def __init__(self, *args: Any, **named: Any) -> None:
-        rest = list(args)
-        if rest and not isinstance(rest[0], DateRule):
-            zone = str(rest.pop(0))
-            if zone not in ("America/New_York", "UTC"):
-                not_modelled("ScheduledUniverseSelectionModel", f"time zone {zone}")
-        names = ("date_rule", "time_rule", "selector", "settings")
-        given = dict(zip(names, rest, strict=False)) | named
-        self._rules: tuple[DateRule, TimeRule] = (given["date_rule"], given["time_rule"])
-        self._selector = given["selector"]
-        self._settings = given.get("settings")
+        self._given = (args, named)
         self._name = f"schedule-universe-selection-model-{guid()}"
 
     def create_universes(self, algorithm: Any) -> Any:
-        settings = self._settings or algorithm.universe_settings
-        return [Universe(self._name, self._selector, settings, self._rules)]
+        args, named = self._given
+        universe = ScheduledUniverse(*args, **named)
+        universe.name = self._name
+        return [universe]
 
 
 @both_styles

@@ -78,6 +78,26 @@ class Universe(Overridable):
         self._added.pop(symbol, None)
 
 
+@both_styles
+class ScheduledUniverse(Universe):
+    """A universe that is asked at the times of a date rule and a time rule."""
+
+    LEAN = "ScheduledUniverse"
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        rest = list(args)
+        if rest and not isinstance(rest[0], DateRule):
+            zone = str(rest.pop(0))
+            if zone not in ("America/New_York", "UTC"):
+                not_modelled("ScheduledUniverse", f"time zone {zone}")
+        names = ("date_rule", "time_rule", "selector", "settings")
+        given = dict(zip(names, rest, strict=False)) | named
+        super().__init__(
+            f"scheduled-universe-{id(self)}", given["selector"], given.get("settings"),
+            (given["date_rule"], given["time_rule"]),
+        )  # fmt: skip
+
+
 class Universes:
     """The universes of one strategy: asked when it is time, and what they say is done."""
 
@@ -134,6 +154,8 @@ class Universes:
         for name, universe in given.items():
             if name not in self.by_name:
                 self.by_name[name] = universe
+                if universe.universe_settings is None:
+                    universe.universe_settings = self._desk.universe
                 if own:
                     self._own.add(name)
                 if self._begun:
@@ -148,7 +170,7 @@ class Universes:
     def _start(self, universe: Universe) -> None:
         when, schedule = universe.when, self._desk.schedule
         if isinstance(when, tuple):
-            event = schedule.take(universe.name, *when, lambda: self.select(universe), selects=True)
+            event = schedule.take(universe.name, *when, lambda: self.select(universe), selects=2)
             self.events.add(event.number)
             return
         self.select(universe)
@@ -157,10 +179,11 @@ class Universes:
         seconds = int(when.total_seconds())
         if seconds <= 0 or DAY % seconds:
             not_modelled("a universe", f"asked every {when}")
-        rule = ["at", 0] if seconds == DAY else ["every", seconds]
+        daily = seconds == DAY
+        rule = ["at", 0] if daily else ["every", seconds]
         event = schedule.take(
-            universe.name, DateRule("EveryDay", ["every_day", None]), TimeRule("Universe", rule),
-            lambda: self._tick(universe, seconds), selects=True,
+            universe.name, DateRule("EveryDay", ["every_day", 0]), TimeRule("Universe", rule),
+            lambda: self._tick(universe, seconds), selects=int(daily),
         )  # fmt: skip
         self.events.add(event.number)
 
