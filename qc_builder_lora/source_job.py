@@ -6,14 +6,14 @@ Part of what the command line shares with `corpus_job`; no stage imports it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qc_builder_lora.config import Settings
-from qc_builder_lora.corpus_job import Show, corpus_bars, keep_all
+from qc_builder_lora.corpus_job import Show, corpus_bars, keep_all, sample_bars
 from qc_builder_lora.store import Store
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def add_qc_docs(
     path = wheel or qc_docs.download(settings.cache_folder / "wheels")
     taking = Taking(qc_docs.origin())
     found = list(qc_docs.samples(path))
-    data = options.data or settings.data or _docs_bars(settings)
+    data = options.data or settings.data or _walks(settings, [one.code for one in found])
     items = qc_docs.candidates(iter(found), taking)
     return _add(settings, store, show, items, len(found), taking, data, options)
 
@@ -101,8 +101,11 @@ def add_folder(
     return _add(settings, store, show, items, len(files), taking, data, options)
 
 
-def _docs_bars(settings: Settings) -> Path:
-    return corpus_bars(settings)
+def _walks(settings: Settings, codes: Sequence[str]) -> Path:
+    """Random walks under the tickers that the code names, in the years of the documentation."""
+    from qc_builder_lora.harvest.corpus.walks import tickers_in, walk_data
+
+    return walk_data(sample_bars(settings), settings.home / "walks-data", tickers_in(codes))
 
 
 def _add(

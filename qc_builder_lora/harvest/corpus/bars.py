@@ -6,6 +6,7 @@ executed. They say nothing about any market, and no figure of them is shown as o
 
 from __future__ import annotations
 
+import json
 import shutil
 import zipfile
 from collections.abc import Sequence
@@ -29,26 +30,27 @@ def corpus_data(sample: Path, target: Path, tickers: Sequence[str]) -> Path:
     """
     wanted = {"tickers": list(tickers), "version": 1}
     manifest = target / _MANIFEST
-    if manifest.exists() and _same(manifest, wanted):
+    if is_made_for(manifest, wanted):
         return target
     temporary = target.with_name(target.name + ".tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     shutil.copytree(sample, temporary)
     days = _trading_days(sample)
     for ticker in tickers:
-        _write(temporary / _DAILY, ticker, days)
+        name = ticker.lower()
+        path = temporary / _DAILY / f"{name}.zip"
+        write_bars(path, f"{name}.csv", days, walk(ticker, len(days)))
     write_json(temporary / _MANIFEST, wanted)
     shutil.rmtree(target, ignore_errors=True)
     temporary.rename(target)
     return target
 
 
-def _same(manifest: Path, wanted: object) -> bool:
-    import json
-
+def is_made_for(manifest: Path, wanted: object) -> bool:
+    """Whether a folder was made from this: what its manifest says."""
     try:
         return bool(json.loads(manifest.read_text("utf-8")) == wanted)
-    except ValueError:
+    except (OSError, ValueError):
         return False
 
 
@@ -62,10 +64,12 @@ def _trading_days(sample: Path) -> list[str]:
     return [line.split(",")[0] for line in text.splitlines() if line]
 
 
-def _write(folder: Path, ticker: str, days: Sequence[str]) -> None:
-    """A walk with drift, and volatility that comes in waves, so that signals of all kinds occur."""
+def walk(ticker: str, count: int) -> np.ndarray:
+    """So many bars of a walk: columns open, high, low, close, volume.
+
+    It has drift, and volatility that comes in waves, so that signals of all kinds occur.
+    """
     source = np.random.default_rng(int(text_hash(ticker)[:12], 16))
-    count = len(days)
     wave = np.sin(np.arange(count) / source.uniform(40, 200) + source.uniform(0, 6))
     volatility = source.uniform(0.009, 0.018) * (1 + 0.5 * wave)
     drift = source.uniform(0.0001, 0.0005) + 0.0008 * np.sin(
@@ -79,14 +83,18 @@ def _write(folder: Path, ticker: str, days: Sequence[str]) -> None:
     high = np.maximum(open_, close) * (1 + spread[0])
     low = np.minimum(open_, close) * (1 - spread[1])
     volume = source.integers(1_000_000, 9_000_000, count)
+    return np.column_stack([open_, high, low, close, volume])
+
+
+def write_bars(path: Path, name: str, moments: Sequence[str], bars: np.ndarray) -> None:
+    """A file of LEAN's: one line a bar, prices in ten-thousandths."""
     rows = [
-        f"{day},{o:.0f},{h:.0f},{lo:.0f},{c:.0f},{v}"
-        for day, o, h, lo, c, v in zip(
-            days, open_ * 1e4, high * 1e4, low * 1e4, close * 1e4, volume, strict=True
-        )
+        f"{moment},{o * 1e4:.0f},{h * 1e4:.0f},{lo * 1e4:.0f},{c * 1e4:.0f},{v:.0f}"
+        for moment, (o, h, lo, c, v) in zip(moments, bars.tolist(), strict=True)
     ]
-    with zipfile.ZipFile(folder / f"{ticker.lower()}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         # A fixed time, so that the same bars give the same file and the same fingerprint.
-        member = zipfile.ZipInfo(f"{ticker.lower()}.csv", (2000, 1, 1, 0, 0, 0))
+        member = zipfile.ZipInfo(name, (2000, 1, 1, 0, 0, 0))
         member.compress_type = zipfile.ZIP_DEFLATED
         archive.writestr(member, "\n".join(rows) + "\n")
