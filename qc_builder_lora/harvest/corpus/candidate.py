@@ -223,7 +223,10 @@ def _unanswered(
         if store.examples.has(candidate.id):
             funnel.end(candidate, Step.KEPT, Outcome.PASS, basis=said.basis if said else None)
         elif said and said.basis == basis and said.outcome and not execution.again:
-            funnel.count(said.step, said.outcome, said.reason)
+            # Its place and the source's version may have changed since.
+            funnel.end(
+                candidate, said.step, said.outcome, said.reason, detail=said.detail, basis=basis
+            )
         else:
             parsed = parses(candidate.code)
             if parsed.outcome is Outcome.PASS:

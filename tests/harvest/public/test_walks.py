@@ -1,0 +1,88 @@
+"""The walks that documentation examples run on: LEAN's format, one story at every resolution."""
+
+import zipfile
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from qc_builder_lora.backtest.protocol import BacktestSettings
+from qc_builder_lora.backtest.simulator import Simulator
+from qc_builder_lora.harvest.corpus import walks
+from qc_builder_lora.records import BacktestStatus
+
+CODE = """from AlgorithmImports import *
+
+
+class Steps(QCAlgorithm):
+    def initialize(self) -> None:
+        self.set_start_date(2024, 9, 3)
+        self.set_end_date(2024, 9, 6)
+        self._symbol = self.add_equity("SPY", Resolution.{resolution}).symbol
+
+    def on_data(self, data: Slice) -> None:
+        if not self.portfolio.invested:
+            self.set_holdings(self._symbol, 0.5)
+"""
+
+
+def lines(path: Path) -> list[list[float]]:
+    with zipfile.ZipFile(path) as archive:
+        text = archive.read(archive.namelist()[0]).decode()
+    return [[float(cell) for cell in line.split(",")[1:]] for line in text.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("walks")
+    (folder / "sample" / "alternative").mkdir(parents=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(walks, "DAILY", (date(2024, 8, 1), date(2024, 9, 30)))
+        patch.setattr(walks, "HOURLY", (date(2024, 9, 1), date(2024, 9, 30)))
+        patch.setattr(walks, "MINUTES", (date(2024, 9, 3), date(2024, 9, 6)))
+        return walks.walk_data(folder / "sample", folder / "data", ["SPY"])
+
+
+@pytest.mark.parametrize("resolution", ["DAILY", "HOUR", "MINUTE"])
+def test_a_strategy_runs_and_trades_at_each_resolution(made: Path, resolution: str) -> None:
+    engine = Simulator(made, allow_open_sandbox=True)
+    code = CODE.replace("{resolution}", resolution)
+    result = engine.run(code, BacktestSettings())
+    assert result.status is BacktestStatus.COMPLETED, result.reason
+    assert result.trades_at_all
+
+
+def test_the_minutes_of_a_day_are_that_day(made: Path) -> None:
+    daily = made / "equity" / "usa" / "daily" / "spy.zip"
+    with zipfile.ZipFile(daily) as archive:
+        days = [line.split(",")[0][:8] for line in archive.read("spy.csv").decode().splitlines()]
+    day = lines(daily)[days.index("20240904")]
+    minutes = lines(made / "equity" / "usa" / "minute" / "spy" / "20240904_trade.zip")
+    assert len(minutes) == 390
+    assert minutes[0][0] == day[0]
+    assert minutes[-1][3] == pytest.approx(day[3], abs=1)
+    assert max(bar[1] for bar in minutes) <= day[1]
+    assert min(bar[2] for bar in minutes) >= day[2]
+    for open_, high, low, close, volume in minutes:
+        assert low <= min(open_, close) <= max(open_, close) <= high
+        assert volume > 0
+
+
+def test_the_exchange_is_shut_on_its_holidays(made: Path) -> None:
+    minute = {path.name[:8] for path in (made / "equity" / "usa" / "minute" / "spy").iterdir()}
+    assert minute == {"20240903", "20240904", "20240905", "20240906"}
+    assert len(lines(made / "equity" / "usa" / "hour" / "spy.zip")) == 20 * 7
+
+
+def test_made_again_nothing_changes_and_other_tickers_make_it_anew(
+    made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = made / "equity" / "usa" / "daily" / "spy.zip"
+    before = path.stat().st_mtime_ns
+    walks.walk_data(made.parent / "sample", made, ["SPY"])
+    assert path.stat().st_mtime_ns == before
+
+
+def test_tickers_are_those_that_the_code_names() -> None:
+    codes = ['self.add_equity("gme")', "self.AddEquity( 'BRK.B', x)", "add_equity(name)"]
+    assert walks.tickers_in(codes) == ["AAPL", "BRK.B", "GME", "IBM", "QQQ", "SPY"]
