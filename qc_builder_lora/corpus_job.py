@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from qc_builder_lora.config import Settings
 from qc_builder_lora.progress import Progress
+from qc_builder_lora.records import Example
 from qc_builder_lora.store import Store
 
 if TYPE_CHECKING:
     from qc_builder_lora.harvest.corpus.alphas.examples import Origin
     from qc_builder_lora.harvest.corpus.alphas.tree import Expr
-    from qc_builder_lora.harvest.corpus.candidate import Candidate, Funnel
+    from qc_builder_lora.harvest.corpus.candidate import Candidate, Execution, Funnel
+    from qc_builder_lora.harvest.corpus.fixes.funnel import FixFunnel
 
 Show = Callable[[str, float], AbstractContextManager[Progress]]
 
@@ -32,8 +34,8 @@ def build_starter(
 
 def build_corpus(
     settings: Settings, store: Store, show: Show, name: str = "starter", *, jobs: int | None = None
-) -> list[Funnel]:
-    """What a manifest says, of our own families and alphas; one funnel for each of the two."""
+) -> list[Funnel | FixFunnel]:
+    """What a manifest says, of our own families, alphas and error-fix pairs; a funnel for each."""
     from qc_builder_lora.eval.suite import suite_paths
     from qc_builder_lora.harvest.corpus.starter import (
         candidates,
@@ -45,10 +47,49 @@ def build_corpus(
     manifest = load_manifest(name)
     drawn = list(candidates(draws(manifest, held_out_keys(suite_paths())), manifest))
     data = corpus_bars(settings)
-    funnels = [keep_all(settings, store, show, drawn, data, manifest.name, jobs=jobs)]
+    funnels: list[Funnel | FixFunnel] = [
+        keep_all(settings, store, show, drawn, data, manifest.name, jobs=jobs)
+    ]
     if manifest.alphas:
         options = AlphaOptions(data=data, jobs=jobs)
         funnels.append(add_own_alphas(settings, store, show, manifest.alphas, 1, options))
+    if manifest.fixes:
+        funnels += add_fixes(settings, store, show, manifest.fixes, 1, data=data, jobs=jobs)
+    return funnels
+
+
+def add_fixes(
+    settings: Settings,
+    store: Store,
+    show: Show,
+    count: int,
+    seed: int,
+    *,
+    data: Path | None = None,
+    jobs: int | None = None,
+) -> list[FixFunnel]:
+    """Error-fix pairs: mended answers of the store's builds, and `count` examples broken with a
+    seed, on the bars that the corpus was made on."""
+    from qc_builder_lora.eval.suite import suite_paths
+    from qc_builder_lora.harvest.choice import is_reserved
+    from qc_builder_lora.harvest.corpus.fixes.chains import add_chains
+    from qc_builder_lora.harvest.corpus.fixes.pairs import add_pairs
+    from qc_builder_lora.harvest.corpus.starter import held_out_keys, key_of
+    from qc_builder_lora.harvest.rules import load_rules
+
+    held_out = held_out_keys(suite_paths())
+
+    def taken(example: Example) -> bool:
+        key = key_of(example.family, example.parameters)
+        return not is_reserved(example.licence) and key not in held_out
+
+    funnels = []
+    with show("Builds", max(1, store.builds.count())) as progress:
+        funnels.append(add_chains(store, load_rules(), progress))
+    if count:
+        engine = _execution(settings, data or corpus_bars(settings), jobs)
+        with show("Break", count) as progress:
+            funnels.append(add_pairs(store, engine, count, seed, progress, taken))
     return funnels
 
 
@@ -169,21 +210,29 @@ def keep_all(
 
     `again` executes also what was refused before by the same checker and engine on the same data.
     """
+    from qc_builder_lora.harvest.corpus.candidate import Funnel, keep
+
+    execution = _execution(settings, data, jobs, again=again)
+    with show("Execute", len(found)) as progress:
+        return keep(store, found, execution, funnel or Funnel(source), progress)
+
+
+def _execution(
+    settings: Settings, data: Path, jobs: int | None, *, again: bool = False
+) -> Execution:
     from qc_builder_lora.backtest.check import compiles
     from qc_builder_lora.backtest.simulator import Simulator
-    from qc_builder_lora.harvest.corpus.candidate import Execution, Funnel, keep
+    from qc_builder_lora.harvest.corpus.candidate import Execution
 
     engine = Simulator(data, allow_open_sandbox=settings.allow_open_sandbox)
     # Before the work: without it every answer would be unknown.
     engine.check_sandbox()
-    execution = Execution(
+    return Execution(
         engine,
         lambda codes: compiles(codes, cache=settings.cache_folder),
         jobs or settings.usable_jobs,
         again=again,
     )
-    with show("Execute", len(found)) as progress:
-        return keep(store, found, execution, funnel or Funnel(source), progress)
 
 
 def sample_bars(settings: Settings) -> Path:

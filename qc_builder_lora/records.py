@@ -189,6 +189,14 @@ class Example:
     backtest_id: str | None = None
     version: str | None = None
     """Of the source: of the paper, the package, or our own generator."""
+    origin: Json | None = None
+    """What an example was made from, where it does not simply answer a request: `kind`, and which
+    example, how and with which seed."""
+
+    @property
+    def kind(self) -> str:
+        """`write`, or what the origin says: `fix` for broken code to be mended."""
+        return "write" if self.origin is None else str(self.origin.get("kind", "write"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

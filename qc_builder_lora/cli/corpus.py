@@ -28,6 +28,7 @@ def command() -> None:
       qc-lora corpus add qc-docs                examples of QuantConnect's documentation
       qc-lora corpus add lean --checkout DIR    LEAN's own algorithms
       qc-lora corpus add folder DIR --licence SPDX
+      qc-lora corpus add fixes --count 500      broken code with its error, and how it is mended
       qc-lora corpus families                   what there is
       qc-lora corpus list --json                what the store holds
       qc-lora corpus sources                    what came of each source
@@ -162,6 +163,58 @@ def alphas(count: int, seed: int, as_json: bool, **options: Any) -> None:
     _say_funnels([funnel.plain()], as_json)
 
 
+@add.command()
+@click.option(
+    "--count",
+    type=click.IntRange(0),
+    default=300,
+    show_default=True,
+    help="Examples of the store to break; 0 takes the builds alone.",
+)
+@click.option("--seed", default=1, show_default=True, help="Another number, other mistakes.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), help="A LEAN data folder; default the corpus' own."
+)
+@click.option("--jobs", type=int, help="Backtests at a time; default all usable CPUs.")
+@json_option
+def fixes(count: int, seed: int, data: Path | None, jobs: int | None, as_json: bool) -> None:
+    """Error-fix pairs: code that fails, with its message, and the code that does not.
+
+    From builders: an answer that failed, with the message that was recorded, and the accepted one
+    that came after it. And from the store's executed examples: broken with a seed in ways that
+    models break code (qc-lora corpus mistakes lists them), kept only where the checker or the
+    engine does refuse them; their own words stand in the question.
+
+    \b
+    Example:
+      qc-lora corpus add fixes --count 500 --seed 7
+    """
+    from qc_builder_lora.corpus_job import add_fixes
+    from qc_builder_lora.progress import show_progress
+
+    settings, store = opened()
+    with store:
+        funnels = add_fixes(settings, store, show_progress, count, seed, data=data, jobs=jobs)
+    _say_funnels([funnel.plain() for funnel in funnels], as_json)
+
+
+@command.command()
+@json_option
+def mistakes(as_json: bool) -> None:
+    """List the mistakes that error-fix pairs are made of, and where each is meant to show."""
+    from qc_builder_lora.harvest.corpus.fixes.kinds import MUTATIONS
+    from qc_builder_lora.harvest.corpus.fixes.mutation import Stage
+
+    rows = [
+        (one.name, ", ".join(stage for stage in Stage if stage in one.meant), one.about)
+        for one in MUTATIONS.values()
+    ]
+    if as_json:
+        say_json([dict(zip(("mistake", "shows", "what"), row, strict=True)) for row in rows])
+        return
+    table(("mistake", "shows", "what"), rows)
+
+
 def _chosen(options: dict[str, Any]) -> AlphaOptions:
     from qc_builder_lora.corpus_job import AlphaOptions
 
@@ -174,8 +227,13 @@ def _say_funnels(plain: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         say_json(plain[0] if len(plain) == 1 else plain)
         return
-    steps = ("source", "in", "parsed", "compiles", "runs", "trades", "kept", "new")
-    table(steps, [[one[step] for step in steps] for one in plain])
+    for steps in (
+        ("source", "in", "parsed", "compiles", "runs", "trades", "kept", "new"),
+        ("source", "in", "failed", "kept", "new"),
+    ):
+        rows = [[one[step] for step in steps] for one in plain if steps[2] in one]
+        if rows:
+            table(steps, rows)
     for one in plain:
         for reason, count in one["stopped"].items():
             click.echo(f"  {one['source']} stopped: {reason}  {count}")

@@ -31,6 +31,7 @@ def command() -> None:
 
 @command.command()
 @click.option("--quota", type=int, help="Most examples of one family; default in gates.toml.")
+@click.option("--fix-quota", type=int, help="Most error-fix pairs of one family; 0 for none.")
 @click.option("--source", "sources", multiple=True, help="Only this source; may be repeated.")
 @click.option(
     "--licence",
@@ -47,6 +48,7 @@ def command() -> None:
 @json_option
 def build(
     quota: int | None,
+    fix_quota: int | None,
     sources: tuple[str, ...],
     licences: tuple[str, ...],
     include: tuple[str, ...],
@@ -68,6 +70,7 @@ def build(
         _refuse_unknown(store, (*sources, *include))
         choice = load_choice(
             family_quota=quota,
+            fix_quota=fix_quota,
             sources=sources or None,
             licences=licences or None,
             include_sources=include or None,
@@ -79,6 +82,8 @@ def build(
         say_json(plain)
         return
     facts([(key, plain[key]) for key in ("id", "examples", "validation", "families")])
+    for kind, count in plain["by_kind"].items():
+        click.echo(f"  {kind}: {count}")
     for reason, count in plain["left_out"].items():
         click.echo(f"  left out: {reason}  {count}")
 

@@ -53,33 +53,33 @@ def _add(store: Store, generation: Generation, rules: Rules) -> bool:
             id=example_id,
             instruction=instruction,
             code=generation.code,
-            family=_family(store, generation),
+            family=family_of(store, generation),
             source=SOURCE,
-            licence=_licence(store, generation),
+            licence=licence_of(store, generation),
             # When it was written, so that the last of a build's iterations can be told.
             created_at=generation.created_at,
             style="builder",
             strategy_id=generation.strategy_id,
-            backtest_id=_own_run(store, generation),
+            backtest_id=own_run(store, generation),
         )
     )
     return True
 
 
-def _own_run(store: Store, generation: Generation) -> str | None:
+def own_run(store: Store, generation: Generation) -> str | None:
     """Our own backtest, which the gates rest on."""
     runs = store.backtests.find(strategy_id=generation.strategy_id, status=BacktestStatus.COMPLETED)
     return next((run.id for run in runs if run.build_id is None), None)
 
 
-def _licence(store: Store, generation: Generation) -> str:
+def licence_of(store: Store, generation: Generation) -> str:
     """What the source stated; a builder's own work where it stated none."""
     if generation.strategy_id is None:
         return LICENCE
     return store.strategies.get(generation.strategy_id).licence or LICENCE
 
 
-def _family(store: Store, generation: Generation) -> str:
+def family_of(store: Store, generation: Generation) -> str:
     """The specification's title, as a family of its own: all its iterations stay on one side."""
     if generation.build_id is None:
         return "builder"

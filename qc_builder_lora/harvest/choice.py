@@ -20,7 +20,11 @@ class Choice:
 
     validation_share: float = 0.08
     family_quota: int = 200
-    """Most Examples of one family."""
+    """Most Examples of one family, error-fix pairs apart."""
+    fix_quota: int = 20
+    """Most error-fix pairs of one family; 0 leaves them out."""
+    mistake_quota: int = 60
+    """Most error-fix pairs of one mistake."""
     sources: tuple[str, ...] = ()
     """Only these sources; all where empty."""
     licences: tuple[str, ...] = ()
@@ -33,6 +37,9 @@ class Choice:
             raise SettingsError(f"validation_share must be in (0, 0.5): {self.validation_share}.")
         if self.family_quota < 1:
             raise SettingsError(f"family_quota must be at least 1, got {self.family_quota}.")
+        for name in ("fix_quota", "mistake_quota"):
+            if getattr(self, name) < 0:
+                raise SettingsError(f"{name} must not be negative, got {getattr(self, name)}.")
 
     def plain(self) -> dict[str, Any]:
         """As JSON values."""
@@ -45,6 +52,10 @@ class Choice:
             found["licences"] = sorted(self.licences)
         if self.include_sources:
             found["include_sources"] = sorted(self.include_sources)
+        for name in ("fix_quota", "mistake_quota"):
+            # Left out where nothing was decided: a snapshot without pairs keeps its name.
+            if getattr(self, name) != getattr(Choice, name):
+                found[name] = getattr(self, name)
         return found
 
     def withholds(self, licence: str, source: str) -> bool:

@@ -99,6 +99,7 @@ def line(example: Example) -> str:
         "licence": example.licence,
         "version": example.version,
         "style": example.style,
+        "kind": example.kind,
     }
     text = json.dumps(plain, ensure_ascii=False)
     try:

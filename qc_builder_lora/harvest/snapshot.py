@@ -8,7 +8,6 @@ what is like its answers, and what is like a held-out example is left out of tra
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from qc_builder_lora.errors import EmptySnapshot, InputError
+from qc_builder_lora.errors import EmptySnapshot
 from qc_builder_lora.harvest.accept import SOURCE as BUILDER
 from qc_builder_lora.harvest.choice import Choice, is_reserved
 from qc_builder_lora.harvest.likeness import (
@@ -26,6 +25,7 @@ from qc_builder_lora.harvest.likeness import (
     literals_of,
     normalised,
 )
+from qc_builder_lora.harvest.prompts import suite_prompts
 from qc_builder_lora.ids import json_hash, now, text_hash
 from qc_builder_lora.progress import SILENT, Progress
 from qc_builder_lora.records import Example, Snapshot, Split
@@ -36,6 +36,8 @@ __all__ = ["Choice", "SnapshotReport", "build_snapshot", "is_reserved", "split_o
 VERSION = 2
 """Of the rules below; another version gives a snapshot another name."""
 HELD_OUT = "its code or question is held out"
+FIX = "fix"
+"""The kind of an example that mends broken code."""
 _SHOWN = 40
 """Pairs of duplicates that are kept for the report."""
 
@@ -48,6 +50,7 @@ class SnapshotReport:
     splits: Counter[str] = field(default_factory=Counter)
     families: Counter[str] = field(default_factory=Counter)
     sources: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
     removed: list[tuple[str, str, str]] = field(default_factory=list)
     """Some of the duplicates: id, id of the one that stayed, reason."""
@@ -60,6 +63,7 @@ class SnapshotReport:
             "families": len(self.families),
             "by_family": dict(sorted(self.families.items())),
             "by_source": dict(sorted(self.sources.items())),
+            "by_kind": dict(sorted(self.kinds.items())),
             "left_out": dict(sorted(self.left_out.items())),
         }
 
@@ -76,6 +80,22 @@ class _Item:
     """Key of the code: the Strategy, or the hash of the text."""
     fraction: float
     created_at: datetime
+    broken: str | None = None
+    """Key of the broken code in the question of an error-fix pair."""
+    request: str = ""
+    """What the broken code of an error-fix pair should have done."""
+    mutation: str | None = None
+    """What is wrong with it; None for an example that is no error-fix pair."""
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Keys of all codes that it shows."""
+        return (self.code,) if self.broken is None else (self.code, self.broken)
+
+    @property
+    def questions(self) -> tuple[str, ...]:
+        """All that it asks for."""
+        return (self.instruction, self.request) if self.request else (self.instruction,)
 
 
 def build_snapshot(
@@ -106,6 +126,7 @@ def build_snapshot(
         report.splits[split] += 1
         report.families[item.family] += 1
         report.sources[item.source] += 1
+        report.kinds["write" if item.mutation is None else FIX] += 1
     if not report.splits[Split.TRAIN]:
         reasons = "".join(f", {count} {why}" for why, count in sorted(report.left_out.items()))
         raise EmptySnapshot(f"{store.examples.count()} in the store{reasons}")
@@ -151,6 +172,8 @@ class _Reading:
         self._answers: dict[str, str | None] = {}
         """Key of a code that answers a prompt → the code, where it stands in the suite."""
         self._holder: dict[str, tuple[str, str | None]] = {}
+        self._broken: dict[str, str] = {}
+        """Key of a broken code → the code."""
         for prompt in prompts:
             self._asked.add(prompt["instruction"])
             answer = prompt.get("code", prompt.get("answer"))
@@ -169,10 +192,12 @@ class _Reading:
         if key not in self._holder:
             self._holder[key] = (example.id, example.backtest_id)
             self._literals[key] = literals_of(example.code)
+        origin = example.origin or {}
+        request = str(origin.get("request") or "")
         if json_hash([example.family, dict(example.parameters)]) in self._keys:
             left_out["held out by a suite"] += 1
             self._answers[key] = None
-        elif self._asked.near(example.instruction):
+        elif self._asked.near(example.instruction) or (request and self._asked.near(request)):
             left_out["near-copy of a suite's prompt"] += 1
             self._answers[key] = None
         elif choice.withholds(example.licence, example.source):
@@ -181,9 +206,21 @@ class _Reading:
             self.items.append(
                 _Item(
                     example.id, example.instruction, example.family, example.source, key,
-                    _fraction(example), example.created_at,
+                    _fraction(example), example.created_at, self._broken_key(origin), request,
+                    str(origin.get("mutation")) if example.kind == FIX else None,
                 )
             )  # fmt: skip
+
+    def _broken_key(self, origin: Mapping[str, Any]) -> str | None:
+        """A broken code is compared like an answer: it may be nearly a held-out one."""
+        code = origin.get("broken")
+        if not isinstance(code, str) or not code.strip():
+            return None
+        key = f"broken {text_hash(code)}"
+        if key not in self._broken:
+            self._broken[key] = code
+            self._literals[key] = literals_of(code)
+        return key
 
     def clusters(self, store: Store) -> Clusters:
         """Which of the codes are alike."""
@@ -191,7 +228,7 @@ class _Reading:
         def codes(keys: Sequence[str]) -> dict[str, str]:
             held = {self._holder[key][0]: key for key in keys if key in self._holder}
             found = {held[one.id]: one.code for one in store.examples.fetch(list(held))}
-            told = {key: self._answers.get(key) for key in keys}
+            told = {key: self._answers.get(key) or self._broken.get(key) for key in keys}
             return {**found, **{key: text for key, text in told.items() if text is not None}}
 
         def equity(keys: Sequence[str]) -> dict[str, Sequence[tuple[str, float]]]:
@@ -207,7 +244,7 @@ class _Reading:
         """Those whose code is not like an answer to what a suite asks."""
         answers = {clusters.find(key) for key in self._answers}
         for item in items:
-            if clusters.find(item.code) in answers:
+            if any(clusters.find(code) in answers for code in item.codes):
                 self._report.left_out["near-copy of an answer to a suite's prompt"] += 1
             else:
                 yield item
@@ -233,10 +270,14 @@ def _newest(items: Sequence[_Item], report: SnapshotReport) -> Iterator[_Item]:
 def _distinct(
     items: Iterable[_Item], clusters: Clusters, report: SnapshotReport
 ) -> Iterator[_Item]:
-    """One of those that ask nearly the same and are answered alike: the smallest id."""
-    seen: dict[str, tuple[Questions, dict[str, _Item]]] = {}
+    """One of those that ask nearly the same and are answered alike: the smallest id.
+
+    An error-fix pair is compared with those of the same mistake alone: its question holds most of
+    the code that others of the same answer hold, and still teaches something else.
+    """
+    seen: dict[tuple[str, str | None], tuple[Questions, dict[str, _Item]]] = {}
     for item in items:
-        name = clusters.find(item.code)
+        name = (clusters.find(item.code), item.mutation)
         questions, having = seen.setdefault(name, (Questions(same_numbers=True), {}))
         same = having.get(normalised(item.instruction))
         if same is not None and same.code == item.code:
@@ -256,13 +297,23 @@ def _remove(report: SnapshotReport, why: str, item: _Item, stays: _Item) -> None
 
 
 def _within_quota(items: Iterable[_Item], choice: Choice, report: SnapshotReport) -> list[_Item]:
-    taken: Counter[str] = Counter()
+    """No more of one family than its quota, counted for error-fix pairs by themselves, and no more
+    pairs of one mistake than theirs."""
+    taken: Counter[tuple[str, str]] = Counter()
     found = []
     for item in items:
-        if taken[item.family] >= choice.family_quota:
-            report.left_out["over its family's quota"] += 1
+        fix = item.mutation is not None
+        limits = [(("family", item.family), choice.family_quota, "over its family's quota")]
+        if fix:
+            limits = [
+                (("fixes of", item.family), choice.fix_quota, "over its family's quota of fixes"),
+                (("mistake", str(item.mutation)), choice.mistake_quota, "over its mistake's quota"),
+            ]
+        full = next((why for key, most, why in limits if taken[key] >= most), None)
+        if full is not None:
+            report.left_out[full] += 1
             continue
-        taken[item.family] += 1
+        taken.update(key for key, _, _ in limits)
         found.append(item)
     return found
 
@@ -307,11 +358,13 @@ def _without_leaks(
     held_questions = Questions(same_numbers=True)
     for item in chosen:
         if sides.of(item) is not Split.TRAIN:
-            held_codes.add(clusters.find(item.code))
-            held_questions.add(item.instruction)
+            held_codes.update(map(clusters.find, item.codes))
+            for question in item.questions:
+                held_questions.add(question)
     for item in chosen:
         side = sides.of(item)
-        like = clusters.find(item.code) in held_codes or held_questions.near(item.instruction)
+        like = any(clusters.find(code) in held_codes for code in item.codes)
+        like = like or any(map(held_questions.near, item.questions))
         if side is Split.TRAIN and like:
             report.left_out[HELD_OUT] += 1
         else:
@@ -333,27 +386,7 @@ def _fraction(example: Example) -> float:
     group = example.strategy_id or text_hash(example.code)
     if example.parameters:
         group = json_hash([example.family, dict(example.parameters)])
-    elif example.source == BUILDER:
+    elif BUILDER in (example.source, (example.origin or {}).get("source")):
         # A builder's iterations answer one specification, which is their family.
         group = example.family
     return int(text_hash(f"split/{group}")[:8], 16) / 2**32
-
-
-def suite_prompts(suites: Iterable[Path]) -> Iterable[Mapping[str, Any]]:
-    """The prompts of evaluation suites, one mapping each; InputError names a line that is none."""
-    for suite in suites:
-        for number, line in enumerate(suite.read_text("utf-8").splitlines(), 1):
-            if line.strip():
-                yield _prompt(line, suite, number)
-
-
-def _prompt(line: str, suite: Path, number: int) -> Mapping[str, Any]:
-    try:
-        prompt: dict[str, Any] = json.loads(line)
-        # What a suite holds out must be known for certain: a guess could let it into training.
-        return {**prompt, "instruction": str(prompt["instruction"])}
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{suite}, line {number}: not a prompt ({error!r}). A line is a JSON object with id "
-            "and instruction."
-        ) from error

@@ -45,6 +45,8 @@ class Manifest:
     """Families that nothing is to teach; a suite may ask for them."""
     alphas: int = 0
     """Formulaic alphas of our own."""
+    fixes: int = 0
+    """Examples to break for error-fix pairs."""
 
     def chosen_families(self) -> dict[str, int]:
         """Families, and how many examples of each: `families` is `all`, names, or names: counts."""

@@ -187,6 +187,7 @@ class ExampleRow(Base):
     strategy_id: Mapped[str | None] = mapped_column(Name, ForeignKey("strategies.id"))
     backtest_id: Mapped[str | None] = mapped_column(Name, ForeignKey("backtests.id"))
     version: Mapped[str | None] = mapped_column(LongText)
+    origin: Mapped[dict[str, Any] | None] = mapped_column(JsonObject(none_as_null=True))
 
 
 class EntryRow(Base):
