@@ -16,10 +16,12 @@ from qc_builder_lora.config import Settings
 from qc_builder_lora.errors import InputError, QcLoraError, SettingsError
 from qc_builder_lora.ids import now
 from qc_builder_lora.progress import Progress
-from qc_builder_lora.records import Generation, Model, Request, Role
+from qc_builder_lora.records import Example, Generation, Model, Request, Role, Split
 from qc_builder_lora.store import Store
 
 Show = Callable[[str, float], AbstractContextManager[Progress]]
+ARMS = ("base", "few-shot")
+"""What a Model is compared with besides what was served: its base as it comes, or with examples."""
 _GIVE_UP = 5
 """Failures in a row, none of them the model's own, after which a replay stops."""
 
@@ -33,17 +35,20 @@ def replay_requests(
     since: datetime,
     limit: int,
     show: Show,
+    arm: str | None = None,
 ) -> dict[str, Any]:
     """Ask a Model, or a hosted provider, the stored Requests that it has no shadow answer to.
 
-    Returns counts. Raises InputError when there is nothing to ask, SettingsError without a key.
+    With an `arm` of ARMS the Model's base is asked in its place. Returns counts. Raises InputError
+    when there is nothing to ask, SettingsError without a key.
     """
     from qc_builder_lora.models.chain import Answered, Chain
     from qc_builder_lora.models.dialogue import restored
     from qc_builder_lora.models.shadow import Shadow, ShadowRule
 
     served = _served(store, since)
-    with _asked(settings, model, hosted) as (writer, budget):
+    opened = _asked(settings, model, hosted) if arm is None else _base(settings, store, model, arm)
+    with opened as (writer, budget):
         todo = _unanswered(store, served, writer.model, limit)
         chain = Chain([writer], budget=budget, attempts=2)
         rule = ShadowRule(queue=max(1, len(todo)), errors=_GIVE_UP, deadline_s=settings.deadline_s)
@@ -85,10 +90,12 @@ def judge_pairs(
     with show("Judge", 2 * len(traffic.pairs)) as progress:
         judged = live.judge_traffic(traffic, judging, progress)
     ceiling = _ceiling(store, traffic.champion, since, judging, show)
+    others = _others(store, traffic, judging, show)
     new = live.keep_comparisons(store, traffic, judged[2])
     path = live.save_live(
-        settings.home, traffic, judging, judged, challenger_sha256=model.sha256, ceiling=ceiling
-    )
+        settings.home, traffic, judging, judged, challenger_sha256=model.sha256, ceiling=ceiling,
+        others=others,
+    )  # fmt: skip
     return {
         "champion": traffic.champion,
         "challenger": model.id,
@@ -96,6 +103,7 @@ def judge_pairs(
         "new_comparisons": new,
         "dropped": dict(traffic.dropped),
         "ceiling": ceiling,
+        "arms": {one.model: one.plain() for one in others},
         "saving": live.monthly_saving(traffic),
         "contest": judged[2].plain(),
         "scores": str(path),
@@ -115,6 +123,20 @@ def _ceiling(
     with show(f"Judge {champion} twice", 2 * len(twice.pairs)) as progress:
         first, second, _, _ = live.judge_traffic(twice, judging, progress)
     return live.agreement((first, second))
+
+
+def _others(store: Store, traffic: Any, judging: Any, show: Show) -> list[Any]:
+    """The base's answers to the same Requests, alone and with examples, where it was asked."""
+    from qc_builder_lora.eval import live
+
+    found = live.other_arms(store, traffic)
+    if not found:
+        return []
+    with show("Judge the base", sum(len(answers) for answers in found.values())) as progress:
+        return [
+            live.judge_arm(traffic, name, answers, judging, progress)
+            for name, answers in sorted(found.items())
+        ]
 
 
 def ask_judge(
@@ -229,3 +251,35 @@ def _asked(settings: Settings, model: Model | None, hosted: str | None) -> Itera
         if close is not None:
             close()
         ledger.close()
+
+
+@contextmanager
+def _base(settings: Settings, store: Store, model: Model | None, arm: str) -> Iterator[Any]:
+    """A Model's base as a Writer, alone or with examples; closed at the end."""
+    from qc_builder_lora.eval.few_shot import FewShotWriter
+    from qc_builder_lora.models.writers import own_writer
+    from qc_builder_lora.retrain.base import base_gguf
+    from qc_builder_lora.retrain.recipe import load_base
+
+    if model is None:
+        raise InputError(f"--arm {arm} asks the base of a model of ours: leave --hosted out.")
+    base = load_base(_base_of(model))
+    path = base_gguf(base, settings.cache_folder)
+    writer: Any = own_writer(settings, path, f"base:{base.name}")
+    if arm == "few-shot":
+        writer = FewShotWriter(writer, _shots(store, model))
+    try:
+        yield writer, None
+    finally:
+        writer.close()
+
+
+def _shots(store: Store, model: Model) -> list[Example]:
+    """The train split of the snapshot that the Model was trained on, or else of the newest."""
+    known = model.manifest.get("snapshot")
+    newest = [one.id for one in store.snapshots.find(limit=1)]
+    chosen = known if known and store.snapshots.has(known) else next(iter(newest), None)
+    examples = store.examples.of_snapshot(chosen, Split.TRAIN) if chosen else []
+    if not examples:
+        raise InputError("No snapshot has examples to show. Make one with: qc-lora snapshot build")
+    return examples

@@ -31,6 +31,7 @@ def command() -> None:
     Examples:
       QC_LORA_SHADOW_SHARE=0.5 qc-lora serve --key-file .qc-lora/gateway.key
       qc-lora shadow replay --since 7d --limit 100
+      qc-lora shadow replay --arm few-shot
       qc-lora shadow judge
       qc-lora shadow llm-judge --by openai
       qc-lora shadow status
@@ -83,12 +84,25 @@ def _pairs(store: Store) -> list[tuple[str, int]]:
 @click.option("--since", default="30d", show_default=True, help="12h, 7d, 4w, or an ISO date.")
 @click.option("--limit", default=200, show_default=True, help="Most requests to ask, newest first.")
 @click.option("--hosted", help="Ask anthropic, openai or gemini instead of a local model.")
+@click.option(
+    "--arm",
+    type=click.Choice(["base", "few-shot"]),
+    help="Ask the model's base instead, as it comes or with the nearest examples before.",
+)
 @json_option
-def replay(model: str | None, since: str, limit: int, hosted: str | None, as_json: bool) -> None:
+def replay(
+    model: str | None,
+    since: str,
+    limit: int,
+    hosted: str | None,
+    arm: str | None,
+    as_json: bool,
+) -> None:
     """Ask MODEL (default: the newest) the stored requests it has not answered yet.
 
     Nothing is asked twice: an answer is kept by request and model. A hosted model spends within
     `shadow_daily_usd`; asked what it was served for, it shows how often it agrees with itself.
+    The arms `base` and `few-shot` show what could be had without training.
     """
     from qc_builder_lora.progress import show_progress
     from qc_builder_lora.shadow_job import replay_requests
@@ -98,7 +112,7 @@ def replay(model: str | None, since: str, limit: int, hosted: str | None, as_jso
         chosen = None if hosted else _model(store, model)
         made = replay_requests(
             settings, store, chosen, hosted=hosted, since=moment(since), limit=limit,
-            show=show_progress,
+            show=show_progress, arm=arm,
         )  # fmt: skip
     if as_json:
         say_json(made)
@@ -168,6 +182,11 @@ def _show(made: dict[str, Any]) -> None:
     from qc_builder_lora.eval.earnings import sharpe_sentence
     from qc_builder_lora.eval.markdown import HEADINGS, cells
 
+    for name, arm in made["arms"].items():
+        steps = ", ".join(
+            f"{rate} {arm[rate]}" for rate in ("parses", "compiles", "runs", "trades")
+        )
+        click.echo(f"{name}: of {arm['n']} {steps}")
     rates = made["contest"]["rates"]
     table(HEADINGS, [cells(name, found) for name, found in rates.items()])
     click.echo(sharpe_sentence(made["contest"]["sharpe"]))

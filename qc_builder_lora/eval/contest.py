@@ -278,6 +278,7 @@ def build_report(
             prices=prices,
             live=saved.get("live"),
             ratings=ratings,
+            others=[Scores.restored(one) for one in saved.get("others", [])],
         ),
         target,
     )

@@ -20,10 +20,13 @@ class HostedPrice:
 
 
 def cost_rows(
-    champion: Scores, challenger: Scores, prices: Sequence[HostedPrice]
+    champion: Scores,
+    challenger: Scores,
+    prices: Sequence[HostedPrice],
+    others: Sequence[Scores] = (),
 ) -> list[dict[str, str]]:
-    """What each side took, and what hosted models would have taken for the same tokens."""
-    rows = [_local_row(scores) for scores in (champion, challenger)]
+    """What every arm took, and what hosted models would have taken for the same tokens."""
+    rows = [_local_row(scores) for scores in (champion, challenger, *others)]
     answers = [one.answer for one in challenger.judged]
     read = [answer.prompt_tokens for answer in answers]
     written = [answer.completion_tokens for answer in answers]

@@ -27,6 +27,8 @@ from qc_builder_lora.progress import SILENT, Progress
 from qc_builder_lora.records import Comparison, Generation, Request, Role
 from qc_builder_lora.store import Store
 
+BASE = "base:"
+"""Before the name of a base model that answers as it comes."""
 _A_MONTH_S = 30 * 86400
 
 
@@ -135,6 +137,35 @@ def judge_traffic(
     return arms[0], arms[1], pair_up(arms[0], arms[1], instructions, load_rule()), suite
 
 
+def other_arms(store: Store, traffic: Traffic) -> dict[str, dict[str, Generation]]:
+    """Answers of a base model to the paired Requests: model → request id → the newest answer."""
+    found: dict[str, dict[str, Generation]] = {}
+    for pair in traffic.pairs:
+        for one in store.generations.find(request_id=pair.request.id, role=Role.SHADOW):
+            if one.model and one.model.startswith(BASE):
+                found.setdefault(one.model, {}).setdefault(pair.request.id, one)
+    return found
+
+
+def judge_arm(
+    traffic: Traffic,
+    name: str,
+    answers: dict[str, Generation],
+    judging: Judging,
+    progress: Progress = SILENT,
+) -> Scores:
+    """A further arm through the same funnel, on those of the Requests that it has answered."""
+    return judge_all(
+        [_answer(key, one) for key, one in answers.items()],
+        live_suite(traffic),
+        judging.engine,
+        model=name,
+        cache=judging.cache,
+        jobs=judging.jobs,
+        progress=progress,
+    )
+
+
 def live_suite(traffic: Traffic) -> Suite:
     """The Requests as a suite; its hash is that of their ids."""
     prompts = tuple(
@@ -225,7 +256,7 @@ def live_files(home: Path, model_id: str) -> tuple[Path, Path]:
 
 def save_live(
     home: Path, traffic: Traffic, judging: Judging, judged: tuple[Scores, Scores, Contest, Suite],
-    *, challenger_sha256: str, ceiling: dict[str, Any] | None,
+    *, challenger_sha256: str, ceiling: dict[str, Any] | None, others: Sequence[Scores] = (),
 ) -> Path:  # fmt: skip
     """The files that `qc-lora report build --live` makes its page from; gives the second one."""
     champion, challenger, _, suite = judged
@@ -242,6 +273,7 @@ def save_live(
             "champion": {**champion.saved(), "sha256": json_hash(traffic.champion)},
             "challenger": {**challenger.saved(), "sha256": challenger_sha256},
             "engine": judging.name,
+            "others": [one.saved() for one in others],
             "live": {
                 "pairs": len(traffic.pairs),
                 "served": traffic.served,

@@ -44,6 +44,8 @@ class Material:
     made: datetime
     training: Mapping[str, Any] = field(default_factory=dict)
     prices: Sequence[HostedPrice] = ()
+    others: Sequence[Scores] = ()
+    """Further arms on the same requests: the base as it comes, and with examples."""
     ratings: Mapping[str, Any] | None = None
     """What blind raters said, people and models: `raters` and their `agreement`."""
     live: Mapping[str, Any] | None = None
@@ -82,13 +84,16 @@ def _page(material: Material, path: Path) -> dict[str, Any]:
         "sharpe": sharpe_sentence(sharpe_outcome(contest.pairs)),
         "data_note": material.data_note,
         "groups": _groups(contest),
-        "costs": cost_rows(material.champion, material.challenger, material.prices),
+        "costs": cost_rows(
+            material.champion, material.challenger, material.prices, material.others
+        ),
         "cost_note": cost_note(material.prices),
         "training": _training(material.training),
         "attempts": parity["attempts"],
         "parity": parity,
         "provenance": _provenance(material),
         "limits": _limits(material),
+        "others": [_other(scores) for scores in material.others],
         "ratings": _ratings(material.ratings or {}),
         "live": traffic(material.live) if material.live else None,
         "highlight_css": _highlight_css(),
@@ -250,6 +255,14 @@ def _highlight_css() -> str:
 def _only_colours(css: str) -> str:
     """Rules of tokens, without the style's own page background."""
     return "\n".join(line for line in css.splitlines() if line.startswith(".hl ."))
+
+
+def _other(scores: Scores) -> dict[str, Any]:
+    return {
+        "name": scores.model,
+        "n": len(scores.judged),
+        "rates": [" ".join(_rate(scores, rate)) for rate in RATES],
+    }
 
 
 def _ratings(found: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -177,6 +177,32 @@ def test_the_report_of_live_pairs_says_what_they_cost_and_where_they_came_from(
     assert kept.champion == "claude"
 
 
+def test_the_base_and_its_few_shot_arm_stand_beside_in_the_report(
+    store: Store, tmp_path: Path, judging: Judge
+) -> None:
+    for number in range(3):
+        base = shadow("not python (", "base:tiny") if number else shadow(CODE, "base:tiny")
+        shots = [shadow(CODE, "base:tiny+2-shot")] if number < 2 else []
+        ask(store, f"Do {number}", served(), shadow(), base, *shots, hour=number)
+    traffic = live.find_traffic(store, NEW)
+    arms = live.other_arms(store, traffic)
+    others = [live.judge_arm(traffic, name, found, judging()) for name, found in arms.items()]
+    assert {one.model: (len(one.judged), one.count("trades")) for one in others} == {
+        "base:tiny": (3, 1), "base:tiny+2-shot": (2, 2),
+    }  # fmt: skip
+    found = live.judge_traffic(traffic, judging())
+    path = live.save_live(
+        tmp_path, traffic, judging(), found, challenger_sha256="e" * 64, ceiling=None, others=others
+    )
+    build_report(
+        store, model(), path, load_suite(str(live.live_files(tmp_path, NEW)[0])),
+        tmp_path / "report.html", data_note="the sample data", training={}, prices=(),
+    )  # fmt: skip
+    text = (tmp_path / "report.html").read_text()
+    assert "Was training needed?" in text
+    assert "<td>base:tiny+2-shot</td>" in text
+
+
 def test_scores_come_back_with_their_costs(store: Store, judging: Judge) -> None:
     ask(store, "one", served(), shadow())
     champion = live.judge_traffic(live.find_traffic(store, NEW), judging())[0]
