@@ -267,20 +267,17 @@ def save_live(
         for one in suite.prompts
     ]
     write_text(prompts, "\n".join(lines) + "\n")
-    write_json(
-        path,
-        {
-            "champion": {**champion.saved(), "sha256": json_hash(traffic.champion)},
-            "challenger": {**challenger.saved(), "sha256": challenger_sha256},
-            "engine": judging.name,
-            "others": [one.saved() for one in others],
-            "live": {
-                "pairs": len(traffic.pairs),
-                "served": traffic.served,
-                "dropped": dict(traffic.dropped),
-                "ceiling": ceiling,
-                "saving": monthly_saving(traffic),
-            },
-        },
-    )
+    sides = {
+        "champion": {**champion.saved(), "sha256": json_hash(traffic.champion)},
+        "challenger": {**challenger.saved(), "sha256": challenger_sha256},
+    }
+    about = {
+        "pairs": len(traffic.pairs),
+        "served": traffic.served,
+        "dropped": dict(traffic.dropped),
+        "ceiling": ceiling,
+        "saving": monthly_saving(traffic),
+    }
+    arms = [one.saved() for one in others]
+    write_json(path, {**sides, "engine": judging.name, "others": arms, "live": about})
     return path
