@@ -38,6 +38,9 @@ class Holding:
     settlement: tuple[int, int] | None = None
     """Trading days and second of the day after which a sale's money is free; None at once."""
     price: float = 0.0
+    bid: float = 0.0
+    ask: float = 0.0
+    """Last quotes; 0 where there never was one."""
     quantity: float = 0.0
     average: float = 0.0
     profit: float = 0.0
@@ -107,7 +110,8 @@ class Account:
         if not holding.quantity:
             return 0.0
         cost = self.charge_of(holding, -holding.quantity)
-        return (holding.price - holding.average) * holding.quantity - cost
+        quoted = holding.bid if holding.quantity > 0 else holding.ask
+        return ((quoted or holding.price) - holding.average) * holding.quantity - cost
 
     @staticmethod
     def charge_of(holding: Holding, quantity: float) -> float:

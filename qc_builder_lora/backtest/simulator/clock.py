@@ -17,6 +17,7 @@ from qc_builder_lora.backtest.simulator.desk import Desk, Failed
 from qc_builder_lora.backtest.simulator.feed import NoData, Series, Source
 from qc_builder_lora.backtest.simulator.folder import rate_at
 from qc_builder_lora.backtest.simulator.margin_calls import Call
+from qc_builder_lora.backtest.simulator.midday import midday_price
 from qc_builder_lora.backtest.simulator.outcome import of_the_book
 from qc_builder_lora.backtest.simulator.reality import Mistake
 from qc_builder_lora.backtest.simulator.span import HOUR, bounds
@@ -46,8 +47,8 @@ class Clock:
         self._next_equity = 0
         self._spacing = 0
         self._told: list[int] = []
-        self._hourly = False
-        """Whether the benchmark has hourly bars."""
+        self._hours_of_benchmark: Series | None = None
+        """The benchmark's hourly bars, where the folder has them."""
         desk.figures = self.statistics
 
     def run(self) -> None:
@@ -134,7 +135,7 @@ class Clock:
         first = engine.exchange.local(opening) // DAY
         for day in engine.hours.between(first, engine.last_day):
             close = day * DAY + engine.hours.close(day)
-            if engine.warming_up and self._hourly:
+            if engine.warming_up and self._hours_of_benchmark is not None:
                 yield from map(engine.exchange.utc, range(close - close % DAY + 10 * HOUR, close,
                                                           HOUR))  # fmt: skip
             yield engine.exchange.utc(close)
@@ -166,7 +167,8 @@ class Clock:
             self.desk.logs.append(f"Note: no figures against the benchmark {ticker}: {error}")
             return
         self.benchmark = found
-        self._hourly = self.desk.shelf.folder.whole_path(ticker, "hour").exists()
+        if self.desk.shelf.folder.whole_path(ticker, "hour").exists():
+            self._hours_of_benchmark = self.desk.shelf.series(ticker, resolution=HOUR)
 
     def _warm_source(self, stream: Stream) -> Source | None:
         """The bars that warm a subscription up: its own, or those of the resolution asked for."""
@@ -339,6 +341,9 @@ class Clock:
         now = engine.now.exchange
         day = now // DAY
         if now < day * DAY + engine.hours.close(day):
+            price = midday_price(self.benchmark.ticker, self._hours_of_benchmark, engine)
+            if price is not None:
+                return price
             day -= 1
         row = self.benchmark.row_at(day)
         return self.benchmark.close[row] if row >= 0 else 0.0

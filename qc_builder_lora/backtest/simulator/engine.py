@@ -237,6 +237,9 @@ class Engine:
             security.holding.price = point[3].columns[3][point[4]]
         else:
             security.quote = point
+            bid, ask = (point[3].columns[column][point[4]] for column in (3, 8))
+            security.holding.bid = bid or security.holding.bid
+            security.holding.ask = ask or security.holding.ask
 
     def due_actions(self) -> list[tuple[int, Action]]:
         """Corporate actions of this moment, by security."""

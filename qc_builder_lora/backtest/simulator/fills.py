@@ -84,10 +84,10 @@ def equity_fill(order: Order, item: Priced, market: Market) -> Fill | None:
 
 def base_fill(order: Order, item: Priced, market: Market) -> Fill | None:
     """The same by LEAN's FillModel, which looks at quotes where the equity's looks at trades."""
-    if order.kind in (Kind.LIMIT, Kind.STOP_MARKET):
+    if order.kind in _BASE:
         if not market.is_open(item, item.extended and order.kind in _LATE_TOO):
             return None
-        return _base_limit(order, item) if order.kind is Kind.LIMIT else _base_stop(order, item)
+        return _BASE[order.kind](order, item, market)
     found = equity_fill(order, item, market)
     if found is None or order.kind not in (Kind.MARKET_ON_OPEN, Kind.MARKET_ON_CLOSE):
         return found
@@ -245,7 +245,16 @@ def _if_touched(order: Order, item: Priced, market: Market) -> Fill | None:
                 slips=False)  # fmt: skip
 
 
-def _base_limit(order: Order, item: Priced) -> Fill | None:
+def _base_market(order: Order, item: Priced, market: Market) -> Fill | None:
+    side = item.quoted(ask=order.quantity > 0) or item.bar
+    if side is None:
+        return None
+    stale = side.end < order.local - market.stale_s
+    message = f"Warning: fill at stale price ({_moment(side.end)})" if stale else ""
+    return Fill(side.close, order.quantity, message)
+
+
+def _base_limit(order: Order, item: Priced, market: Market) -> Fill | None:
     bar, limit = _range(order, item), order.limit or 0.0
     buys = order.quantity > 0
     if bar is None or not (bar.low < limit if buys else bar.high > limit):
@@ -254,13 +263,18 @@ def _base_limit(order: Order, item: Priced) -> Fill | None:
     return Fill(price, order.quantity, slips=False)
 
 
-def _base_stop(order: Order, item: Priced) -> Fill | None:
+def _base_stop(order: Order, item: Priced, market: Market) -> Fill | None:
     bar, stop = _range(order, item), order.stop or 0.0
     if bar is None or not (bar.high > stop if order.quantity > 0 else bar.low < stop):
         return None
     return Fill(bar.close, order.quantity, worst=stop)
 
 
+_BASE: dict[Kind, Callable[[Order, Priced, Market], Fill | None]] = {
+    Kind.MARKET: _base_market,
+    Kind.LIMIT: _base_limit,
+    Kind.STOP_MARKET: _base_stop,
+}
 _BY_KIND: dict[Kind, Callable[[Order, Priced, Market], Fill | None]] = {
     Kind.MARKET: _market,
     Kind.MARKET_ON_CLOSE: _on_close,

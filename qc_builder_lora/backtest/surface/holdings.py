@@ -97,7 +97,8 @@ class SecurityHolding(Lean):
         if not self.quantity:
             return 0.0
         fee = self._security.close_fee(-self.quantity) if include_fees else 0.0
-        price = self.price if exit_price is None else exit_price
+        quoted = self._security.bid_price if self.quantity > 0 else self._security.ask_price
+        price = (quoted or self.price) if exit_price is None else exit_price
         return (price - self.average_price) * self.quantity - fee
 
     @property

@@ -286,6 +286,9 @@ class Trading:
              None if fields.tag is None else str(fields.tag)[:_LONGEST_TAG]]
         )  # fmt: skip
         request.response = OrderResponse(ticket.order_id, error, code)
+        if fields.tag is not None and not error and not ticket.is_open:
+            # No event tells of what is changed on a closed order.
+            ticket.tag = str(fields.tag)[:_LONGEST_TAG]
         return request.response
 
     def cancel_ticket(self, ticket: OrderTicket, tag: str | None) -> OrderResponse:

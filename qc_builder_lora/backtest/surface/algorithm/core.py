@@ -7,6 +7,7 @@ from typing import Any
 
 from ..alias import both_styles, pascal
 from ..desk import Desk
+from ..enums import enum
 from ..framework.methods import FrameworkMethods
 from ..known import missing
 from ..schedule import DateRules, ScheduleManager, TimeRules
@@ -52,6 +53,14 @@ class QCAlgorithm(
     @property
     def live_mode(self) -> bool:
         return False
+
+    @property
+    def algorithm_mode(self) -> Any:
+        return enum("AlgorithmMode").BACKTESTING
+
+    @property
+    def deployment_target(self) -> Any:
+        return enum("DeploymentTarget").LOCAL_PLATFORM
 
     @property
     def algorithm_id(self) -> str:
