@@ -77,6 +77,8 @@ class Settings:
     """What a hosted shadow may spend a day; the local one is free."""
     shadow_queue: int = 32
     """Requests that may wait for it; more are dropped and counted."""
+    notify_webhook: str | None = field(default=None, repr=False)
+    """A web address that is told when a model was taken back by itself. Often a secret."""
     recipe: str = "gemma-3-270m"
     suite: str = "smoke"
     jobs: int = 0
@@ -114,6 +116,8 @@ class Settings:
     gemini_key: str | None = field(default=None, repr=False)
     local_key: str | None = field(default=None, repr=False)
     """Key of the server at `local_url`."""
+    notify_secret: str | None = field(default=None, repr=False)
+    """Signs what is sent to `notify_webhook`."""
     quantconnect_user: str | None = field(default=None, repr=False)
     quantconnect_token: str | None = field(default=None, repr=False)
 
@@ -174,7 +178,7 @@ class Settings:
         return {
             item.name: _plain(getattr(self, item.name))
             for item in fields(self)
-            if item.name not in _KEY_VARIABLES
+            if item.name not in (*_KEY_VARIABLES, "notify_webhook")
         }
 
 
@@ -183,9 +187,13 @@ _KEY_VARIABLES = {
     "openai_key": ("OPENAI_API_KEY",),
     "gemini_key": ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
     "local_key": ("QC_LORA_LOCAL_KEY",),
+    "notify_secret": ("QC_LORA_NOTIFY_SECRET",),
     "quantconnect_user": ("QC_USER_ID", "QUANTCONNECT_USER_ID"),
     "quantconnect_token": ("QC_API_TOKEN", "QUANTCONNECT_API_TOKEN"),
 }
+
+
+_OUR_KEYS = ("QC_LORA_LOCAL_KEY", "QC_LORA_NOTIFY_SECRET")
 
 
 def load_settings(
@@ -234,9 +242,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     found = {
         name.removeprefix("QC_LORA_").lower(): value
         for name, value in environment.items()
-        if name.startswith("QC_LORA_")
-        and name not in ("QC_LORA_CONFIG", *_KEY_VARIABLES["local_key"])
-        and value
+        if name.startswith("QC_LORA_") and name not in ("QC_LORA_CONFIG", *_OUR_KEYS) and value
     }
     values = _convert_all("environment variable QC_LORA_…", found)
     for key, variables in _KEY_VARIABLES.items():

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from qc_builder_lora.config import Settings
 from qc_builder_lora.doctor.line import Line, State
-from qc_builder_lora.errors import NotFound, OlderStore, QcLoraError
+from qc_builder_lora.errors import NotFound, OlderStore, QcLoraError, SettingsError
 from qc_builder_lora.models.memory import available_mb
 
 _GB = 1 << 30
@@ -32,6 +32,8 @@ def product_lines(settings: Settings) -> Iterator[Line]:
     yield _gpu()
     yield _base(settings)
     yield _database(settings)
+    yield from _taken_back(settings)
+    yield _webhook(settings)
     yield from _keys(settings)
     yield from _engines(settings)
     yield _llama()
@@ -140,6 +142,38 @@ def _database(settings: Settings) -> Line:
         return _line("database", "bad", str(error), "qc-lora store upgrade")
     except QcLoraError as error:
         return _line("database", "bad", str(error), "Start it, or correct QC_LORA_DATABASE.")
+
+
+def _taken_back(settings: Settings) -> Iterator[Line]:
+    """The last time that a model was taken back by itself."""
+    from qc_builder_lora.store import Store
+
+    try:
+        with Store.open(settings.database_url, upgrade=False, busy_s=5) as store:
+            found = [one for one in store.promotions.history() if one.automatic]
+    except QcLoraError:
+        return  # Said of the database already.
+    if not found:
+        yield _line("taken back", "ok", "no model was ever taken back by itself")
+        return
+    last = found[-1]
+    yield _line("taken back", "note", (
+        f"{last.previous_model_id}, {last.created_at:%Y-%m-%d %H:%M} UTC, by itself: {last.reason}"
+    ), "See all decisions: qc-lora model history")  # fmt: skip
+
+
+def _webhook(settings: Settings) -> Line:
+    from qc_builder_lora.notify import check_url
+
+    if settings.notify_webhook is None:
+        return _line("webhook", "note", "absent: nobody is told when a model is taken back",
+                     "Set QC_LORA_NOTIFY_WEBHOOK to an address that takes JSON.")  # fmt: skip
+    try:
+        check_url(settings.notify_webhook)
+    except SettingsError as error:
+        return _line("webhook", "bad", str(error), "Correct QC_LORA_NOTIFY_WEBHOOK.")
+    signed = "signed" if settings.notify_secret else "not signed (QC_LORA_NOTIFY_SECRET is unset)"
+    return _line("webhook", "ok", f"set; what is sent is {signed}")
 
 
 def _keys(settings: Settings) -> Iterator[Line]:

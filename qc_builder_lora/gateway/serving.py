@@ -69,7 +69,7 @@ def serve(provider: StrategyProvider, key: str, listener: socket.socket) -> None
     threading.Thread(target=_load, args=(provider,), daemon=True).start()
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off")
     try:
-        with following(provider):
+        with following(provider, watch=side.watch):
             uvicorn.Server(config).run(sockets=[listener])
     finally:
         side.close()

@@ -231,9 +231,12 @@ class StrategyProvider:
                 return chain
             self._closed = threading.Event()
         from qc_builder_lora.models.succession import LOOK_S, Succession
+        from qc_builder_lora.models.watch import new_watch
 
+        watch = new_watch(self.settings, "builder")
+        chain.on_outcome = watch.note
         follow = Succession(self).follow
-        threading.Thread(target=follow, args=(LOOK_S, self._closed), daemon=True).start()
+        threading.Thread(target=follow, args=(LOOK_S, self._closed, watch), daemon=True).start()
         return chain
 
     def _ready(self, path: Path, model_id: str) -> LocalWriter:

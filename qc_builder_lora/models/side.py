@@ -1,6 +1,8 @@
-"""What a serving process keeps and asks beside answering: the recorder, and the shadow behind it.
+"""What a serving process keeps and asks beside answering: the recorder, the shadow behind it, and
+the watch over who is on trial.
 
     chain ──answer──▶ recorder ──kept──▶ shadow
+      └────outcome──▶ watch ──worse──▶ rollback, webhook
 
 Made from the settings for `qc-lora serve`. A provider used from Python has neither.
 """
@@ -24,8 +26,10 @@ from qc_builder_lora.models.provider import StrategyProvider
 from qc_builder_lora.models.recorder import Recorder
 from qc_builder_lora.models.shadow import Shadow, ShadowRule, parse_window
 from qc_builder_lora.models.standing import HOSTED
+from qc_builder_lora.models.watch import new_watch
 from qc_builder_lora.models.writer import Writer
 from qc_builder_lora.models.writers import hosted_writer, open_store, own_writer
+from qc_builder_lora.notify import Webhook
 from qc_builder_lora.records import Stage
 
 if TYPE_CHECKING:
@@ -47,6 +51,10 @@ class Side:
         if settings.keep_requests or self.shadow:
             self.recorder = Recorder(self._open, host="gateway", then=self._offer)
             provider.chain.on_answer = self.recorder.take
+        self.webhook = Webhook(settings.notify_webhook, settings.notify_secret)
+        kept = settings.home / "serving-figures.json"
+        self.watch = new_watch(settings, "gateway", kept_in=kept, webhook=self.webhook)
+        provider.chain.on_outcome = self.watch.note
         self._teller = threading.Thread(target=self._tell, daemon=True)
         self._teller.start()
 
@@ -77,6 +85,8 @@ class Side:
         if self.shadow is not None:
             self.shadow.close()
             self._ledger.close()
+        self.watch.save()
+        self.webhook.close()
         self._ending.set()
         self._teller.join(5)
 

@@ -24,6 +24,7 @@ from qc_builder_lora.records import Model, Stage
 
 if TYPE_CHECKING:
     from qc_builder_lora.models.provider import StrategyProvider
+    from qc_builder_lora.models.watch import Watch
     from qc_builder_lora.store import Store
 
 LOOK_S = 1.0
@@ -71,12 +72,27 @@ class Succession:
         self._look_at_canary(wanted.canary)
         self._let_go()
 
-    def follow(self, every_s: float, stop: threading.Event) -> None:
-        """Look every so many seconds until told to stop."""
+    def follow(self, every_s: float, stop: threading.Event, watch: Watch | None = None) -> None:
+        """Look every so many seconds until told to stop; `watch` looks for who is worse."""
         while not stop.wait(every_s):
-            self.look()
+            try:
+                self.step(watch)
+            except Exception as error:  # noqa: BLE001 - said; a thread that ends here says nothing
+                fact = f"{type(error).__name__}: {error}"
+                log.error("looking who is to answer failed", error=fact)
+        if watch is not None:
+            watch.close()
         if self._store is not None:
             self._store.close()
+
+    def step(self, watch: Watch | None = None) -> None:
+        """Look once who does worse, then who is to answer."""
+        finding = watch.look() if watch is not None else None
+        trial = self._provider.trial
+        if finding is not None and trial is not None and trial.model.id == finding.trialled.model:
+            # Here at once, whether or not the store could be told.
+            self._provider.end_trial()
+        self.look()
 
     def _change(self, model: Model, before: str | None) -> None:
         keep = self._provider.settings.local_standby_s > 0
@@ -150,7 +166,9 @@ class Succession:
 
 
 @contextmanager
-def following(provider: StrategyProvider, every_s: float = LOOK_S) -> Iterator[None]:
+def following(
+    provider: StrategyProvider, every_s: float = LOOK_S, watch: Watch | None = None
+) -> Iterator[None]:
     """Follow the store's decisions in a thread, as long as the block lasts.
 
     Not where the settings name the local model, or another's server: those are the owner's word.
@@ -159,7 +177,7 @@ def following(provider: StrategyProvider, every_s: float = LOOK_S) -> Iterator[N
     if follows(provider):
         follow = Succession(provider).follow
         # Not waited for: it may be loading a model. Closing the provider ends that.
-        threading.Thread(target=follow, args=(every_s, stop), daemon=True).start()
+        threading.Thread(target=follow, args=(every_s, stop, watch), daemon=True).start()
     try:
         yield
     finally:

@@ -1,0 +1,185 @@
+"""Takes a model back that is shown to be worse: in the history, in the log, and by webhook.
+
+One look counts what was served since the last and asks the store what stands. Of several who serve
+one store, each with figures of its own, the first to find it takes it back; the others learn so.
+While the store is away a canary is ended here at once, and written down when it is back.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qc_builder_lora.config import Settings
+from qc_builder_lora.errors import NotFound, PromotionRefused, QcLoraError
+from qc_builder_lora.files import write_json
+from qc_builder_lora.ids import now
+from qc_builder_lora.log import get_logger
+from qc_builder_lora.models.call import Outcome
+from qc_builder_lora.models.guard import Finding, Guard, Tally
+from qc_builder_lora.models.ledger import BUSY_S
+from qc_builder_lora.models.rollback_rule import load_rollback_rule
+from qc_builder_lora.models.standing import hosted
+from qc_builder_lora.notify import Webhook
+from qc_builder_lora.records import AUTOMATIC, Promotion
+
+if TYPE_CHECKING:
+    from qc_builder_lora.store import Store
+    from qc_builder_lora.store.course import Course
+
+_SAVE_EVERY = 30
+"""Looks between two times that the figures are written down."""
+Notify = Callable[[dict[str, Any]], object]
+
+log = get_logger(__name__)
+
+
+class Watch:
+    """One of a serving process; `note` from any thread, `look` from one."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        open_store: Callable[[], Store],
+        notify: Notify,
+        *,
+        who: str,
+        kept_in: Path | None = None,
+    ) -> None:
+        """`who` serves, in a word; `kept_in` is a file that keeps the figures over a restart."""
+        self._settings, self._open, self._notify = settings, open_store, notify
+        self._who, self._file = who, kept_in
+        self._store: Store | None = None
+        self._course: Course | None = None
+        self._told: set[str] = set()
+        self.guard = Guard(load_rollback_rule())
+        self.rollbacks = 0
+        """Since the start."""
+        self._looks = 0
+        self._read()
+
+    def note(self, outcome: Outcome) -> None:
+        """A provider was asked; microseconds."""
+        self.guard.note(outcome)
+
+    def look(self) -> Finding | None:
+        """Look once; what was found to be worse and has been, or is to be, taken back."""
+        self.guard.count()
+        self._looks += 1
+        if self._looks % _SAVE_EVERY == 0:
+            self.save()
+        course = self._what_stands()
+        finding = self.guard.find(course) if course is not None else None
+        if finding is not None:
+            self._take_back(finding)
+        return finding
+
+    def save(self) -> None:
+        """Keep the figures for the next process."""
+        if self._file is not None and self.guard.tallies:
+            write_json(self._file, {key: one.plain() for key, one in self.guard.tallies.items()})
+
+    def close(self) -> None:
+        """Keep the figures, give the store back."""
+        self.guard.count()
+        self.save()
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+    def _take_back(self, finding: Finding) -> None:
+        model, decision = finding.trialled.model, finding.trialled.decision
+        try:
+            made = take_back(self._opened(), self._settings, finding, self._who)
+        except PromotionRefused as error:
+            self._say(decision.id, "a model that does worse was not taken back", model=model,
+                      why=str(error), figures=finding.sentence)  # fmt: skip
+            return
+        except QcLoraError as error:
+            self._say(decision.id, "a model that does worse cannot be taken back yet", model=model,
+                      why=str(error), figures=finding.sentence)  # fmt: skip
+            return
+        self.rollbacks += 1
+        self._course = None
+        log.warning("a model was taken back by itself", model=model, reason=finding.sentence)
+        self._notify(event_of(made, finding))
+
+    def _say(self, key: str, event: str, **keys: str) -> None:
+        if key + event not in self._told:
+            self._told.add(key + event)
+            log.warning(event, **keys)
+
+    def _what_stands(self) -> Course | None:
+        """What the store says, or said last."""
+        try:
+            self._course = self._opened().promotions.course()
+        except NotFound:
+            return None
+        except QcLoraError as error:
+            self._say("", "what stands cannot be looked up", why=str(error))
+        return self._course
+
+    def _opened(self) -> Store:
+        if self._store is None:
+            self._store = self._open()
+        return self._store
+
+    def _read(self) -> None:
+        if self._file is None or not self._file.exists():
+            return
+        try:
+            kept = json.loads(self._file.read_text("utf-8"))
+            self.guard.tallies = {key: Tally.of(one) for key, one in kept.items()}
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            log.warning("figures of the last process cannot be read", file=str(self._file),
+                        why=f"{type(error).__name__}: {error}")  # fmt: skip
+
+
+def new_watch(
+    settings: Settings, who: str, *, kept_in: Path | None = None, webhook: Webhook | None = None
+) -> Watch:
+    """A Watch as the settings want it; `webhook` is closed by who gave it."""
+    from qc_builder_lora.store import Store
+
+    sender = webhook or Webhook(settings.notify_webhook, settings.notify_secret)
+
+    def opened() -> Store:
+        return Store.open(settings.database_url, upgrade=False, busy_s=BUSY_S)
+
+    return Watch(settings, opened, sender.send, who=who, kept_in=kept_in)
+
+
+def take_back(store: Store, settings: Settings, finding: Finding, who: str) -> Promotion:
+    """Write the rollback down; PromotionRefused where another decision came first, or where
+    nobody could answer instead."""
+    by = f"{AUTOMATIC} ({who} {socket.gethostname()}:{os.getpid()})"
+    return store.promotions.rollback(
+        by,
+        finding.sentence,
+        of=finding.trialled.decision.id,
+        emptying=bool(hosted(settings)),
+    )
+
+
+def event_of(made: Promotion, finding: Finding) -> dict[str, Any]:
+    """What the webhook is sent: one JSON object, `text` for people, the rest for programs."""
+    nobody = made.model_id == made.previous_model_id
+    answers = "hosted models answer" if nobody else f"{made.model_id} answers"
+    return {
+        "event": "rollback",
+        "id": made.id,
+        "at": now().isoformat(),
+        "text": f"qc-lora: {made.previous_model_id} was taken back by itself, {answers}. "
+        f"{finding.sentence}",
+        "model": made.previous_model_id,
+        "answers": None if nobody else made.model_id,
+        "canary_share": finding.trialled.decision.share,
+        "decision": finding.trialled.decision.id,
+        "by": made.decided_by,
+        "reason": made.reason,
+        "figures": finding.plain(),
+    }
