@@ -20,7 +20,7 @@ PUBLISHED = json.loads((GOLDEN / "moments.json").read_text())
 # Since 2026-07-06 it is worked out on returns in excess of the risk free rate.
 CHANGED = {
     "Probabilistic Sharpe Ratio": {
-        "end_of_day", "extended_limit", "only_fresh_prices", "told_execution"
+        "end_of_day", "extended_limit", "only_fresh_prices", "told_execution", "past_actions"
     },
     # Published in 2024, before the orders were hashed with other spellings of their properties.
     "OrderListHash": {

@@ -14,7 +14,7 @@ from qc_builder_lora.backtest.simulator.charts import Charts
 from qc_builder_lora.backtest.simulator.counter import Counter, furnish
 from qc_builder_lora.backtest.simulator.engine import Engine, Security
 from qc_builder_lora.backtest.simulator.feed import RESOLUTIONS, Mode, NoData, Source
-from qc_builder_lora.backtest.simulator.past import MOST_BARS, collect, window
+from qc_builder_lora.backtest.simulator.past import MOST_BARS, collect, past_actions, window
 from qc_builder_lora.backtest.simulator.rules import rule_days
 from qc_builder_lora.backtest.simulator.schema import check
 from qc_builder_lora.backtest.simulator.shelf import Shelf
@@ -269,7 +269,11 @@ class Desk(Counter):
         """Bars of securities by number, or of tickers that need not be subscribed."""
         engine = self.engine
         now = standing(engine)
-        found, total = [], 0
+        if kind == "action":
+            names = [x if isinstance(x, str) else self._item(x).ticker for x in subjects]
+            found = [past_actions(engine, self.shelf.company(name), span, now) for name in names]
+            return self._answer(found)
+        rows, total = [], 0
         for subject in subjects:
             source, filled, beyond = self._source(subject, kind, resolution)
             filled = filled if fill is None else fill
@@ -278,12 +282,12 @@ class Desk(Counter):
                 source = self.source(source.ticker, _mode(mode), source.resolution, source.kind)
             wanted = window(engine.hours, span, now.exchange, now.exchange - now.local,
                             source.resolution, beyond, engine.plan.precise)  # fmt: skip
-            found.append(collect(source, wanted, engine.hours, engine.exchange, fill=filled,
-                                 extended=beyond))  # fmt: skip
-            total += len(found[-1][0])
+            rows.append(collect(source, wanted, engine.hours, engine.exchange, fill=filled,
+                                extended=beyond))  # fmt: skip
+            total += len(rows[-1][0])
             if total > MOST_BARS:
                 raise NotModelled(self.phase, f"history of more than {MOST_BARS} bars")
-        self._answer(found)
+        return self._answer(rows)
 
     def _source(self, subject: int | str, kind: str, resolution: int) -> tuple[Source, bool, bool]:
         """Where history comes from, and whether that is filled forward and in extended hours."""

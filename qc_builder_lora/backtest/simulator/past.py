@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from qc_builder_lora.backtest.simulator.actions import actions
 from qc_builder_lora.backtest.simulator.calendar import DAY, Hours, Zone
-from qc_builder_lora.backtest.simulator.feed import NoData, Source
+from qc_builder_lora.backtest.simulator.feed import Company, NoData, Source
 from qc_builder_lora.backtest.simulator.stream import Point, Stream, points
+
+if TYPE_CHECKING:
+    from qc_builder_lora.backtest.simulator.engine import Engine, Moment
 
 MOST_BARS = 500_000
 """Bars in one answer; a longer history is refused rather than cut."""
@@ -98,6 +102,21 @@ def last_point(
             break
         last = point
     return last
+
+
+def past_actions(
+    engine: Engine, who: Company, span: Sequence[int | str | None], now: Moment
+) -> list[list[Any]]:
+    """Corporate actions that came into effect in a span; New York's seconds first."""
+    wanted = window(engine.hours, span, now.exchange, now.exchange - now.local, DAY, False,
+                    engine.plan.precise)  # fmt: skip
+    # What the file announces on one day is in effect on the next that is open.
+    found = actions(who, engine.hours, wanted.after // DAY - 10, wanted.until // DAY)
+    return [
+        [day * DAY, item.kind, item.value, item.reference, item.warning, *item.names]
+        for day, item in found
+        if wanted.after < day * DAY <= wanted.until
+    ]
 
 
 def _columns(stream: Stream, found: list[Point]) -> list[list[Any]]:

@@ -146,7 +146,7 @@ FORMS: dict[str, Sequence[Check]] = {
     "dates": (_rule, _whole),
     "history": (
         _many(lambda x: _whole(x) or _text(50)(x), 2000),
-        ("trade", "quote").__contains__,
+        ("trade", "quote", "action").__contains__,
         _resolution,
         _maybe(_flag),
         _maybe(_flag),

@@ -16,27 +16,36 @@ def corporate_actions(desk: Desk, told: list[list[Any]]) -> Actions:
     found = Actions()
     for index, *action in told:
         security = desk.by_index[index]
-        where, made = _made(found, security, desk.exchange_time, *action)
-        dict.__setitem__(where, security.symbol, made)
-        if action[0] == "delisted":
+        kind, value, warning = action[0], action[1], action[3]
+        raw = security.data_normalization_mode == DataNormalizationMode.RAW
+        if kind == "split" and not warning and raw:
+            security.split(value)
+        where = getattr(found, _WHERE[kind])
+        event = made(security.symbol, desk.exchange_time, *action)
+        dict.__setitem__(where, security.symbol, event)
+        if kind == "delisted":
             # Told of at the next moment, as LEAN does.
             desk.framework.universes.remove(security)
     return found
 
 
-def _made(
-    found: Actions, security: Any, time: Any, kind: str, value: float, reference: float,
-    warning: bool, old: str, new: str,
-) -> tuple[Any, Any]:  # fmt: skip
-    symbol = security.symbol
+_WHERE = {
+    "dividend": "dividends", "split": "splits", "renamed": "changes",
+    "delisting_warning": "delistings", "delisted": "delistings",
+}  # fmt: skip
+
+
+def made(
+    symbol: Any, time: Any, kind: str, value: float, reference: float, warning: bool, old: str,
+    new: str,
+) -> Any:  # fmt: skip
+    """One action as LEAN's class for it."""
     if kind == "dividend":
-        return found.dividends, Dividend(symbol, time, value, reference)
+        return Dividend(symbol, time, value, reference)
     if kind == "renamed":
-        return found.changes, SymbolChangedEvent(symbol, time, old, new)
+        return SymbolChangedEvent(symbol, time, old, new)
     if kind == "split":
-        if not warning and security.data_normalization_mode == DataNormalizationMode.RAW:
-            security.split(value)
-        return found.splits, Split(symbol, time, value, reference, 0 if warning else 1)
+        return Split(symbol, time, value, reference, 0 if warning else 1)
     types = enum("DelistingType")
     which = types.DELISTED if kind == "delisted" else types.WARNING
-    return found.delistings, Delisting(symbol, time, value, which)
+    return Delisting(symbol, time, value, which)

@@ -5,34 +5,43 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from .bars import Slice, TradeBar, TradeBars
 from .desk import EPOCH, Desk
 from .enums import LeanEnum, Resolution
 from .frames import bars_frame
 from .known import not_modelled
-from .quotes import QuoteBars
+from .past_kinds import of_type, quotes_of, slices, trades_of, wanted_of
 from .security import Security
 from .subscriptions import SECONDS
 
 
 def history(desk: Desk, args: tuple[Any, ...], named: dict[str, Any], kind: Any = None) -> Any:
     """A data frame; with `history[TradeBar]` a list of bars, of dictionaries for many symbols."""
-    rest = list(args)
-    if rest and isinstance(rest[0], type):
-        kind = rest.pop(0)
-    if kind is not None and kind is not TradeBar:
-        not_modelled("history of a type", getattr(kind, "__name__", str(kind)))
+    rest, typed = list(args), kind is not None
+    if not typed:
+        kind = named.pop("type", None)
+        if kind is None and rest and _is_type(rest[0]):
+            kind = rest.pop(0)
     what = _pop(rest, named, ("symbol", "symbols", "tickers", "securities"), _is_symbols)
-    many = what is None or isinstance(what, list | tuple | set)
-    securities = _securities(desk, what)
+    many = what is None or isinstance(what, list | tuple | set | dict)
     span = _span(rest, named)
     seconds, how = _options(rest, named)
-    rows = desk.bars(securities, span, seconds=seconds, **how)
-    if kind is TradeBar:
-        return rows[0] if not many else _by_time(rows)
+    wanted = wanted_of(desk, _things(desk, what), seconds, how)
+    if kind is not None:
+        return of_type(desk, wanted, span, kind, typed=typed, many=many)
+    trades, quotes = trades_of(desk, wanted, span), quotes_of(desk, wanted, span)
+    return slices(trades, quotes) if what is None else bars_frame(trades, quotes)
+
+
+def _is_type(thing: Any) -> bool:
+    return isinstance(thing, type) or type(thing).__name__ == "StandIn"
+
+
+def _things(desk: Desk, what: Any) -> list[Any]:
     if what is None:
-        return _slices(desk, rows)
-    return bars_frame(rows)
+        return list(desk.by_index)
+    if isinstance(what, dict):
+        return list(what.keys())
+    return [what] if isinstance(what, str | Security) else list(what)
 
 
 def _pop(rest: list[Any], named: dict[str, Any], names: tuple[str, ...], accept: Any) -> Any:
@@ -49,15 +58,10 @@ def _is_symbols(thing: Any) -> bool:
 
 
 def _securities(desk: Desk, what: Any) -> list[Security]:
-    if what is None:
-        return list(desk.by_index)
-    if isinstance(what, dict):
-        what = list(what.keys())
-    things = list(what) if not isinstance(what, str | Security) else [what]
     found = []
-    for thing in things:
+    for thing in _things(desk, what):
         if thing not in desk.securities and not isinstance(thing, Security):
-            not_modelled("history of a symbol that is not subscribed", str(thing))
+            not_modelled("an indicator over a symbol that is not subscribed", str(thing))
         found.append(desk.security(thing))
     return found
 
@@ -117,19 +121,3 @@ def _options(rest: list[Any], named: dict[str, Any]) -> tuple[int, dict[str, Any
         "extended": found["extended_market_hours"],
         "mode": None if mode is None else int(mode),
     }
-
-
-def _by_time(rows: list[list[TradeBar]]) -> list[TradeBars]:
-    found: dict[datetime, TradeBars] = {}
-    for row in rows:
-        for bar in row:
-            dict.__setitem__(found.setdefault(bar.end_time, TradeBars()), bar.symbol, bar)
-    return [found[time] for time in sorted(found)]
-
-
-def _slices(desk: Desk, rows: list[list[TradeBar]]) -> list[Slice]:
-    made = []
-    for bars in _by_time(rows):
-        time = next(iter(bars.values())).end_time
-        made.append(Slice(time, time, bars, QuoteBars()))
-    return made

@@ -10,6 +10,8 @@ from .enums import enum
 from .known import Lean
 from .symbol import Symbol, SymbolDict
 
+EPOCH = datetime(1970, 1, 1)
+
 
 @both_styles
 class Bar(Lean):
@@ -112,6 +114,17 @@ def make_quote(
     bar.last_ask_size = row[9]
     bar.is_fill_forward = filled
     return bar
+
+
+def quote_bars(symbol: Symbol, columns: list[list[Any]]) -> list[QuoteBar]:
+    """Quote bars out of the columns of a history."""
+    return [
+        make_quote(
+            symbol, EPOCH + timedelta(seconds=start), EPOCH + timedelta(seconds=end), row,
+            bool(filled),
+        )
+        for start, end, filled, *row in zip(*columns, strict=True)
+    ]  # fmt: skip
 
 
 @both_styles

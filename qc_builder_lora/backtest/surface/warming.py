@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from .consolidators import (
@@ -12,11 +12,11 @@ from .consolidators import (
     QuoteBarConsolidator,
     TradeBarConsolidator,
 )
-from .desk import EPOCH, Desk
+from .desk import Desk
 from .enums import Resolution
 from .feeding import feed
 from .known import not_modelled
-from .quotes import make_quote
+from .quotes import quote_bars
 from .security import Security
 from .selectors import wants_quotes
 from .subscriptions import SECONDS
@@ -31,15 +31,9 @@ def past_bars(
         found: list[Any] = desk.bars([security], span, seconds=seconds)[0]
         return found
     symbol = security.symbol
-    columns = desk.rows([symbol.number], span, kind="quote", seconds=seconds)[0]
-    return [
-        make_quote(symbol, _moment(start), _moment(end), row, bool(filled))
-        for start, end, filled, *row in zip(*columns, strict=True)
-    ]
-
-
-def _moment(seconds: int) -> datetime:
-    return EPOCH + timedelta(seconds=seconds)
+    return list(
+        quote_bars(symbol, desk.rows([symbol.number], span, kind="quote", seconds=seconds)[0])
+    )
 
 
 def by_time(rows: list[list[Any]]) -> list[Any]:
