@@ -78,7 +78,9 @@ def test_a_folder_is_judged_kept_and_not_judged_again(run: Run, folder: Path) ->
     again = added(run, moved)
     same = {"new": 0, "refused": 0, "families": 0}
     assert {**again, **same} == {**first, **same}
-    (row,) = json.loads(run("corpus", "sources", "--json").stdout)
+    rows = json.loads(run("corpus", "sources", "--json").stdout)
+    assert len(rows) == 1, rows
+    row = rows[0]
     assert (row["source"], row["licence"]) == ("folder", "Apache-2.0")
     assert [row[step] for step in steps if step != "new"] == [8, 5, 4, 4, 3, 3, 2]
     shown = run("corpus", "sources").stdout
