@@ -59,7 +59,7 @@ def test_the_summary_is_the_request_and_the_header_is_not_taught(take: Take) -> 
     assert "a trend rule for ." in one.instruction
     assert "Assets: IBM (daily)." in one.instruction
     assert "Licensed" not in one.code
-    assert "<summary>" in one.code
+    assert one.code == STRATEGY
     assert (one.family, one.place) == ("lean_using_data", "Algorithm.Python/TrendAlgorithm.py")
     assert (one.source, one.licence) == ("lean", "Apache-2.0")
     assert one.version == "LEAN, commit unknown; Copyright QuantConnect Corporation"

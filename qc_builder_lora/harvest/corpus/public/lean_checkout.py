@@ -87,12 +87,17 @@ def _taken(path: Path, place: str, text: str, taking: Taking) -> Candidate | Lef
     summary = _SUMMARY.search("\n".join(line.lstrip("# ") for line in text.splitlines()))
     siblings = {p.stem for p in path.parent.glob("*.py")} - {path.stem}
     return taking.take(
-        without_header(text),
+        _without_markup(without_header(text)),
         place,
         f"lean_{slug(tags[0])}" if tags else "lean",
         about=clean(summary[1]) if summary else None,
         siblings=siblings,
     )
+
+
+def _without_markup(code: str) -> str:
+    """Without the comments that LEAN's own pages are made from: `### <summary>`, `### <meta …>`."""
+    return "".join(line for line in code.splitlines(True) if not line.startswith("###"))
 
 
 def why_not_taught(name: str, text: str) -> str | None:
