@@ -18,7 +18,7 @@ from qc_builder_lora.config import Settings
 from qc_builder_lora.errors import NotFound
 from qc_builder_lora.isolate import in_child
 from qc_builder_lora.progress import SILENT, Progress
-from qc_builder_lora.records import Model, Turn
+from qc_builder_lora.records import Model, Split, Turn
 from qc_builder_lora.store import Store
 
 if TYPE_CHECKING:
@@ -175,10 +175,20 @@ def evaluate_model(
         deadline_s=settings.deadline_s,
         threads=usable_threads(settings.local_threads),
         jobs=settings.usable_jobs,
+        taught=_taught(store, model),
     )
     challenger = model_arm(model)
     champion = champion_arm(settings, store, challenger)
     return evaluate_contest(store, champion, challenger, scoring, settings.home, show)
+
+
+def _taught(store: Store, model: Model) -> frozenset[str] | None:
+    """The families of the examples that a Model was trained on; None where that is not known."""
+    if model.adapter_id is None:
+        return None
+    run = store.runs.get(store.adapters.get(model.adapter_id).run_id)
+    examples = store.examples.of_snapshot(run.snapshot_id, Split.TRAIN)
+    return frozenset(example.family for example in examples) or None
 
 
 def report_on(

@@ -38,6 +38,7 @@ _NOUNS: dict[str, tuple[str, str]] = {
     "status": ("status", "Who answers, the last turn, and what is waited for."),
     "store": ("store", "Upgrade, check, export and import the database."),
     "strategy": ("strategy", "What was harvested, and which gates it passed."),
+    "suite": ("suite", "The prompts that models are measured by: list, show, make."),
     "turn": ("turn", "One turn of the loop, now."),
 }
 

@@ -16,6 +16,8 @@ from qc_builder_lora.backtest.check.mentions import tickers_in
 from qc_builder_lora.eval.faithful import NAMED, Constraint
 
 _CODE = re.compile(r"```.*?(?:```|\Z)", re.S)
+_FORMER = re.compile(r"\b(?:instead of|rather than)\b.*?(?=;|\.\s|\n|\Z)", re.I)
+"""What shall be no longer, or not be: nothing of it is asked."""
 _DATE = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
 _YEARS = re.compile(
     r"\b(?:from|between|period:?|years?:?)\s+(\d{4})\s*(?:-|–|to|and|through|until)\s*(\d{4})\b",
@@ -27,7 +29,7 @@ _CASH = re.compile(
     r"|\b(?:start|begin)(?:ing)? with \$|\bwith \$)(\d[\d,]*)(?![\d.]*%)",
     re.I,
 )
-_LONG_ONLY = re.compile(r"\blong[- ]only\b", re.I)
+_LONG_ONLY = re.compile(r"\blong[-_ ]only\b", re.I)
 _POSITIONS = re.compile(
     r"\bmax(?:imum)?[ _](?:open[ _])?positions\b:?\s*(\d+)|\bat most (\d+) (?:open )?positions?\b",
     re.I,
@@ -43,7 +45,7 @@ _ASIDE = re.compile(
 
 def constraints_of(instruction: str) -> tuple[Constraint, ...]:
     """What is asked, in the order of its weight; always that it trades at all."""
-    text = _CODE.sub(" ", instruction)
+    text = _FORMER.sub(" ", _CODE.sub(" ", instruction))
     return tuple(_read(text))
 
 

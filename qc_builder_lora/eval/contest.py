@@ -63,6 +63,8 @@ class Scoring:
     deadline_s: float
     threads: int
     jobs: int
+    taught: frozenset[str] | None = None
+    """Families of the examples that the challenger was trained on; None where nobody knows."""
 
     @property
     def asking(self) -> str:
@@ -98,6 +100,7 @@ def score_arm(store: Store, arm: Arm, scoring: Scoring, show: Show) -> Scores:
             jobs=scoring.jobs,
             progress=progress,
             keep=keep,
+            taught=scoring.taught,
         )
         progress.update(len(answers))
     _keep(store, arm, scoring, scores, kept)

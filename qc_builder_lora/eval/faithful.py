@@ -32,12 +32,12 @@ from qc_builder_lora.records import BacktestStatus, Outcome
 _SLACK_DAYS = 7
 """A period begins and ends on a trading day: a week-end and holidays after and before what was
 asked."""
-_SLACK_WEIGHT = 0.05
-"""A share of the equity by which a weight may be above what was asked: it moves with the price
-between the order and its fill."""
+_SLACK_WEIGHT = 0.15
+"""By what part a weight may be above what was asked: the price moves overnight between the order
+and its fill (GOOG opened 12 % higher once)."""
 _STOPS = r"stop|trail|unrealized|drawdown|loss|peak|highest|entry"
 _STOP_TYPES = frozenset({"stop_market", "stop_limit", "trailing_stop"})
-_MOST_A_PERIOD = 2
+MOST_DAYS_A_PERIOD = 2
 """Days with orders a month, week or quarter of a strategy that rebalances once in it: what could
 not be filled at once may be ordered again on the next day."""
 
@@ -200,7 +200,7 @@ def _max_weight(value: Any, case: _Case) -> _Said:
     if found is None:
         return Outcome.UNKNOWN, "no fill on a day whose equity is known"
     weight, symbol, day = found
-    return _ok(weight <= float(value) + _SLACK_WEIGHT, f"{symbol} was {weight:.1%} on {day}")
+    return _ok(weight <= float(value) * (1 + _SLACK_WEIGHT), f"{symbol} was {weight:.1%} on {day}")
 
 
 def _period(value: Any, case: _Case) -> _Said:
@@ -241,7 +241,7 @@ def _rebalance(value: Any, case: _Case) -> _Said:
         return Outcome.UNKNOWN, f"orders in {len(periods)} {value}s: too few to tell"
     name, days = max(periods.items(), key=lambda one: len(one[1]))
     most = f"at most {len(days)} days with orders a {value}, {name}"
-    return _ok(len(days) <= _MOST_A_PERIOD, most)
+    return _ok(len(days) <= MOST_DAYS_A_PERIOD, most)
 
 
 def _line(case: _Case, line: int | None) -> str:

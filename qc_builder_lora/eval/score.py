@@ -3,14 +3,15 @@
 The columns are a funnel, each means what it says: *parses* is one QCAlgorithm in valid Python;
 *compiles* is mypy with LEAN's stubs without an error and an `initialize` that returns; *runs* is a
 backtest to its end; *trades* is at least one filled order in it. What an engine cannot say is
-counted as unknown, beside the rate and never in it.
+counted as unknown, beside the rate and never in it. *faithful* stands beside the funnel: all that
+the prompt asks and that can be told mechanically was done (`eval.faithful`).
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from typing import Any
 from qc_builder_lora.backtest.check import CheckResult, compiles, parses, strategy_hash
 from qc_builder_lora.backtest.protocol import Backtester, BacktestResult, BacktestSettings
 from qc_builder_lora.errors import ProviderError, QcLoraError
+from qc_builder_lora.eval.asked import constraints_of
+from qc_builder_lora.eval.faithful import judge, verdict
 from qc_builder_lora.eval.statistics import quantile, wilson
 from qc_builder_lora.eval.suite import Prompt, Suite
 from qc_builder_lora.models.faults import Kind
@@ -26,6 +29,10 @@ from qc_builder_lora.progress import SILENT, Progress
 from qc_builder_lora.records import BacktestStatus, Outcome
 
 RATES = ("parses", "compiles", "runs", "trades")
+"""The funnel: what pairs are compared by."""
+SHOWN = (*RATES, "faithful")
+"""What is counted of one model."""
+TAUGHT, NOT_TAUGHT, RESERVED = "family taught", "family not taught", "family reserved"
 _OF_THE_SERVER = frozenset(
     {
         Kind.REFUSED,
@@ -75,6 +82,12 @@ class Judged:
     reason: str | None = None
     """Why it went no further."""
     strategy_id: str | None = None
+    faithful: bool | None = None
+    findings: tuple[Mapping[str, Any], ...] = ()
+    """Of each constraint: kind, value, outcome, evidence."""
+    style: str = ""
+    group: str = ""
+    """Whether the prompt's family was taught, as far as that is known."""
     statistics: Mapping[str, str] = field(default_factory=dict)
     equity: tuple[tuple[str, float], ...] = ()
 
@@ -97,18 +110,36 @@ class Scores:
 
     def plain(self) -> dict[str, Any]:
         """Counts, intervals, families and times, as JSON values."""
-        known = {rate: len(self.judged) - self.unknown(rate) for rate in RATES}
         return {
-            "n": len(self.judged),
-            **{rate: self.count(rate) for rate in RATES},
-            "unknown": {rate: self.unknown(rate) for rate in RATES},
-            "wilson95": {
-                rate: [round(end, 4) for end in wilson(self.count(rate), known[rate])]
-                for rate in RATES
-            },
+            **self._counted(),
             "families": self._families(),
+            "groups": self._parts("group"),
+            "styles": self._parts("style"),
             **self._speed(),
         }
+
+    def _counted(self) -> dict[str, Any]:
+        known = {rate: len(self.judged) - self.unknown(rate) for rate in SHOWN}
+        return {
+            "n": len(self.judged),
+            **{rate: self.count(rate) for rate in SHOWN},
+            "unknown": {rate: self.unknown(rate) for rate in SHOWN},
+            "wilson95": {
+                rate: [round(end, 4) for end in wilson(self.count(rate), known[rate])]
+                for rate in SHOWN
+            },
+        }
+
+    def _parts(self, key: str) -> dict[str, dict[str, Any]]:
+        """The same counts of the prompts of each group or style, where a suite has some."""
+        names = sorted({getattr(one, key) for one in self.judged} - {""})
+        parts = {
+            name: Scores(
+                self.model, self.suite, [o for o in self.judged if getattr(o, key) == name]
+            )
+            for name in names
+        }
+        return {name: part._counted() for name, part in parts.items()}
 
     def saved(self) -> dict[str, Any]:
         """Everything, as JSON values that `restored` reads."""
@@ -120,15 +151,17 @@ class Scores:
         judged = []
         for one in saved["judged"]:
             equity = tuple((day, value) for day, value in one["equity"])
-            judged.append(Judged(**{**one, "answer": Answer(**one["answer"]), "equity": equity}))
+            again = {"answer": Answer(**one["answer"]), "equity": equity}
+            findings = tuple(one.get("findings", ()))
+            judged.append(Judged(**{**one, **again, "findings": findings}))
         return cls(saved["model"], saved["suite"], judged)
 
     def _families(self) -> dict[str, dict[str, int]]:
         table: dict[str, dict[str, int]] = {}
         for one in sorted(self.judged, key=lambda judged: judged.family):
-            row = table.setdefault(one.family, {"n": 0, **dict.fromkeys(RATES, 0)})
+            row = table.setdefault(one.family, {"n": 0, **dict.fromkeys(SHOWN, 0)})
             row["n"] += 1
-            for rate in RATES:
+            for rate in SHOWN:
                 row[rate] += getattr(one, rate) is True
         return table
 
@@ -241,19 +274,26 @@ def judge_all(
     jobs: int = 1,
     progress: Progress = SILENT,
     keep: Callable[[Judged, BacktestResult], None] | None = None,
+    taught: Collection[str] | None = None,
 ) -> Scores:
     """Every answer through the funnel: one compile check for all, then one backtest each.
 
-    `keep` is given every backtest as it comes.
+    `keep` is given every backtest as it comes. `taught` are the families that training had.
     """
-    families = {prompt.id: prompt.family for prompt in suite.prompts}
-    judged = [_parsed(answer, families[answer.prompt_id]) for answer in answers]
+    prompts = {prompt.id: prompt for prompt in suite.prompts}
+    judged = [
+        replace(_parsed(answer, prompts[answer.prompt_id].family),
+                style=prompts[answer.prompt_id].style,
+                group=_group(prompts[answer.prompt_id], taught))
+        for answer in answers
+    ]  # fmt: skip
     alive = [index for index, one in enumerate(judged) if one.parses]
     codes = [judged[index].answer.code for index in alive]
     checks = compiles(codes, cache=cache) if codes else []
     results = engine.run_many(codes, BacktestSettings(), jobs=jobs, progress=progress.update)
     for index, check, result in zip(alive, checks, results, strict=True):
-        judged[index] = _executed(judged[index], check, result)
+        one = _executed(judged[index], check, result)
+        judged[index] = _held_to(one, prompts[one.answer.prompt_id], result)
         if keep is not None:
             keep(judged[index], result)
     return Scores(model, suite.name, judged)
@@ -273,7 +313,7 @@ def _parsed(answer: Answer, family: str) -> Judged:
     check = parses(answer.code)
     if check.outcome is not Outcome.PASS:
         reason = answer.error or (check.messages[0] if check.messages else "does not parse")
-        return Judged(answer=answer, family=family, reason=reason)
+        return Judged(answer=answer, family=family, reason=reason, faithful=False)
     code_id = strategy_hash(answer.code)
     return Judged(answer=answer, family=family, parses=True, strategy_id=code_id)
 
@@ -292,6 +332,26 @@ def _executed(one: Judged, check: CheckResult, result: BacktestResult) -> Judged
         statistics=dict(result.statistics),
         equity=result.equity,
     )
+
+
+def _held_to(one: Judged, prompt: Prompt, result: BacktestResult) -> Judged:
+    """With what came of the prompt's constraints, or of those that can be read from it."""
+    asked = prompt.constraints or constraints_of(prompt.instruction)
+    findings = judge(asked, one.answer.code, result)
+    outcome = verdict(findings)
+    return replace(
+        one,
+        faithful=None if outcome is Outcome.UNKNOWN else outcome is Outcome.PASS,
+        findings=tuple(finding.plain() for finding in findings),
+    )
+
+
+def _group(prompt: Prompt, taught: Collection[str] | None) -> str:
+    if prompt.reserved:
+        return RESERVED
+    if taught is None or prompt.family == "unknown":
+        return ""
+    return TAUGHT if prompt.family in taught else NOT_TAUGHT
 
 
 def _both(left: bool | None, right: bool | None) -> bool | None:

@@ -1,18 +1,23 @@
 """A suite: a fixed list of prompts that no model is ever trained on.
 
 One JSON object a line: `id`, `instruction`, and where we wrote it ourselves `family` and
-`parameters`, by which training examples are kept clear of it.
+`parameters`, by which training examples are kept clear of it; `reserved` for a family that nothing
+teaches; `constraints`, what `eval.faithful` judges; `style`; `answer`, code of ours that does it.
+
+A suite is named by its file's name, or by a path; `golden:40` is its first 40 prompts. Ours are in
+such an order that the first ones are of all kinds.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from qc_builder_lora.errors import InputError, NotFound
+from qc_builder_lora.eval.faithful import Constraint, constraints_from
 from qc_builder_lora.files import find_default, list_defaults
 from qc_builder_lora.ids import file_hash
 
@@ -25,6 +30,11 @@ class Prompt:
     instruction: str
     family: str = "unknown"
     parameters: Mapping[str, Any] | None = None
+    reserved: bool = False
+    """Whether nothing of its family is ever trained on."""
+    style: str = ""
+    constraints: tuple[Constraint, ...] = ()
+    answer: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +51,7 @@ def load_suite(name: str) -> Suite:
 
     Raises NotFound with the known names, InputError with the number of a line that is broken.
     """
+    name, limit = _limited(name)
     path = _path(name)
     prompts = []
     for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
@@ -52,7 +63,21 @@ def load_suite(name: str) -> Suite:
     if len(set(ids)) < len(ids):
         twice = next(one for one in ids if ids.count(one) > 1)
         raise InputError(f"{path}: the id {twice!r} stands twice; ids must be unique.")
-    return Suite(name=path.stem, sha256=file_hash(path), prompts=tuple(prompts))
+    suite = Suite(name=path.stem, sha256=file_hash(path), prompts=tuple(prompts))
+    if limit is None or limit >= len(prompts):
+        return suite
+    # Answers are kept by the file's hash: those to the first prompts are not asked for again.
+    return replace(suite, name=f"{path.stem}-first-{limit}", prompts=suite.prompts[:limit])
+
+
+def _limited(name: str) -> tuple[str, int | None]:
+    """The name, and how many prompts of it where it says so."""
+    base, colon, count = name.rpartition(":")
+    if not colon or not count.isdigit():
+        return name, None
+    if int(count) < 1:
+        raise InputError(f"{name}: a suite of no prompts says nothing. Ask for 1 at least.")
+    return base, int(count)
 
 
 def suite_paths() -> list[Path]:
@@ -80,7 +105,13 @@ def _prompt(line: str, path: Path, number: int) -> Prompt:
             instruction=str(value["instruction"]),
             family=str(value.get("family", "unknown")),
             parameters=value.get("parameters"),
+            reserved=bool(value.get("reserved", False)),
+            style=str(value.get("style", "")),
+            constraints=constraints_from(value.get("constraints", ())),
+            answer=value.get("answer"),
         )
+    except InputError as error:
+        raise InputError(f"{path}, line {number}: {error}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{path}, line {number}: not a prompt ({error!r}). A line is a JSON object with "

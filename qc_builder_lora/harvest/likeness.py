@@ -34,6 +34,13 @@ _PIECE = 4
 _FEWEST_DAYS = 20
 _LAST = 50
 """Runs that a run is compared with, of those that share all their literals."""
+_FRAME = frozenset(
+    f"{verb}{noun}"
+    for verb, nouns in (("set_", ("cash", "start_date", "end_date")),
+                        ("Set", ("Cash", "StartDate", "EndDate")))
+    for noun in nouns
+)  # fmt: skip
+"""Calls that say dates and cash: two codes that differ in them alone have the same rules."""
 _DOCSTRINGS = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -95,19 +102,63 @@ class Questions:
 def literals_of(code: str) -> str:
     """Hash of the numbers and texts in the code, without docstrings; of the text if it does not
     parse."""
+    return both_literals(code)[0]
+
+
+def both_literals(code: str) -> tuple[str, str]:
+    """The hash of its literals, and that of those which do not say dates or cash."""
     tree = tree_of(code)
     if isinstance(tree, str):
-        return text_hash(code)
+        return text_hash(code), text_hash(code)
     found: Counter[str] = Counter()
+    framed: Counter[str] = Counter()
     skipped: set[int] = set()
+    in_frame: set[int] = set()
     # Parents come before their children.
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant):
             if id(node) not in skipped and node.value is not None:
-                found[f"{type(node.value).__name__} {node.value!r}"] += 1
+                key = f"{type(node.value).__name__} {node.value!r}"
+                found[key] += 1
+                framed[key] += id(node) in in_frame
         elif isinstance(node, _DOCSTRINGS):
             skipped |= {id(text) for text in _docstring(node)}
+        elif isinstance(node, ast.Call) and _is_frame(node):
+            in_frame |= {id(inside) for inside in ast.walk(node)}
+    return _counted(found), _counted(found - framed)
+
+
+def _counted(found: Mapping[str, int]) -> str:
     return text_hash("\0".join(f"{key} {count}" for key, count in sorted(found.items())))
+
+
+def _is_frame(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Attribute) and call.func.attr in _FRAME
+
+
+def same_rules(first: str, second: str) -> bool:
+    """Whether two codes have nearly the same structure, whatever they say of dates and cash."""
+    trees = [tree_of(code) for code in (first, second)]
+    pieces = [
+        pieces_of(code if isinstance(tree, str) else _without_frame(code, tree))
+        for code, tree in zip((first, second), trees, strict=True)
+    ]
+    return len(pieces[0] & pieces[1]) >= NEAR * len(pieces[0] | pieces[1])
+
+
+def _without_frame(code: str, tree: ast.Module) -> str:
+    """The code with empty lines where dates and cash are set, as statements of their own."""
+    lines = code.split("\n")
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Expr)
+            and isinstance(node.value, ast.Call)
+            and _is_frame(node.value)
+        ):
+            last = node.end_lineno or node.lineno
+            lines[node.lineno - 1 : last] = [""] * (last - node.lineno + 1)
+            lines[node.lineno - 1] = " " * node.col_offset + "pass"
+    return "\n".join(lines)
 
 
 def _docstring(node: ast.AST) -> Iterator[ast.AST]:

@@ -80,7 +80,7 @@ HELD = result(order("2010-02-01", 500), order("2010-03-01", -500))
         ("long_only", True, Outcome.PASS, "no position below zero"),
         ("max_positions", 1, Outcome.PASS, "at most 1 at once, on 2010-02-01"),
         ("max_weight", 0.5, Outcome.PASS, "IBM was 50.0% on 2010-02-01"),
-        ("max_weight", 0.4, Outcome.FAIL, "IBM was 50.0%"),
+        ("max_weight", 0.43, Outcome.FAIL, "IBM was 50.0%"),
         ("period", ["2010-01-01", "2010-12-31"], Outcome.PASS, "from 2010-01-01 to 2010-12-31"),
         ("period", ["2008-01-01", "2010-12-31"], Outcome.FAIL, "ran from 2010-01-01"),
         ("cash", 100_000, Outcome.PASS, "began with 100000"),
@@ -183,6 +183,12 @@ def test_code_inside_a_request_is_not_what_is_asked() -> None:
     text = "Mend this.\n```python\nself.rsi('TSLA', 77)\n# long only\n```\nKeep IBM."
     kinds = [one.kind for one in constraints_of(text)]
     assert kinds == ["trades", "symbols_among"]
+
+
+def test_what_shall_be_no_longer_is_not_asked() -> None:
+    asked = constraints_of("Change it: high 60 instead of 25.5; IBM rather than MSFT. Keep 14.")
+    found = {one.kind: one.value for one in asked}
+    assert (found["symbols_among"], found["most_numbers"]) == (["IBM"], [60, 14])
 
 
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=lambda family: family.name)

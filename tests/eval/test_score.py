@@ -131,7 +131,7 @@ def test_unknown_is_neither_passed_nor_failed(
 def test_counts_leave_out_what_is_unknown_and_say_how_much_it_is() -> None:
     plain = scores(judged("a"), judged("b", "runs"), unknown("c")).plain()
     assert funnel(plain) == {"n": 3, "parses": 3, "compiles": 2, "runs": 2, "trades": 1}
-    assert plain["unknown"] == {"parses": 0, "compiles": 1, "runs": 1, "trades": 1}
+    assert plain["unknown"] == {"parses": 0, "compiles": 1, "runs": 1, "trades": 1, "faithful": 3}
     low, high = plain["wilson95"]["trades"]
     assert (low, high) == (0.0945, 0.9055)  # 1 of 2, not of 3
 
