@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import pairwise
 
 from qc_builder_lora.backtest.simulator.calendar import Hours
@@ -22,6 +23,8 @@ class Action:
     reference: float
     """Raw close of the day before."""
     warning: bool = False
+    exact: str = ""
+    """A split's factor in all its digits."""
     names: tuple[str, str] = ("", "")
     """Old and new ticker of a renaming."""
 
@@ -46,7 +49,9 @@ def actions(who: Company, hours: Hours, first: int, last: int) -> list[tuple[int
             amount = round(reference - reference * price, 2)
             found.append((day, Action("dividend", amount, reference)))
         if split != 1:
-            found.append((day, Action("split", split, reference)))
+            before_text, after_text = (factors.texts[place][1] for place in (row, row + 1))
+            exact = str(Decimal(before_text) / Decimal(after_text))
+            found.append((day, Action("split", split, reference, exact=exact)))
     found += _renamings(who, hours, first) + _end(who, hours, first, last)
     return [(day, action) for day, action in found if day <= last]
 

@@ -35,6 +35,8 @@ class Security:
     streams: list[Stream] = field(default_factory=list)
     trade: Point | None = None
     """The last trade bar that is not filled forward, as LEAN's cache keeps it."""
+    split: str = ""
+    """The factor of a split since the last trade bar, on raw prices."""
     quote: Point | None = None
     """The last quote bar of that kind; minutes and seconds have them where the folder does."""
     delisted: bool = False
@@ -69,7 +71,7 @@ class Security:
 
     def quotes(self) -> tuple[Quote, Quote, Quote]:
         """Bid, ask and last price, as LEAN's Security has them: the last where no quote is."""
-        last = (self.holding.price, self._factor(self.trade))
+        last = (self.holding.price, self.split or self._factor(self.trade))
         found = []
         for ask in (False, True):
             side = self.quoted(ask=ask)
@@ -233,7 +235,7 @@ class Engine:
     def _take(self, stream: Stream, point: Point) -> None:
         security = self.securities[stream.security]
         if stream.is_trade:
-            security.trade = point
+            security.trade, security.split = point, ""
             security.holding.price = point[3].columns[3][point[4]]
         else:
             security.quote = point

@@ -41,6 +41,7 @@ class Upkeep:
         if action.kind != "split" or item.mode is not Mode.RAW:
             return False
         account.split(item.holding, action.value, action.reference)
+        item.split = action.exact
         engine.book.trades.split(item.ticker, action.value)
         self._split_orders(index, action.value)
         return True
