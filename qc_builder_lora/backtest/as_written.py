@@ -16,6 +16,12 @@ def unfit_as_written(
                 f"{name} cannot be set from outside on {engine}: dates and cash are the code's "
                 "own. Write them in initialize(), or read them there with get_parameter."
             )
+    if settings.files:
+        names = ", ".join(f"{name}.py" for name in sorted(settings.files))
+        return BacktestStatus.UNKNOWN, (
+            f"the strategy imports {names} beside it; {engine} is given one file. Put all of it "
+            "into that file."
+        )
     try:
         code.encode("utf-8")
     except UnicodeEncodeError as error:

@@ -44,15 +44,18 @@ class BacktestSettings:
     parameters: Mapping[str, str] = field(default_factory=dict)
     """What `get_parameter` answers."""
     limits: Limits = Limits()
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Sources of the modules beside the strategy that it imports, by module name."""
 
     def plain(self) -> dict[str, Any]:
         """As JSON values, for the store."""
-        return {
+        found: dict[str, Any] = {
             "start": self.start.isoformat() if self.start else None,
             "end": self.end.isoformat() if self.end else None,
             "cash": self.cash,
             "parameters": dict(self.parameters),
         }
+        return found | ({"files": dict(self.files)} if self.files else {})
 
 
 @dataclass(frozen=True, kw_only=True)

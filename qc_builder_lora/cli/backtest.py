@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ _SHOWN = (
     "Net Profit", "Compounding Annual Return", "Sharpe Ratio", "Sortino Ratio", "Drawdown",
     "Win Rate", "Total Orders", "Total Fees", "Start Equity", "End Equity",
 )  # fmt: skip
+_Group = tuple[list[int], dict[str, str]]
 _DAY = click.DateTime(formats=["%Y-%m-%d"])
 
 
@@ -52,6 +54,8 @@ def command(
 ) -> int:  # fmt: skip
     """Backtest strategy files, or all *.py of folders.
 
+    Modules that a file imports and that lie beside it go with it.
+
     Exit code: 0 completed, 1 failed, 3 unknown (the engine cannot say); of many, 1 if any failed,
     else 3 if any is unknown. 2 is ours: nothing was run. Ctrl-C stops what runs, in the cloud too.
 
@@ -78,8 +82,9 @@ def command(
     if data is not None and "quantconnect" in (engines or (settings.engine,)):
         click.echo("quantconnect runs on its own data, not on --data", err=True)
     codes = [_read(path) for path in files]
+    groups = _by_siblings(files, codes)
     columns = [
-        _run(settings, name, codes, chosen, jobs or settings.usable_jobs)
+        _run_all(settings, name, codes, groups, chosen, jobs or settings.usable_jobs)
         for name in dict.fromkeys(engines or (settings.engine,))
     ]
     rows = list(zip(*columns, strict=True))
@@ -93,6 +98,28 @@ def command(
         for path, row in zip(files, rows, strict=True):
             _print(path, row, brief=len(files) > 1)
     return _worst(result for row in rows for result in row)
+
+
+def _by_siblings(files: Sequence[Path], codes: Sequence[str]) -> list[_Group]:
+    """The places of the files that import the same modules beside them, and those modules."""
+    from qc_builder_lora.backtest.siblings import siblings
+
+    found: dict[tuple[tuple[str, str], ...], list[int]] = {}
+    for place, (path, code) in enumerate(zip(files, codes, strict=True)):
+        found.setdefault(tuple(sorted(siblings(path, code).items())), []).append(place)
+    return [(places, dict(beside)) for beside, places in found.items()]
+
+
+def _run_all(
+    settings: Settings, name: str, codes: Sequence[str], groups: Iterable[_Group],
+    chosen: BacktestSettings, jobs: int,
+) -> list[BacktestResult]:  # fmt: skip
+    results: dict[int, BacktestResult] = {}
+    for places, beside in groups:
+        mine = [codes[place] for place in places]
+        found = _run(settings, name, mine, replace(chosen, files=beside), jobs)
+        results.update(zip(places, found, strict=True))
+    return [results[place] for place in range(len(codes))]
 
 
 def _run(
@@ -138,9 +165,10 @@ def _parameters(given: Iterable[str]) -> dict[str, str]:
 
 
 def _read(path: Path) -> str:
+    from qc_builder_lora.backtest.siblings import read_source
+
     try:
-        # As the engine reads it: bytes that are no UTF-8 are the strategy's failure, not ours.
-        return path.read_bytes().decode("utf-8-sig", "surrogateescape")
+        return read_source(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}.") from error
 

@@ -85,12 +85,14 @@ class Simulator:
     def run(self, code: str, settings: BacktestSettings | None = None) -> BacktestResult:
         """Backtest one piece of code; see the Backtester protocol."""
         settings = settings or BacktestSettings()
-        if len(code) > _SOURCE_LIMIT:
+        size = len(code) + sum(map(len, settings.files.values()))
+        if size > _SOURCE_LIMIT:
             return self._result(
                 code, BacktestStatus.FAILED, "load",
-                f"the source has {len(code)} characters, more than {_SOURCE_LIMIT}", 0.0,
+                f"the source has {size} characters, more than {_SOURCE_LIMIT}", 0.0,
             )  # fmt: skip
-        return self._run(code, settings, wants_frames(code))
+        frames = any(map(wants_frames, (code, *settings.files.values())))
+        return self._run(code, settings, frames)
 
     def _run(self, code: str, settings: BacktestSettings, frames: bool) -> BacktestResult:
         began = time.monotonic()
@@ -276,6 +278,7 @@ class _Backtest:
         self._channel.send_message(
             {
                 "code": self._code,
+                "files": dict(settings.files),
                 "start": start,
                 "end": end,
                 "cash": settings.cash,

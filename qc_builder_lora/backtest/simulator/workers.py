@@ -233,6 +233,7 @@ def _settings_in(plain: dict[str, Any]) -> BacktestSettings:
         cash=plain["cash"],
         parameters=plain["parameters"],
         limits=Limits(**plain["limits"]),
+        files=plain.get("files", {}),
     )
 
 

@@ -14,7 +14,7 @@ import json
 import math
 import sys
 import typing
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from types import ModuleType
 from typing import Any
@@ -179,9 +179,12 @@ class _LeanModule(ModuleType):
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Answers for LEAN's modules, and lets in the libraries that LEAN has."""
 
-    def __init__(self, wanted: frozenset[str], folders: Sequence[str]) -> None:
+    def __init__(
+        self, wanted: frozenset[str], folders: Sequence[str], files: Mapping[str, str]
+    ) -> None:
         self._wanted = wanted
         self._folders = list(folders)
+        self._files = files
 
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> Any:
         top = fullname.partition(".")[0]
@@ -189,6 +192,8 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
         if fullname != top:
             return None
+        if top in self._files:
+            return importlib.machinery.ModuleSpec(top, self, origin=file_of(top))
         if top in LIBRARIES or top in SUPPORT:
             found = importlib.machinery.PathFinder.find_spec(fullname, self._folders)
             if found is None and top in LIBRARIES and _asked_by_strategy():
@@ -199,11 +204,16 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return None
 
     def create_module(self, spec: Any) -> ModuleType:
+        if spec.origin is not None:
+            return ModuleType(spec.name)
         return _LeanModule(spec.name, self._wanted)
 
     def exec_module(self, module: ModuleType) -> None:
         if module.__name__ == "clr":
             module.__dict__["AddReference"] = lambda *names: None
+        elif module.__name__ in self._files:
+            code = compile(self._files[module.__name__], file_of(module.__name__), "exec")
+            exec(code, module.__dict__)
 
 
 def _asked_by_strategy() -> bool:
@@ -211,12 +221,30 @@ def _asked_by_strategy() -> bool:
     frame = sys._getframe(2)
     while frame is not None and "importlib" in frame.f_code.co_filename:
         frame = frame.f_back  # type: ignore[assignment]
-    return frame is not None and frame.f_code.co_filename == FILE
+    return frame is not None and frame.f_code.co_filename in _own
 
 
-def install(tree: ast.AST, folders: Sequence[str]) -> None:
-    """Make LEAN's modules importable for one strategy, before any of its code runs."""
+_own = {FILE}
+
+
+def file_of(module: str) -> str:
+    """The name that a module beside the strategy goes by in tracebacks."""
+    return f"{module}.py"
+
+
+def install(tree: ast.AST, folders: Sequence[str], files: Mapping[str, str]) -> None:
+    """Make LEAN's modules, and those beside the strategy, importable before any of it runs."""
+    _own.update(map(file_of, files))
     ours = {*LEAN_MODULES, *FOLDERS, *FRAMEWORK}
     for name in [item for item in sys.modules if item.partition(".")[0] in ours]:
         del sys.modules[name]
-    sys.meta_path.insert(0, _Finder(names_in(tree), folders))
+    wanted = names_in(tree).union(*map(_names_of, files.values()))
+    sys.meta_path.insert(0, _Finder(wanted, folders, files))
+
+
+def _names_of(source: str) -> frozenset[str]:
+    try:
+        return names_in(ast.parse(source))
+    except (SyntaxError, ValueError):
+        # It is the strategy's own error, and raised where it imports the file.
+        return frozenset()

@@ -77,7 +77,7 @@ class Strategy:
         code = self._order["code"]
         _remember(code)
         tree = ast.parse(code, FILE)
-        install(tree, self._order["folders"])
+        install(tree, self._order["folders"], self._order.get("files", {}))
         module = ModuleType("__main__")
         module.__file__ = FILE
         sys.modules["__main__"] = module
@@ -295,22 +295,17 @@ class Strategy:
 
 
 def _algorithm_class(module: ModuleType) -> type[QCAlgorithm]:
+    # Of several, the last by name of those defined in the file itself: LEAN's loader goes through
+    # the module's names in their order, and what it finds last stays.
     found = [
         item
-        for item in vars(module).values()
-        if isinstance(item, type) and issubclass(item, QCAlgorithm) and item is not QCAlgorithm
-    ]
-    # Of several, the one that no other derives from, as LEAN's loader prefers.
-    leaves = [
-        item for item in dict.fromkeys(found)
-        if not any(item in other.__mro__[1:] for other in found)
+        for _, item in sorted(vars(module).items())
+        if isinstance(item, type) and issubclass(item, QCAlgorithm)
+        and item.__module__ == module.__name__
     ]  # fmt: skip
-    if not leaves:
+    if not found:
         raise BadStrategy("no class derives from QCAlgorithm")
-    if len(leaves) > 1:
-        names = ", ".join(item.__name__ for item in leaves)
-        raise BadStrategy(f"more than one class derives from QCAlgorithm: {names}")
-    return leaves[0]
+    return found[-1]
 
 
 _source: list[str] = []
