@@ -223,7 +223,8 @@ def test_a_weekly_bar_is_complete_when_its_week_is_over(run: Run) -> None:
         """,
     )
     told = [line for line in result.logs if "True" in line]
-    assert told[0] == "2010-01-11 00:00:00 01-04 01-11 True"
+    # Longer than a day: it begins with its first bar, at the opening, and lasts just so long.
+    assert told[0] == "2010-01-11 09:30:00 01-04 01-11 True"
     # Placed at midnight on Monday, filled at that Monday's open.
     assert result.orders[0]["fills"][0]["time"] == "2010-01-11T21:00:00Z"
 

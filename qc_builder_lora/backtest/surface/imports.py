@@ -28,6 +28,7 @@ from .known import exported, not_modelled
 from .libraries import LEAN_ONLY, LIBRARIES, SUPPORT
 from .schedule import ScheduledEvent
 from .selectors import Field
+from .shorting import SHORTING
 from .trading_names import TRADING
 
 FILE = "main.py"
@@ -59,6 +60,7 @@ def _table() -> dict[str, Any]:
     )
     table.update(TRADING)
     table.update(EXTRAS)
+    table.update(SHORTING)
     table.update(DOTNET)
     table.update(FRAMEWORK)
     return table

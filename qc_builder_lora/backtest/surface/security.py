@@ -13,6 +13,7 @@ from .known import Lean, not_modelled
 from .margin import PATTERN_DAY, numbers_of, rates
 from .model import OWN, Model
 from .own_models import GetMaximumOrderQuantityForTargetBuyingPowerParameters
+from .shorting import NullShortableProvider, own_provider
 from .standard import adopted, standard
 from .symbol import Symbol, SymbolDict
 
@@ -78,7 +79,7 @@ class Security(Lean):
         self._desk = desk
         self._last: TradeBar | None = None
         self._last_quote: QuoteBar | None = None
-        self.shortable_provider: Any = None
+        self.shortable_provider: Any = NullShortableProvider()
         self.volatility_model: Any = None
 
     def take(self, bar: TradeBar) -> None:
@@ -222,7 +223,7 @@ class Security(Lean):
         not_modelled("Security.set_volatility_model", type(model).__name__)
 
     def set_shortable_provider(self, provider: Any) -> None:
-        not_modelled("Security.set_shortable_provider", type(provider).__name__)
+        self.shortable_provider = own_provider(provider)
 
     def set_margin_interest_rate_model(self, model: Any) -> None:
         not_modelled("Security.set_margin_interest_rate_model", type(model).__name__)

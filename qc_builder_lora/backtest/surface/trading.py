@@ -13,6 +13,7 @@ from .orders import CLOSED, MarketOnCloseOrder, MarketOrder
 from .orders import use as use_for_orders
 from .own_models import charged
 from .security import Security
+from .shorting import check_short
 from .sizing import order_quantity
 from .symbol import Symbol
 from .tickets import (
@@ -82,6 +83,7 @@ class Trading:
         prices: dict[str, float], *, direct: bool = False,
     ) -> OrderTicket:  # fmt: skip
         """Send a request; what happens to the order is told while this waits for its number."""
+        check_short(self._desk, security, request.quantity)
         converted = "" if direct else self._convert(security, request)
         ticket = OrderTicket(self, request, properties.clone())
         for name, value in prices.items():

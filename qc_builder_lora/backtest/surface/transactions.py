@@ -36,8 +36,9 @@ class Transactions(Lean):
         orders = [picture(ticket) for ticket in self._trading.tickets.values()]
         return [order for order in orders if wanted is None or wanted(order)]
 
-    def get_order_by_id(self, order_id: int) -> Order | None:
-        ticket = self._trading.tickets.get(order_id)
+    def get_order_by_id(self, order_id: Any) -> Order | None:
+        # A ticket stands for its number.
+        ticket = self._trading.tickets.get(getattr(order_id, "order_id", order_id))
         return None if ticket is None else picture(ticket)
 
     def get_orders_by_brokerage_id(self, brokerage_id: Any) -> list[Order]:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from ..bars import Slice
-from ..consolidators import ConsolidatorBase, IdentityConsolidator
+from ..consolidators import ConsolidatorBase, IdentityConsolidator, sized
 from ..desk import Desk
 from ..feeding import deregister, known, register
 from ..indicator_past import IndicatorHistory, from_past, from_slices
@@ -92,6 +92,10 @@ class IndicatorMethods:
         handler: Any = named.get("handler", handlers[-1] if handlers else None)
         if not callable(handler):
             raise TypeError(f"consolidate needs a function for the bars, got {handler!r}")
+        if isinstance(symbol, type) or type(symbol).__name__ == "StandIn":
+            # `consolidate(RenkoBar, symbol, size, tick_type, handler)`.
+            made = named.get("size", handlers[0])
+            symbol, span = span, sized(symbol, made)
         security = self._desk.security(symbol)
         consolidator = self._desk.consolidator(security, span)
         consolidator.data_consolidated += lambda _, bar: handler(bar)

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from ..enums import Resolution
+from ..known import not_modelled
 from ..subscriptions import SECONDS
 from .base import Calendar, CalendarInfo, ConsolidatorBase, IdentityConsolidator
 from .bricks import (
@@ -81,7 +82,27 @@ def consolidator_for(
     return kind(length)
 
 
+_SIZED: dict[str, Any] = {
+    "BaseData": TradeBarConsolidator,
+    "QuoteBar": QuoteBarConsolidator,
+    "RangeBar": RangeConsolidator,
+    "RenkoBar": RenkoConsolidator,
+    "TradeBar": TradeBarConsolidator,
+    "VolumeRenkoBar": VolumeRenkoConsolidator,
+}
+"""Which consolidator LEAN makes for a type of bars and a size."""
+
+
+def sized(kind: Any, size: Any) -> ConsolidatorBase:
+    """What `self.consolidate(RenkoBar, symbol, size, None, handler)` means."""
+    name = getattr(kind, "_name", None) or kind.__name__
+    if name not in _SIZED:
+        not_modelled("QCAlgorithm.consolidate", f"by size into {name}")
+    made: ConsolidatorBase = _SIZED[name](size)
+    return made
+
+
 __all__ = [
     "NAMES", "ConsolidatorBase", "IdentityConsolidator", "QuoteBarConsolidator",
-    "TradeBarConsolidator", "consolidator_for",
+    "TradeBarConsolidator", "consolidator_for", "sized",
 ]  # fmt: skip

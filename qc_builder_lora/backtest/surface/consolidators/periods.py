@@ -14,6 +14,8 @@ from ..quotes import Bar, QuoteBar
 from ..subscriptions import SECONDS
 from .base import CalendarInfo, ConsolidatorBase, round_down
 
+_DAY = timedelta(days=1)
+
 
 @both_styles
 class PeriodCountConsolidator(ConsolidatorBase):
@@ -21,8 +23,12 @@ class PeriodCountConsolidator(ConsolidatorBase):
 
     LEAN = "TradeBarConsolidator"
 
-    def __init__(self, *span: Any, **named: Any) -> None:
+    def __init__(self, *span: Any, start_time: timedelta | None = None, **named: Any) -> None:
         super().__init__()
+        self._anchor = start_time
+        if start_time is None and len(span) > 1 and isinstance(span[0], timedelta):
+            self._anchor = next((item for item in span[1:] if isinstance(item, timedelta)), None)
+            span = span[:1] if self._anchor is not None else span
         span = (*span, *named.values())
         self._count: int | None = None
         self._length: timedelta | None = None
@@ -110,9 +116,14 @@ class PeriodCountConsolidator(ConsolidatorBase):
             if self.working_data is None:
                 self._period = found.period
             return found.start
-        if self._count is not None or not self._length:
+        # As in LEAN, what is longer than a day begins where its first bar does.
+        if self._count is not None or not self._length or self._length > _DAY:
             return moment
-        return round_down(moment, self._length)
+        if self._anchor is None:
+            return round_down(moment, self._length)
+        first = moment.replace(hour=0, minute=0, second=0, microsecond=0) + self._anchor
+        first = first if first <= moment else first - _DAY
+        return first + (moment - first) // self._length * self._length
 
     def start_of(self, bar: Any) -> datetime:
         """Where the longer bar that begins with this one starts."""
@@ -152,7 +163,7 @@ class PeriodCountConsolidator(ConsolidatorBase):
         over = moment - working.time >= self._period
         if over and self._rounded(moment) > (self._emitted or datetime.min):
             self.working_data = None
-            self._emitted = moment
+            self._emitted = working.end_time
             self.emit(working)
 
     def reset(self) -> None:
