@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from qc_builder_lora.harvest.corpus.alphas.tree import Expr
     from qc_builder_lora.harvest.corpus.candidate import Candidate, Execution, Funnel
     from qc_builder_lora.harvest.corpus.fixes.funnel import FixFunnel
+    from qc_builder_lora.harvest.corpus.starter import Manifest
 
 Show = Callable[[str, float], AbstractContextManager[Progress]]
 
@@ -36,26 +37,29 @@ def build_corpus(
     settings: Settings, store: Store, show: Show, name: str = "starter", *, jobs: int | None = None
 ) -> list[Funnel | FixFunnel]:
     """What a manifest says, of our own families, alphas and error-fix pairs; a funnel for each."""
-    from qc_builder_lora.eval.suite import suite_paths
-    from qc_builder_lora.harvest.corpus.starter import (
-        candidates,
-        draws,
-        held_out_keys,
-        load_manifest,
-    )
+    from qc_builder_lora.harvest.corpus.starter import load_manifest
 
     manifest = load_manifest(name)
-    drawn = list(candidates(draws(manifest, held_out_keys(suite_paths())), manifest))
     data = corpus_bars(settings)
-    funnels: list[Funnel | FixFunnel] = [
-        keep_all(settings, store, show, drawn, data, manifest.name, jobs=jobs)
-    ]
+    funnels: list[Funnel | FixFunnel] = [add_families(settings, store, show, manifest, jobs=jobs)]
     if manifest.alphas:
         options = AlphaOptions(data=data, jobs=jobs)
         funnels.append(add_own_alphas(settings, store, show, manifest.alphas, 1, options))
     if manifest.fixes:
         funnels += add_fixes(settings, store, show, manifest.fixes, 1, data=data, jobs=jobs)
     return funnels
+
+
+def add_families(
+    settings: Settings, store: Store, show: Show, manifest: Manifest, *, jobs: int | None = None
+) -> Funnel:
+    """Draws of the manifest's families, but what a suite asks for."""
+    from qc_builder_lora.eval.suite import suite_paths
+    from qc_builder_lora.harvest.corpus.starter import candidates, draws, held_out_keys
+
+    drawn = list(candidates(draws(manifest, held_out_keys(suite_paths())), manifest))
+    data = corpus_bars(settings)
+    return keep_all(settings, store, show, drawn, data, manifest.name, jobs=jobs)
 
 
 def add_fixes(

@@ -44,6 +44,13 @@ def command(
         say_json({"run": run.id, "adapter": adapter.id, "path": adapter.path, **metrics})
         return
     facts([("run", run.id), ("adapter", adapter.id), ("path", adapter.path), *metrics.items()])
+    too_long = metrics.get("left_out_too_long", 0)
+    if too_long:
+        click.echo(
+            f"{too_long} of {too_long + metrics['examples']} examples are longer than "
+            f"{metrics['longest_tokens']} tokens and were left out, not cut. A recipe with a "
+            "larger max_tokens (and more memory) takes them."
+        )
     click.echo(f"next: qc-lora release {adapter.id[:12]}")
 
 

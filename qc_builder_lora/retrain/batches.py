@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qc_builder_lora.records import Example
@@ -47,6 +49,27 @@ def tokenise(example: Example, template: Template, tokenizer: Tokenizer) -> Item
     if template.bos and tokenizer.bos_token_id is not None:
         prompt = [tokenizer.bos_token_id, *prompt]
     return Item(example.id, tuple(prompt), tuple(answer))
+
+
+def fitting(
+    items: Sequence[Item], longest: int, count: int | None = None
+) -> tuple[list[Item], int]:
+    """The items (the first `count` of them) of at most `longest` tokens, and how many are longer.
+
+    A longer one is left out as it is, never cut: a cut one has no end to learn.
+    """
+    short = [item for item in items if len(item) <= longest]
+    return short[:count], len(items) - len(short)
+
+
+def context_of(base: Path) -> int | None:
+    """Tokens that the base model was made for; None where its config does not say."""
+    try:
+        found = json.loads((base / "config.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    longest = found.get("max_position_embeddings") if isinstance(found, dict) else None
+    return longest if isinstance(longest, int) and longest > 0 else None
 
 
 def batch_order(lengths: Sequence[int], size: int, seed: int, epoch: int) -> list[list[int]]:

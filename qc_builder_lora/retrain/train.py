@@ -20,7 +20,15 @@ from qc_builder_lora.progress import SILENT, Progress
 from qc_builder_lora.records import Example
 from qc_builder_lora.retrain import checkpoint
 from qc_builder_lora.retrain.base import load_model, load_tokenizer
-from qc_builder_lora.retrain.batches import Item, collate, steps, steps_an_epoch, tokenise
+from qc_builder_lora.retrain.batches import (
+    Item,
+    collate,
+    context_of,
+    fitting,
+    steps,
+    steps_an_epoch,
+    tokenise,
+)
 from qc_builder_lora.retrain.recipe import Recipe
 from qc_builder_lora.template import get_template
 
@@ -56,9 +64,11 @@ class Training:
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         tokenizer = load_tokenizer(base)
         self._pad = tokenizer.pad_token_id or 0
+        # No longer than the recipe allows, nor than the base was made for.
+        self.longest = min(recipe.max_tokens, context_of(base) or recipe.max_tokens)
         self._train, self.left_out = self._fitting(train, tokenizer)
-        self._validation, _ = self._fitting(
-            sorted(validation, key=lambda e: e.id)[: recipe.validation_examples], tokenizer
+        self._validation, self.validation_left_out = self._fitting(
+            sorted(validation, key=lambda e: e.id), tokenizer, recipe.validation_examples
         )
         self._check_not_empty(len(train))
         self._build(base)
@@ -66,17 +76,19 @@ class Training:
         self.state = checkpoint.State(recipe.sha256, examples)
         self._resume()
 
-    def _fitting(self, examples: Sequence[Example], tokenizer: Any) -> tuple[list[Item], int]:
+    def _fitting(
+        self, examples: Sequence[Example], tokenizer: Any, count: int | None = None
+    ) -> tuple[list[Item], int]:
         template = get_template(self.recipe.template)
         items = [tokenise(example, template, tokenizer) for example in examples]
-        fitting = [item for item in items if len(item) <= self.recipe.max_tokens]
-        return fitting, len(items) - len(fitting)
+        return fitting(items, self.longest, count)
 
     def _check_not_empty(self, given: int) -> None:
         if not self._train:
-            raise EmptySnapshot(
-                f"{given} given, {self.left_out} longer than max_tokens={self.recipe.max_tokens}"
-            )
+            limit = f"max_tokens={self.recipe.max_tokens}"
+            if self.longest < self.recipe.max_tokens:
+                limit = f"the {self.longest} tokens that the base was made for"
+            raise EmptySnapshot(f"{given} given, {self.left_out} longer than {limit}")
 
     def _build(self, base: Path) -> None:
         torch = _torch()
@@ -261,7 +273,9 @@ class Training:
                 "val_loss_last": _rounded(last),
                 "trainable_parameters": sum(p.numel() for p in self.parameters.values()),
                 "examples": len(self._train),
+                "longest_tokens": self.longest,
                 "left_out_too_long": self.left_out,
+                "validation_left_out_too_long": self.validation_left_out,
                 "losses": [[step, round(loss, 4)] for step, loss in state.losses],
             },
         )

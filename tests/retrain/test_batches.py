@@ -5,7 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qc_builder_lora.retrain.base import load_tokenizer
-from qc_builder_lora.retrain.batches import Item, batch_order, collate, steps_an_epoch, tokenise
+from qc_builder_lora.retrain.batches import (
+    Item,
+    batch_order,
+    collate,
+    context_of,
+    fitting,
+    steps_an_epoch,
+    tokenise,
+)
 from qc_builder_lora.template import GEMMA
 from tests.retrain.conftest import make_examples
 
@@ -23,6 +31,27 @@ def test_an_epoch_holds_every_example_once_and_is_the_same_every_time(
     assert sorted(index for batch in order for index in batch) == list(range(len(lengths)))
     assert order == batch_order(lengths, size, seed, epoch)
     assert all(1 <= len(batch) <= size for batch in order)
+
+
+def test_what_is_too_long_is_left_out_whole_and_counted() -> None:
+    items = [Item(str(n), tuple(range(n)), (1, 2)) for n in range(1, 9)]
+    short, left_out = fitting(items, 6)
+    assert [len(item) for item in short] == [3, 4, 5, 6]
+    assert left_out == 4
+    few, left_out = fitting(items, 6, 2)
+    assert ([item.id for item in few], left_out) == (["1", "2"], 4)
+    assert fitting(items, 2) == ([], 8)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"max_position_embeddings": "512"}'])
+def test_a_base_that_does_not_say_what_it_was_made_for_sets_no_limit(
+    tmp_path: Path, text: str
+) -> None:
+    assert context_of(tmp_path) is None
+    (tmp_path / "config.json").write_text(text)
+    assert context_of(tmp_path) is None
+    (tmp_path / "config.json").write_text('{"max_position_embeddings": 512}')
+    assert context_of(tmp_path) == 512
 
 
 def test_epochs_come_in_different_orders() -> None:

@@ -59,8 +59,9 @@ CALLS = (
         one(r"\.(is_warming_up|invested|price|time|quantity)\b(?![(\w])", r".\1()"),
     ),
     mutation(
-        "method_not_called", "a method is named and not called", "compile rules",
-        one(r"^( +)self\.liquidate\(\)$", r"\1self.liquidate"),
+        "unknown_keyword", "a keyword is given that the method does not have", "compile rules",
+        one(r"self\.liquidate\(\)$", "self.liquidate(all=True)",
+            "self.liquidate(symbol=None, force=True)"),
     ),
     mutation(
         "rule_not_called", "a date or time rule is not called", "compile rules",

@@ -84,14 +84,19 @@ def break_one(base: Example, round_: int, seed: int) -> Broken | None:
     """The example with the mistake that its turn and the seed give; None where none fits."""
     order = sorted(MUTATIONS, key=lambda name: text_hash(f"{seed}/{base.id}/{name}"))
     for name in order:
-        source = random.Random(f"{seed}/{base.id}/{name}")
-        code = MUTATIONS[name].rewrite(base.code, source)
-        if code is None or code == base.code:
-            continue
-        if round_ == 0:
-            return Broken(base, MUTATIONS[name], seed, code)
-        round_ -= 1
+        broken = break_with(base, name, seed)
+        if broken is not None and round_ == 0:
+            return broken
+        round_ -= broken is not None
     return None
+
+
+def break_with(base: Example, name: str, seed: int) -> Broken | None:
+    """The example with one mistake, where the seed puts it; None where it has no place."""
+    code = MUTATIONS[name].rewrite(base.code, random.Random(f"{seed}/{base.id}/{name}"))
+    if code is None or code == base.code:
+        return None
+    return Broken(base, MUTATIONS[name], seed, code)
 
 
 def _having(store: Store) -> dict[tuple[Any, Any, Any], Example]:

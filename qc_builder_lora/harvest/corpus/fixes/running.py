@@ -85,9 +85,6 @@ RUNNING = (
         "rules run", _without(_GUARD, _WARM_UP),
     ),
     mutation(
-        "no_guard", "the warm-up is not waited for", "rules run", _without(_GUARD),
-    ),
-    mutation(
         "none_unpacked", "None is unpacked while the indicators warm up", "compile run",
         _unpacked,
     ),
@@ -141,7 +138,8 @@ RUNNING = (
     ),
     mutation(
         "wrong_key", "a dictionary is made with other keys than it is read with", "compile run",
-        one(r"\{s: (?=self\.)", "{str(s): ", "{s.value: "),
+        one(r"\{s: (self\..*) for s in self\._symbols\}",
+            r"{n: \1 for n, s in enumerate(self._symbols)}"),
     ),
     mutation("order_in_initialize", "an order is placed in initialize", "rules run",
              _ordered_early),
