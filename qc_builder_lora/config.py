@@ -20,6 +20,7 @@ from qc_builder_lora.errors import SettingsError, UnknownKey
 
 PROVIDERS = ("local", "anthropic", "openai", "gemini")
 ENGINES = ("simulator", "quantconnect", "lean")
+BATCH_ENGINES = ("auto", "xllamacpp", "llama-cpp-python")
 _ON, _OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
@@ -51,6 +52,12 @@ class Settings:
     local_standby_s: float = 600.0
     """After a promotion, how long the model before it stays loaded, so that a rollback takes no
     loading; 0 to end it at once. Seconds."""
+    batch_engine: str = "auto"
+    """What asks many prompts: `xllamacpp`, several at once, or `llama-cpp-python`, which serves.
+    `auto` replays requests with xllamacpp where it is installed, and asks a suite with the one
+    that serves, because the answers to a suite must repeat."""
+    batch_slots: int = 8
+    """How many at once; fewer where their windows would take over a quarter of free memory."""
     max_tokens: int = 1024
     """Longest answer asked of any model, in tokens."""
     eval_max_tokens: int = 512
@@ -127,6 +134,10 @@ class Settings:
                 raise SettingsError(f"providers names {name!r}; known are {', '.join(PROVIDERS)}.")
         if self.engine not in ENGINES:
             raise SettingsError(f"engine must be one of {', '.join(ENGINES)}, got {self.engine!r}.")
+        if self.batch_engine not in BATCH_ENGINES:
+            known = ", ".join(BATCH_ENGINES)
+            raise SettingsError(f"batch_engine must be one of {known}, got {self.batch_engine!r}.")
+        self._check_positive("batch_slots")
         if not self.quantconnect_project.strip():
             raise SettingsError("quantconnect_project is empty; name a project, such as qc-lora.")
         if self.log_format not in ("console", "json"):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -48,7 +49,7 @@ def replay_requests(
 
     served = _served(store, since)
     opened = _asked(settings, model, hosted) if arm is None else _base(settings, store, model, arm)
-    with opened as (writer, budget):
+    with opened as (writer, budget, at_once):
         todo = _unanswered(store, served, writer.model, limit)
         chain = Chain([writer], budget=budget, attempts=2)
         rule = ShadowRule(queue=max(1, len(todo)), errors=_GIVE_UP, deadline_s=settings.deadline_s)
@@ -56,12 +57,16 @@ def replay_requests(
             requests=len(served), answered_before=len(served) - len(todo)
         )
         with show(f"Ask {writer.model}", max(1, len(todo))) as progress:
-            asker = Shadow(chain, rule, lambda: store, busy=lambda: False, start=False)
-            for number, (request, generation) in enumerate(todo):
-                progress.update(number)
-                draft = _draft(generation, hosted)
-                answered = Answered(restored(request), draft, "", settings.max_tokens)
-                counts[asker.ask(answered)] += 1
+            asker = Shadow(
+                chain, rule, lambda: store, busy=lambda: False, start=False, timed=at_once == 1
+            )
+            wanted = (
+                Answered(restored(one), _draft(other, hosted), "", settings.max_tokens)
+                for one, other in todo
+            )
+            for number, reason in enumerate(_each(asker.ask, wanted, at_once)):
+                counts[reason] += 1
+                progress.update(number + 1)
                 if asker.paused:
                     raise QcLoraError(
                         f"The replay has stopped: {asker.paused}. {counts['answered']} answers "
@@ -125,6 +130,15 @@ def _ceiling(
     return live.agreement((first, second))
 
 
+def _each(ask: Callable[[Any], str], wanted: Iterator[Any], at_once: int) -> Iterator[str]:
+    """The reasons as they come, in order; what is under way when it ends is not waited for."""
+    pool = ThreadPoolExecutor(at_once, thread_name_prefix="replay")
+    try:
+        yield from pool.map(ask, wanted)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
 def _others(store: Store, traffic: Any, judging: Any, show: Show) -> list[Any]:
     """The base's answers to the same Requests, alone and with examples, where it was asked."""
     from qc_builder_lora.eval import live
@@ -153,7 +167,7 @@ def ask_judge(
     from qc_builder_lora.web.blind import MACHINE, Blind
 
     blind = Blind(store, model.id)
-    with _asked(settings, None, name) as (writer, budget):
+    with _asked(settings, None, name) as (writer, budget, _):
         llm_judge.must_be_neutral(writer.model, _arms(store, model))
         rater = f"{MACHINE}{writer.model}"
         chain = Chain([writer], budget=budget, attempts=2, max_tokens=settings.max_tokens)
@@ -229,7 +243,8 @@ def _draft(generation: Generation, hosted: str | None) -> Any:
 
 @contextmanager
 def _asked(settings: Settings, model: Model | None, hosted: str | None) -> Iterator[Any]:
-    """The Writer to ask and its Budget; closed at the end."""
+    """The Writer to ask, its Budget, and how many may ask at once; closed at the end."""
+    from qc_builder_lora.models.batch import batch_for
     from qc_builder_lora.models.budget import Budget
     from qc_builder_lora.models.ledger import StoreLedger
     from qc_builder_lora.models.prices import load_prices
@@ -237,15 +252,19 @@ def _asked(settings: Settings, model: Model | None, hosted: str | None) -> Itera
 
     ledger = StoreLedger(lambda: open_store(settings))
     writer: Any
+    at_once = 1
     if hosted is not None:
         writer = hosted_writer(settings, hosted)
         if writer is None:
             raise SettingsError(f"No key of {hosted} is set, so it cannot be asked.")
     else:
         assert model is not None
-        writer = own_writer(settings, Path(model.path), model.id)
+        path = Path(model.path)
+        wanted, slots = settings.batch_engine, settings.batch_slots
+        batch = batch_for(wanted, slots, path, settings.local_context)
+        writer, at_once = own_writer(settings, path, model.id, batch=batch), batch.slots
     try:
-        yield writer, Budget(load_prices(), settings.shadow_daily_usd, ledger)
+        yield writer, Budget(load_prices(), settings.shadow_daily_usd, ledger), at_once
     finally:
         close = getattr(writer, "close", None)
         if close is not None:
@@ -255,8 +274,9 @@ def _asked(settings: Settings, model: Model | None, hosted: str | None) -> Itera
 
 @contextmanager
 def _base(settings: Settings, store: Store, model: Model | None, arm: str) -> Iterator[Any]:
-    """A Model's base as a Writer, alone or with examples; closed at the end."""
+    """As `_asked`, for a Model's base, alone or with examples."""
     from qc_builder_lora.eval.few_shot import FewShotWriter
+    from qc_builder_lora.models.batch import batch_for
     from qc_builder_lora.models.writers import own_writer
     from qc_builder_lora.retrain.base import base_gguf
     from qc_builder_lora.retrain.recipe import load_base
@@ -265,11 +285,13 @@ def _base(settings: Settings, store: Store, model: Model | None, arm: str) -> It
         raise InputError(f"--arm {arm} asks the base of a model of ours: leave --hosted out.")
     base = load_base(_base_of(model))
     path = base_gguf(base, settings.cache_folder)
-    writer: Any = own_writer(settings, path, f"base:{base.name}")
+    wanted, slots = settings.batch_engine, settings.batch_slots
+    batch = batch_for(wanted, slots, path, settings.local_context)
+    writer: Any = own_writer(settings, path, f"base:{base.name}", batch=batch)
     if arm == "few-shot":
         writer = FewShotWriter(writer, _shots(store, model))
     try:
-        yield writer, None
+        yield writer, None, batch.slots
     finally:
         writer.close()
 

@@ -176,6 +176,8 @@ def evaluate_model(
         threads=usable_threads(settings.local_threads),
         jobs=settings.usable_jobs,
         taught=_taught(store, model),
+        batch_engine="xllamacpp" if settings.batch_engine == "xllamacpp" else "llama-cpp-python",
+        batch_slots=settings.batch_slots,
     )
     challenger = model_arm(model)
     champion = champion_arm(settings, store, challenger)

@@ -24,6 +24,7 @@ from qc_builder_lora.eval.suite import Suite
 from qc_builder_lora.files import write_json
 from qc_builder_lora.ids import file_hash, json_hash, new_id, now, text_hash
 from qc_builder_lora.models.artefact import check_gguf, describe
+from qc_builder_lora.models.batch import Batch, batch_for
 from qc_builder_lora.models.local import LocalWriter
 from qc_builder_lora.models.local_server import LocalServer
 from qc_builder_lora.models.writer import new_request
@@ -40,6 +41,8 @@ from qc_builder_lora.records import (
 from qc_builder_lora.store import Store
 
 Show = Callable[[str, float], AbstractContextManager[Progress]]
+WINDOW = 2048
+"""Tokens of a prompt of a suite and its answer together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,13 +68,16 @@ class Scoring:
     jobs: int
     taught: frozenset[str] | None = None
     """Families of the examples that the challenger was trained on; None where nobody knows."""
+    batch_engine: str = "llama-cpp-python"
+    batch_slots: int = 8
 
-    @property
-    def asking(self) -> str:
+    def batch(self, arm: Arm) -> Batch:
+        """What asks this arm."""
+        return batch_for(self.batch_engine, self.batch_slots, arm.path, WINDOW)
+
+    def asking(self, arm: Arm) -> str:
         """What decides an answer besides the model and the suite."""
-        from importlib.metadata import version
-
-        return f"llama-cpp-python {version('llama-cpp-python')}, max_tokens {self.max_tokens}"
+        return f"{self.batch(arm).described}, max_tokens {self.max_tokens}"
 
     @property
     def judging(self) -> str:
@@ -108,11 +114,18 @@ def score_arm(store: Store, arm: Arm, scoring: Scoring, show: Show) -> Scores:
 
 
 def _answers(arm: Arm, scoring: Scoring, progress: Progress) -> Any:
-    key = json_hash([arm.sha256, arm.template, scoring.suite.sha256, scoring.asking])
-    journal = scoring.cache / "answers" / f"{key}.jsonl"
     _check(arm)
+    batch = scoring.batch(arm)
+    key = json_hash([arm.sha256, arm.template, scoring.suite.sha256, scoring.asking(arm)])
+    journal = scoring.cache / "answers" / f"{key}.jsonl"
     artefact = describe(arm.path, arm.name, arm.template)
-    server = LocalServer(artefact, context=2048, threads=scoring.threads)
+    server = LocalServer(
+        artefact,
+        context=WINDOW,
+        threads=scoring.threads,
+        engine=batch.engine,
+        slots=batch.slots,
+    )
     writer = LocalWriter(server=server, repeatable=True)
     try:
         return ask_all(
@@ -121,6 +134,7 @@ def _answers(arm: Arm, scoring: Scoring, progress: Progress) -> Any:
             journal,
             max_tokens=scoring.max_tokens,
             deadline_s=scoring.deadline_s,
+            at_once=batch.slots,
             progress=progress,
         )
     finally:
@@ -159,7 +173,7 @@ def _keep(
                 model_sha256=arm.sha256,
                 suite=scoring.suite.name,
                 suite_sha256=scoring.suite.sha256,
-                engine=f"{scoring.asking}; {scoring.judging}",
+                engine=f"{scoring.asking(arm)}; {scoring.judging}",
                 results=scores.plain(),
                 created_at=now(),
             )
@@ -208,7 +222,7 @@ def evaluate_contest(
     path = scores_file(home, challenger.name, scoring.suite.name)
     saved = {side: {**scores[side].saved(), "sha256": arm.sha256} for side, arm in arms.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, {**saved, "engine": f"{scoring.asking}; {scoring.judging}"})
+    write_json(path, {**saved, "engine": f"{scoring.asking(challenger)}; {scoring.judging}"})
     plain = {side: scores[side].plain() for side in arms}
     return {
         "scores": str(path),

@@ -52,12 +52,13 @@ def cost_rows(
 def _local_row(scores: Scores) -> dict[str, str]:
     plain = scores.plain()
     total = _total(scores)
+    crowd = f", {plain['at_once']} at once" if plain["at_once"] > 1 else ""
     trading = scores.count("trades")
     each = (
         "none trades" if not trading else "unknown" if total is None else f"{total / trading:.6g}"
     )
     return {
-        "name": scores.model if scores.suite == "live" else f"{scores.model}, local",
+        "name": scores.model if scores.suite == "live" else f"{scores.model}, local{crowd}",
         "total": "unknown" if total is None else f"{total:.6g}",
         "each": each if trading else "none trades",
         "latency": or_unknown(plain["latency_p50_s"]),

@@ -182,7 +182,7 @@ def _answer(request_id: str, one: Generation) -> Answer:
         finish_reason=one.finish_reason,
         prompt_tokens=one.prompt_tokens,
         completion_tokens=one.completion_tokens,
-        latency_s=one.latency_s or 0.0,
+        latency_s=one.latency_s,
         error=one.error if not one.code else None,
         cost_usd=None if one.cost_usd is None else str(one.cost_usd),
     )

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -56,10 +57,13 @@ class Answer:
     finish_reason: str | None
     prompt_tokens: int | None
     completion_tokens: int | None
-    latency_s: float
+    latency_s: float | None
+    """Seconds; None where nobody knows."""
     error: str | None = None
     failure: str | None = None
     """The kind of the error, see `qc_builder_lora.models.faults`."""
+    at_once: int = 1
+    """How many prompts were asked at the same time."""
     cost_usd: str | None = None
     """US dollars as text, exact; None where unknown."""
 
@@ -166,14 +170,21 @@ class Scores:
         return table
 
     def _speed(self) -> dict[str, Any]:
-        times = [one.answer.latency_s for one in self.judged if one.answer.error is None]
+        timed = [
+            (one.answer.latency_s, one.answer.completion_tokens)
+            for one in self.judged
+            if one.answer.error is None and one.answer.latency_s is not None
+        ]
+        times = [seconds for seconds, _ in timed]
+        written = sum(count for _, count in timed if count is not None)
         counts = [one.answer.completion_tokens for one in self.judged]
         tokens = [count for count in counts if count is not None]
         return {
             "latency_p50_s": _rounded(quantile(times, 0.5)),
             "latency_p95_s": _rounded(quantile(times, 0.95)),
             "completion_tokens": sum(tokens) if tokens else None,
-            "tokens_per_s": _rounded(sum(tokens) / sum(times)) if tokens and sum(times) else None,
+            "tokens_per_s": _rounded(written / sum(times)) if written and sum(times) else None,
+            "at_once": max((one.answer.at_once for one in self.judged), default=1),
         }
 
 
@@ -188,9 +199,12 @@ def ask_all(
     *,
     max_tokens: int,
     deadline_s: float,
+    at_once: int = 1,
     progress: Progress = SILENT,
 ) -> list[Answer]:
     """One answer a prompt, in the suite's order; those in the journal already are not asked again.
+
+    `at_once` are asked at the same time, and each notes it: it took longer for that.
 
     A model that fails on a prompt has given no code for it: that is its answer. Where the server
     failed instead, the answer is unknown, and the next call asks again. Raises QcLoraError when
@@ -200,13 +214,14 @@ def ask_all(
     journal.parent.mkdir(parents=True, exist_ok=True)
     written = 0.0
     start = time.monotonic()
-    for number, prompt in enumerate(suite.prompts):
-        progress.update(number, f"{written / (time.monotonic() - start + 1e-9):.0f} tok/s")
-        if prompt.id in done:
-            continue
-        answer = _ask(writer, prompt, max_tokens, deadline_s)
-        done[prompt.id] = answer
+    todo = [prompt for prompt in suite.prompts if prompt.id not in done]
+    asked = _asked(todo, at_once, lambda prompt: _ask(writer, prompt, max_tokens, deadline_s))
+    progress.update(len(done))
+    for alone in asked:
+        answer = replace(alone, at_once=at_once)
+        done[answer.prompt_id] = answer
         written += answer.completion_tokens or 0
+        progress.update(len(done), f"{written / (time.monotonic() - start + 1e-9):.0f} tok/s")
         if not answer.is_the_models:
             continue
         with journal.open("a", encoding="utf-8") as file:
@@ -218,6 +233,21 @@ def ask_all(
             f"No prompt of {suite.name!r} could be put to {writer.model}: {answers[0].error}"
         )
     return answers
+
+
+def _asked(
+    prompts: Sequence[Prompt], at_once: int, ask: Callable[[Prompt], Answer]
+) -> Iterator[Answer]:
+    """The answers in the prompts' order."""
+    if at_once == 1:
+        yield from map(ask, prompts)
+        return
+    pool = ThreadPoolExecutor(at_once, thread_name_prefix="asking")
+    try:
+        yield from pool.map(ask, prompts)
+    finally:
+        # Not waited for: whoever stops us closes the writer, and that ends those under way.
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _ask(writer: Writer, prompt: Prompt, max_tokens: int, deadline_s: float) -> Answer:

@@ -18,7 +18,7 @@ from qc_builder_lora.template import GEMMA, get_template
 
 # Bytes a value of each metadata type takes; 8 is a string, 9 an array.
 _SCALARS = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
-_STRING, _ARRAY = 8, 9
+_STRING, _ARRAY, _UINT32 = 8, 9, 4
 
 # Tensor type → (weights in a block, bytes of a block), from ggml's type traits.
 _BLOCKS = {
@@ -110,6 +110,22 @@ def check_gguf(path: Path) -> None:
             raise CorruptFile(path, fact, _CURE) from error
     if size < end:
         raise CorruptFile(path, f"cut short: {size:,} bytes of {end:,}", _CURE)
+
+
+def read_numbers(path: Path) -> dict[str, int]:
+    """The whole numbers among a GGUF's keys; CorruptFile or NotFound as `check_gguf`."""
+    check_gguf(path)
+    found: dict[str, int] = {}
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
+        (keys,) = struct.unpack_from("<Q", view, 16)
+        position = 24
+        for _ in range(keys):
+            name, position = _string(view, position)
+            (kind,) = struct.unpack_from("<I", view, position)
+            if kind == _UINT32:
+                (found[name],) = struct.unpack_from("<I", view, position + 4)
+            position = _skip(view, position + 4, kind)
+    return found
 
 
 def _expected_length(view: mmap.mmap, path: Path) -> int:

@@ -14,7 +14,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from datetime import time as day_time
 from decimal import Decimal
@@ -105,16 +105,21 @@ class Shadow:
         *,
         busy: Callable[[], bool],
         start: bool = True,
+        timed: bool = True,
         clock: Callable[[], float] = time.monotonic,
         today: Callable[[], datetime] = now,
     ) -> None:
         """`chain` holds the one Writer to ask, with the budget of the shadow; `busy` says whether
         a foreground request is under way. Without `start` nothing runs by itself: see `ask`.
+        Without `timed` how long an answer took is unknown: others were asked beside it.
         """
         self._chain, self._rule, self._open, self._busy = chain, rule, open_store, busy
         self._clock, self._today = clock, today
         self._queue: queue.Queue[_Offer] = queue.Queue(rule.queue)
         self._ending = threading.Event()
+        self._timed = timed
+        self._keeping = threading.Lock()
+        """Several threads may `ask` at once; the books are kept by one at a time."""
         self._failures = 0
         self._store: Store | None = None
         self.counts: Counter[str] = Counter()
@@ -185,7 +190,8 @@ class Shadow:
 
     def ask(self, answered: Answered) -> str:
         """Ask now, and keep the answer; one of REASONS."""
-        self.counts["asked"] += 1
+        with self._keeping:
+            self.counts["asked"] += 1
         token, done = Cancel(), threading.Event()
         watch = threading.Thread(target=self._give_way, args=(token, done), daemon=True)
         watch.start()
@@ -198,11 +204,13 @@ class Shadow:
                     build_id=f"shadow:{self._today():%Y-%m-%d}",
                 )
         except QcLoraError as error:
-            return self._failed(answered, error)
+            with self._keeping:
+                return self._failed(answered, error)
         finally:
             done.set()
-        self._failures = 0
-        return self._keep(answered, draft)
+        with self._keeping:
+            self._failures = 0
+            return self._keep(answered, draft)
 
     def _give_way(self, token: Cancel, done: threading.Event) -> None:
         while not done.wait(_LOOK_S):
@@ -229,6 +237,8 @@ class Shadow:
         return "failed"
 
     def _keep(self, answered: Answered, draft: Draft, error: str | None = None) -> str:
+        if not self._timed:
+            draft = replace(draft, latency_s=None)
         try:
             if self._store is None:
                 self._store = self._open()

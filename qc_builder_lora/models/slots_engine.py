@@ -59,6 +59,8 @@ class SlotsEngine(Engine):
         chosen.n_ctx, chosen.n_parallel = self.window * self.slots, self.slots
         chosen.n_batch = chosen.n_ubatch = min(_BATCH, self.window)
         chosen.cpuparams.n_threads = chosen.cpuparams_batch.n_threads = self.threads
+        # Threads that spin while they wait take the CPU from whoever else is there.
+        chosen.cpuparams.poll = chosen.cpuparams_batch.poll = 0
         chosen.kv_unified = False
         # Without the whole window in memory a model with sliding attention reads every prompt
         # anew, however much of it is cached.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from qc_builder_lora.config import Settings
 from qc_builder_lora.models.artefact import describe
+from qc_builder_lora.models.batch import ONE, Batch
 from qc_builder_lora.models.ledger import BUSY_S
 from qc_builder_lora.models.local import LocalWriter
 from qc_builder_lora.models.local_server import LocalServer
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
 
 
 def own_writer(
-    settings: Settings, path: Path, model_id: str | None, *, niceness: int = 0
+    settings: Settings,
+    path: Path,
+    model_id: str | None,
+    *,
+    niceness: int = 0,
+    batch: Batch = ONE,
 ) -> LocalWriter:
     """A Writer with a llama.cpp child of ours, not started yet."""
     server = LocalServer(
@@ -27,6 +33,8 @@ def own_writer(
         threads=settings.local_threads,
         memory_mb=settings.local_memory_mb,
         niceness=niceness,
+        engine=batch.engine,
+        slots=batch.slots,
     )
     return LocalWriter(server=server)
 

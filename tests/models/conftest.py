@@ -22,10 +22,14 @@ def base_gguf(tmp_path_factory) -> Path:
     return package.assemble(tmp_path_factory.mktemp("gguf") / "gemma-3-270m.gguf")
 
 
-@pytest.fixture(scope="module")
-def child(base_gguf):
-    """One llama.cpp child for the tests of a module."""
-    with LocalServer(describe(base_gguf), context=1024) as server:
+@pytest.fixture(scope="module", params=["llama-cpp-python", "xllamacpp"])
+def child(base_gguf, request):
+    """One llama.cpp child for the tests of a module, of each engine."""
+    if request.param == "xllamacpp":
+        pytest.importorskip("xllamacpp", reason="xllamacpp is not installed")
+    slots = 4 if request.param == "xllamacpp" else 1
+    artefact = describe(base_gguf)
+    with LocalServer(artefact, context=1024, engine=request.param, slots=slots) as server:
         server.ensure()
         yield server
 
