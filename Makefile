@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help setup demo demo-fresh test lint check bench eval lean-client clean
+.PHONY: help setup demo demo-fresh test lint check bench eval lean-client aider-client clean
 
 help:
 	@echo "make demo        set up, then run the whole loop once and print where the report is"
@@ -13,6 +13,7 @@ help:
 	@echo "make bench       measure, print tables, write bench/results/*.json"
 	@echo "make eval        score the newest model on the smoke suite, write bench/results/eval.json"
 	@echo "make lean-client the real lean client in an environment of its own (380 MB), for 4 tests more"
+	@echo "make aider-client the real Aider in an environment of its own (690 MB), for 7 tests more"
 	@echo "make clean       remove .venv and build files; .qc-lora and the cache stay"
 
 setup:
@@ -40,6 +41,9 @@ eval: setup
 
 lean-client: setup
 	@$(BIN)/python tests/backtest/engines/lean_client.py --make
+
+aider-client: setup
+	@$(BIN)/python tests/gateway/aider_client.py --make
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -10,7 +10,13 @@ from typing import ClassVar
 
 CODE = "from AlgorithmImports import *\n\n\nclass A(QCAlgorithm):\n    pass\n"
 TEXT = f"```python\n{CODE}```"
-PIECES = [TEXT[i : i + 17] for i in range(0, len(TEXT), 17)]
+
+
+def pieces_of(text):
+    return [text[i : i + 17] for i in range(0, len(text), 17)]
+
+
+PIECES = pieces_of(TEXT)
 PROMPT_TOKENS, COMPLETION_TOKENS = 31, 22
 
 # fault → what the chain's taxonomy must call it, without and with a stream
@@ -249,8 +255,9 @@ class _Crowd(ThreadingHTTPServer):
 class Upstream:
     """The server. `faults` says what each request meets, in order; the last one stays."""
 
-    def __init__(self, dialect, *faults, key="secret-key"):
+    def __init__(self, dialect, *faults, key="secret-key", text=TEXT):
         self.dialect = DIALECTS[dialect]
+        self.text = text
         self.name = dialect
         self.key = key
         self.faults = list(faults) or ["answer"]
@@ -328,7 +335,7 @@ class Upstream:
         self._send(http, status, json.dumps(body).encode(), "application/json", more)
 
     def _whole(self, http, fault):
-        text, finish = ("", {}) if fault == "empty" else (TEXT, {})
+        text, finish = ("", {}) if fault == "empty" else (self.text, {})
         if fault == "no_end":
             finish = {"finish": None}
         value = self.dialect.whole(text, usage=fault != "no_usage", **finish)
@@ -349,14 +356,14 @@ class Upstream:
         http.send_header("content-type", "text/event-stream")
         http.send_header("transfer-encoding", "chunked")
         http.end_headers()
-        pieces = [] if fault == "empty" else PIECES
+        pieces = [] if fault == "empty" else pieces_of(self.text)
         events = list(self.dialect.events(pieces))
         if fault == "content_filter":
             events = self.dialect.filtered(stream=True)
         if fault == "malformed_json":
             events.insert(1, b'event: content_block_delta\ndata: {"type": "content_\n\n')
         if fault == "no_end":
-            events = list(self.dialect.events(PIECES, finish=None))
+            events = list(self.dialect.events(pieces, finish=None))
         if fault in ("hang_mid_answer", "cut", "trickle"):
             events = events[:5]
         for event in events:
