@@ -7,11 +7,12 @@ before anything is written. No Strategy is made of a served answer, so none of i
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from qc_builder_lora.errors import StoreError
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 _MOST = 1000
 """Answers that may wait for the store."""
 _REST_S = 5.0
+_GATHER_S, _TOGETHER = 0.2, 100
+"""How long more answers are waited for after the first, and how many are written at most."""
 
 log = get_logger(__name__)
 
@@ -42,13 +45,14 @@ class Recorder:
         then: Callable[[str, Answered], object] = lambda generation_id, answered: None,
         most: int = _MOST,
         rest_s: float = _REST_S,
+        gather_s: float = _GATHER_S,
     ) -> None:
         """`host` is what Builds made here say of where they came from; `then` is called, on the
         recorder's thread, with the id of each Generation once it is in the store.
         """
         self._open, self._host, self._then = open_store, host, then
-        self._rest_s = rest_s
-        self._waiting: queue.Queue[Answered | None] = queue.Queue(most)
+        self._rest_s, self._gather_s = rest_s, gather_s
+        self._waiting: queue.Queue[Answered] = queue.Queue(most)
         self._store: Store | None = None
         self._ending = threading.Event()
         self._said = False
@@ -88,27 +92,39 @@ class Recorder:
 
     def _run(self) -> None:
         while not (self._ending.is_set() and self._waiting.empty()):
-            try:
-                answered = self._waiting.get(timeout=0.1)
-            except queue.Empty:
-                continue
-            if answered is not None:
-                self._keep(answered)
-            self._waiting.task_done()
+            batch = self._gathered()
+            if batch:
+                self._keep(batch)
+            for _ in batch:
+                self._waiting.task_done()
 
-    def _keep(self, answered: Answered) -> None:
+    def _gathered(self) -> list[Answered]:
+        """What is waiting, after a moment in which more may come: a transaction has its price,
+        and it is paid with the time of those who are being served."""
+        try:
+            batch = [self._waiting.get(timeout=0.1)]
+        except queue.Empty:
+            return []
+        self._ending.wait(self._gather_s)
+        with contextlib.suppress(queue.Empty):
+            while len(batch) < _TOGETHER:
+                batch.append(self._waiting.get_nowait())
+        return batch
+
+    def _keep(self, batch: Sequence[Answered]) -> None:
         while True:
             try:
-                key = self._write(answered)
+                keys = self._write(batch)
             except StoreError as error:
                 self._say_once(error)
                 if self._ending.wait(self._rest_s):
-                    self.counts["dropped"] += 1
+                    self.counts["dropped"] += len(batch)
                     return
                 continue
             self._said = False
-            self.counts["kept"] += 1
-            self._then(key, answered)
+            self.counts["kept"] += len(batch)
+            for key, answered in zip(keys, batch, strict=True):
+                self._then(key, answered)
             return
 
     def _say_once(self, error: StoreError) -> None:
@@ -116,19 +132,20 @@ class Recorder:
             log.warning("served answers wait for the store", why=str(error))
         self._said = True
 
-    def _write(self, answered: Answered) -> str:
+    def _write(self, batch: Sequence[Answered]) -> list[str]:
+        """All of them or none, in one transaction; the ids of their Generations."""
         if self._store is None:
             self._store = self._open()
-        store = self._store
-        redactor = Redactor()
-        request, generation = self._records(answered, redactor)
+        store, redactor = self._store, Redactor()
+        records = [self._records(answered, redactor) for answered in batch]
         with store.transaction():
-            if generation.build_id is not None and not store.builds.has(generation.build_id):
-                store.builds.add(self._build(generation.build_id))
-            store.requests.add(request)
-            store.generations.add(generation)
+            for request, generation in records:
+                if generation.build_id is not None and not store.builds.has(generation.build_id):
+                    store.builds.add(self._build(generation.build_id))
+                store.requests.add(request)
+                store.generations.add(generation)
         self.counts["redacted"] += redactor.counts.total()
-        return generation.id
+        return [generation.id for _, generation in records]
 
     def _build(self, key: str) -> Build:
         return Build(id=key, title="requests served", host=self._host, started_at=now())
