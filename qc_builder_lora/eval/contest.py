@@ -16,10 +16,11 @@ from typing import Any
 from qc_builder_lora.backtest.check import check_version
 from qc_builder_lora.backtest.protocol import Backtester, BacktestResult, BacktestSettings
 from qc_builder_lora.errors import InputError
+from qc_builder_lora.eval.asking import ask_all
 from qc_builder_lora.eval.compare import Contest, load_rule, pair_up
 from qc_builder_lora.eval.costs import HostedPrice
 from qc_builder_lora.eval.report import Material, write_report
-from qc_builder_lora.eval.score import Judged, Scores, ask_all, funnel, judge_all
+from qc_builder_lora.eval.score import Judged, Scores, funnel, judge_all
 from qc_builder_lora.eval.suite import Suite
 from qc_builder_lora.files import write_json
 from qc_builder_lora.ids import file_hash, json_hash, new_id, now, text_hash

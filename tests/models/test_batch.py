@@ -14,7 +14,7 @@ import pytest
 
 from qc_builder_lora.config import Settings
 from qc_builder_lora.errors import MissingExtra, SettingsError
-from qc_builder_lora.eval.score import ask_all
+from qc_builder_lora.eval.asking import ask_all
 from qc_builder_lora.ids import new_id, now
 from qc_builder_lora.models.artefact import describe, read_numbers
 from qc_builder_lora.models.batch import ONE, Batch, batch_for, window_bytes
