@@ -120,7 +120,7 @@ def engine(strategy: Strategy, result: BacktestResult) -> Answer:
     }
     if result.status is BacktestStatus.UNKNOWN:
         return unknown(result.reason or "the engine cannot say", **evidence)
-    if (result.reason or "").startswith(_OVERDUE):
+    if is_overdue(result):
         # By the clock on the wall, which a busy machine moves too; one that burns its processor
         # time is told so by another reason.
         return unknown(str(result.reason), **evidence)
@@ -129,6 +129,11 @@ def engine(strategy: Strategy, result: BacktestResult) -> Answer:
     if not result.runs:
         return failed(result.reason or "ended with an error", **evidence)
     return passed(**evidence)
+
+
+def is_overdue(result: BacktestResult) -> bool:
+    """Whether it was ended by the clock on the wall, which says little of the code."""
+    return (result.reason or "").startswith(_OVERDUE)
 
 
 def behaviour(result: BacktestResult) -> str | None:

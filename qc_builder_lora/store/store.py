@@ -25,8 +25,8 @@ from qc_builder_lora.store.runs import Adapters, Runs, Turns
 from qc_builder_lora.store.spendings import Spendings
 from qc_builder_lora.store.strategies import Backtests, Gates, Strategies
 
-BUSY_S = 60.0
-"""How long a writer may keep others waiting, in seconds, before they say so."""
+BUSY_S = 90.0
+"""How long a writer may keep others waiting, in seconds, before they say so: a minute and more."""
 
 
 class Store:

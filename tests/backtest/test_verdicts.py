@@ -28,6 +28,10 @@ UNKNOWN = {
     "an unmodelled indicator class": ("x = ImpliedVolatility(None, None)", "ImpliedVolatility"),
     "ticks": ('self.add_equity("IBM", Resolution.TICK)', "Resolution.TICK (for IBM)"),
     "indicators of ticks": ("self.sma(self.aapl, 5, Resolution.TICK)", "Resolution.TICK"),
+    "when a universe selects": (
+        "self.universe_settings.schedule.on(self.date_rules.month_start())",
+        "UniverseSettings.schedule.on",
+    ),
     "the object store": ("self.object_store.read('x')", "QCAlgorithm.object_store"),
     "another brokerage": (
         "self.set_brokerage_model(BrokerageName.KRAKEN)",
@@ -309,6 +313,12 @@ def test_own_attributes_may_have_any_name(run: Run) -> None:
 def test_an_unmodelled_name_in_an_annotation_is_harmless(run: Run) -> None:
     more = "def on_alpha(self, model: AlphaModel, chain: 'OptionChain') -> Universe: pass"
     result = run(more=more)
+    assert result.status is BacktestStatus.COMPLETED, result.reason
+
+
+def test_leans_time_zones_have_their_names_in_both_styles(run: Run) -> None:
+    names = ("HONG_KONG", "BERLIN", "SAO_PAULO", "EasternStandard", "LosAngeles", "NEW_YORK")
+    result = run(f"for name in {names}:\n    self.set_time_zone(getattr(TimeZones, name))")
     assert result.status is BacktestStatus.COMPLETED, result.reason
 
 

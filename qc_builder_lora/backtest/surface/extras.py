@@ -87,13 +87,27 @@ class Series(Lean):
 
 
 class _TimeZones:
-    """Time zones by name."""
+    """Time zones by name: all that LEAN's TimeZones has."""
 
     NEW_YORK = NewYork = "America/New_York"
     UTC = Utc = "UTC"
-    CHICAGO = Chicago = "America/Chicago"
-    LOS_ANGELES = LosAngeles = "America/Los_Angeles"
-    LONDON = London = "Europe/London"
+
+
+_ZONES = (
+    "Africa/Cairo Africa/Johannesburg America/Anchorage America/Argentina/Buenos_Aires "
+    "America/Chicago America/Denver America/Detroit America/Los_Angeles America/Mexico_City "
+    "America/Phoenix America/Sao_Paulo America/Toronto America/Vancouver Asia/Hong_Kong "
+    "Asia/Jerusalem Asia/Shanghai Asia/Tokyo Australia/Brisbane Australia/Melbourne "
+    "Australia/Sydney Europe/Amsterdam Europe/Athens Europe/Berlin Europe/Bucharest Europe/Dublin "
+    "Europe/Helsinki Europe/Istanbul Europe/London Europe/Madrid Europe/Minsk Europe/Moscow "
+    "Europe/Paris Europe/Rome Europe/Zurich Pacific/Auckland Pacific/Honolulu"
+)
+for _name in _ZONES.split():
+    _city = _name.rpartition("/")[2]
+    setattr(_TimeZones, _city.upper(), _name)
+    setattr(_TimeZones, _city.replace("_", ""), _name)
+# Five hours behind all the year round; the database of time zones has the sign the other way.
+_TimeZones.EASTERN_STANDARD = _TimeZones.EasternStandard = "Etc/GMT+5"  # type: ignore[attr-defined]
 
 
 EXTRAS: dict[str, Any] = {

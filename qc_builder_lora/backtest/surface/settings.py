@@ -7,7 +7,7 @@ from typing import Any
 
 from .alias import both_styles
 from .enums import DataNormalizationMode, Resolution
-from .known import Lean
+from .known import Lean, not_modelled
 
 
 @both_styles
@@ -103,6 +103,17 @@ class AlgorithmSettings(Lean):
 
 
 @both_styles
+class _Schedule(Lean):
+    """When universes select: only at LEAN's own times here."""
+
+    __slots__ = ()
+
+    def on(self, date_rule: Any) -> None:
+        """Days of the caller's own choice are not modelled."""
+        not_modelled("UniverseSettings.schedule.on")
+
+
+@both_styles
 class UniverseSettings(Lean):
     """Defaults of `add_equity`; LEAN's resolution is the minute."""
 
@@ -125,4 +136,4 @@ class UniverseSettings(Lean):
         self.leverage = 0.0
         self.minimum_time_in_universe: Any = None
         self.asynchronous = False
-        self.schedule: Any = None
+        self.schedule = _Schedule()

@@ -14,6 +14,7 @@ from typing import Any
 
 from qc_builder_lora.backtest.check import CheckResult, check_version, parses, strategy_hash
 from qc_builder_lora.backtest.protocol import Backtester, BacktestResult, BacktestSettings
+from qc_builder_lora.harvest.ladder import is_overdue
 from qc_builder_lora.ids import json_hash, now, text_hash
 from qc_builder_lora.progress import SILENT, Progress
 from qc_builder_lora.records import (
@@ -250,7 +251,8 @@ def _compiling(
         else:
             funnel.end(
                 candidate, Step.PARSED, said.outcome, f"compile: {said.outcome.value}",
-                detail="; ".join(said.messages), basis=execution.basis,
+                detail="; ".join(said.messages),
+                basis=None if said.outcome is Outcome.UNKNOWN else execution.basis,
             )  # fmt: skip
     return passed
 
@@ -264,10 +266,13 @@ def _decide(
 ) -> None:
     basis = execution.basis
     if not result.runs:
-        unknown = result.status is BacktestStatus.UNKNOWN
+        overdue = is_overdue(result)
+        unknown = overdue or result.status is BacktestStatus.UNKNOWN
         funnel.end(
             candidate, Step.COMPILES, Outcome.UNKNOWN if unknown else Outcome.FAIL,
-            f"run: {result.status.value}", detail=result.reason, basis=basis,
+            "run: overdue" if overdue else f"run: {result.status.value}", detail=result.reason,
+            # What a busy machine did is asked again the next time.
+            basis=None if overdue else basis,
         )  # fmt: skip
     elif not result.trades_at_all:
         funnel.end(candidate, Step.RUNS, Outcome.FAIL, "no trades", basis=basis)

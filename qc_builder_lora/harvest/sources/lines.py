@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from qc_builder_lora.errors import InputError, UnknownKey
+from qc_builder_lora.harvest.corpus.public.licence import checked_licence
 from qc_builder_lora.harvest.sources.piece import Piece, Skipped, parsed_time, refusal
 from qc_builder_lora.ids import json_hash
 
@@ -34,7 +35,9 @@ LONGEST_LINE = 16 * 2**20
 
 
 def total(path: Path) -> int:
-    """How many lines there are, for a progress bar."""
+    """How many lines there are, for a progress bar; 0 for a pipe, which gives its lines once."""
+    if not path.is_file():
+        return 0
     try:
         with path.open("rb") as file:
             return sum(1 for _ in file)
@@ -104,6 +107,12 @@ def _wrong(found: Any, where: str) -> str | None:
         return f"'iteration' must be a whole number, got {iteration!r}"
     if not isinstance(found.get("code"), str):
         return "it has no 'code'"
+    licence = found.get("licence")
+    if licence:
+        try:
+            found["licence"] = checked_licence(licence, "'licence'")
+        except InputError as error:
+            return str(error)
     if found.get("created_at") and parsed_time(found["created_at"]) is None:
         return f"'created_at' must be ISO 8601, got {found['created_at']!r}"
     try:

@@ -71,6 +71,15 @@ def test_other_data_or_a_wish_ask_again(kept: Store) -> None:
     assert (row["in"], row["kept"], row["unknown"]) == (5, 4, 0)
 
 
+def test_what_the_clock_ended_is_unknown_and_asked_again(kept: Store) -> None:
+    slow = {"status": BacktestStatus.FAILED, "phase": "run", "reason": "did not finish within 60 s"}
+    engine = Engine({candidate().code: slow})
+    funnel = keep(kept, [candidate()], Execution(engine, passes), Funnel("test"))
+    assert (funnel.counts["unknown"], funnel.stopped) == (1, {"run: overdue": 1})
+    engine.table.clear()
+    assert keep(kept, [candidate()], Execution(engine, passes), Funnel("t")).counts["kept"] == 1
+
+
 def test_what_checker_and_engine_said_is_told_with_its_count(kept: Store) -> None:
     def check(codes: Sequence[str]) -> list[CheckResult]:
         said = CheckResult(Outcome.FAIL, ("line 3: no attribute 'has_data'",))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from pathlib import Path
 
 import pytest
 
 from qc_builder_lora.errors import InputError
-from qc_builder_lora.harvest.sources.lines import LONGEST_LINE, pieces
+from qc_builder_lora.harvest.sources.lines import LONGEST_LINE, pieces, total
 from qc_builder_lora.harvest.sources.take import SourceReport, take
 from qc_builder_lora.records import Role
 from qc_builder_lora.store import Store
@@ -78,6 +79,8 @@ def test_lines_of_a_build_share_it(store: Store, tmp_path: Path) -> None:
         ('{"code": "print(1)"}', "no class derives from QCAlgorithm"),
         ('{"code": "  "}', "it is empty"),
         ("[" * 100_000, "not JSON"),
+        (line(licence="Apache 2"), "'licence': 'Apache 2' is no SPDX licence expression. Did you "
+                                   "mean 'Apache-2.0'?"),
     ],
 )  # fmt: skip
 def test_a_broken_line_is_reported_with_its_number_and_the_rest_is_taken(
@@ -89,6 +92,19 @@ def test_a_broken_line_is_reported_with_its_number_and_the_rest_is_taken(
     assert skipped.where == f"{path}:2"
     assert why in skipped.why
     assert report.generations == 2
+
+
+def test_a_pipe_is_read_like_a_file(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    text = line(0.1) + "\n{\n" + line(0.2) + "\n"
+    writer = threading.Thread(target=path.write_text, args=(text,))
+    writer.start()
+    # What a progress bar asks first must not swallow it.
+    assert total(path) == 0
+    report = take(store, "file", pieces(path))
+    writer.join()
+    assert (report.generations, len(report.skipped)) == (2, 1)
 
 
 def test_a_line_without_end_is_not_read_whole(store: Store, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 
-from qc_builder_lora.errors import InputError, MissingExtra
+from qc_builder_lora.errors import InputError
 
 # For a did-you-mean alone; what is valid is SPDX's own list, which `packaging` carries.
 _FREQUENT = (
@@ -22,12 +22,10 @@ _OWN = (
 def checked_licence(expression: str | None, what: str) -> str:
     """The SPDX expression as SPDX writes it; InputError for none, or for what SPDX does not know.
 
-    `what` is the source, for the sentence. Raises MissingExtra without `packaging`.
+    `what` is the source, for the sentence.
     """
-    try:
-        from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
-    except ImportError as error:
-        raise MissingExtra("corpus", "packaging") from error
+    from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
+
     if expression is None or not expression.strip():
         raise InputError(
             f"{what}: no licence given. Name it as SPDX does: --licence Apache-2.0. {_OWN}"
