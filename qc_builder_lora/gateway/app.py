@@ -23,7 +23,8 @@ from starlette.routing import Route
 
 from qc_builder_lora.errors import QcLoraError
 from qc_builder_lora.gateway.answers import chunks_of, wire_error
-from qc_builder_lora.gateway.metrics import Metrics
+from qc_builder_lora.gateway.exposition import exposition
+from qc_builder_lora.gateway.metrics import Metrics, chain_families, side_families
 from qc_builder_lora.models.asgi import (
     Handler,
     guarded,
@@ -46,15 +47,17 @@ from qc_builder_lora.models.openai_wire import (
     unknown_model,
 )
 from qc_builder_lora.models.provider import StrategyProvider
+from qc_builder_lora.models.side import Side
 from qc_builder_lora.models.writer import Chunk, Draft
 
 WHOLE_CHAIN = "qc-lora"
 _THREADS = 64
 
 
-def build_app(provider: StrategyProvider, key: str) -> Starlette:
-    """The application. All but `/healthz` needs the key. Closing the provider is the caller's."""
-    gateway = _Gateway(provider)
+def build_app(provider: StrategyProvider, key: str, side: Side | None = None) -> Starlette:
+    """The application. All but `/healthz` needs the key. Closing the provider, and the `side` whose
+    counts `/metrics` shows, is the caller's."""
+    gateway = _Gateway(provider, side)
     routes: list[tuple[str, Handler, str]] = [
         ("/v1/models", gateway.models, "GET"),
         ("/v1/chat/completions", gateway.chat, "POST"),
@@ -73,11 +76,12 @@ def build_app(provider: StrategyProvider, key: str) -> Starlette:
 
 
 class _Gateway:
-    def __init__(self, provider: StrategyProvider) -> None:
-        self._provider = provider
+    def __init__(self, provider: StrategyProvider, side: Side | None) -> None:
+        self._provider, self._side = provider, side
         self._metrics = Metrics()
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="gateway")
         provider.chain.on_failure = self._metrics.failure
+        provider.chain.listen(self._metrics.outcome)
 
     def counted(self, handler: Handler) -> Handler:
         async def call(request: Request) -> Response:
@@ -95,8 +99,12 @@ class _Gateway:
         return JSONResponse(model_list(list(self._chains())))
 
     async def metrics_text(self, _: Request) -> Response:
-        text = self._metrics.text(self._provider.chain.breakers)
-        return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
+        families = [
+            *self._metrics.families(),
+            *chain_families(self._provider, self._pool._work_queue.qsize()),
+            *(side_families(self._side) if self._side else ()),
+        ]
+        return PlainTextResponse(exposition(families), media_type="text/plain; version=0.0.4")
 
     async def chat(self, request: Request) -> Response:
         return await self._complete(request, chat=True)

@@ -65,7 +65,7 @@ def serve(provider: StrategyProvider, key: str, listener: socket.socket) -> None
     # by default it may be held for 5 ms, which is longer than all that the gateway has to do.
     sys.setswitchinterval(_SWITCH_S)
     side = Side(provider)
-    app = build_app(provider, key)
+    app = build_app(provider, key, side)
     threading.Thread(target=_load, args=(provider,), daemon=True).start()
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off")
     try:

@@ -79,8 +79,7 @@ class Chain:
         self._traffic = Traffic()
         self.trial: Trial | None = None
         """A second writer that some requests are given to first: see `try_out`."""
-        self.on_outcome: Callable[[Outcome], object] = lambda outcome: None
-        """Told how each provider that was asked did; it must neither wait nor raise."""
+        self._listeners: list[Callable[[Outcome], object]] = []
         self.on_failure = on_failure
         self.on_answer = on_answer
         """Told of every answer, on the caller's thread: it must neither wait nor raise."""
@@ -175,6 +174,10 @@ class Chain:
         """Give it nothing more; what it has begun it may end."""
         self.trial = None
 
+    def listen(self, listener: Callable[[Outcome], object]) -> None:
+        """Tell `listener` how each provider that was asked did; it must neither wait nor raise."""
+        self._listeners.append(listener)
+
     def only(self, name: str) -> Chain:
         """One provider of this chain alone, with its breaker and the same budget."""
         alone = copy(self)
@@ -229,10 +232,11 @@ class Chain:
         kind: str | None = None,
         draft: Draft | None = None,
     ) -> None:
-        self.on_outcome(
-            Outcome(provider=writer.name, model=model, canary=call.tries(writer), kind=kind,
-                    draft=draft)
-        )  # fmt: skip
+        outcome = Outcome(
+            provider=writer.name, model=model, canary=call.tries(writer), kind=kind, draft=draft
+        )
+        for listener in self._listeners:
+            listener(outcome)
 
     def _first(self, call: Call, ask: Callable[[Writer, float], T]) -> Answer[T]:
         for index, writer in enumerate(call.order):

@@ -96,6 +96,11 @@ class StrategyProvider:
         return self._seat.model if self._seat else None
 
     @property
+    def unsaved_spendings(self) -> int:
+        """Rows of the ledger that the store has not taken yet."""
+        return self._ledger.waiting if isinstance(self._ledger, StoreLedger) else 0
+
+    @property
     def local_waiting(self) -> int:
         """Requests that our own children have begun and not ended."""
         return self._seat.waiting if self._seat else 0
@@ -234,7 +239,7 @@ class StrategyProvider:
         from qc_builder_lora.models.watch import new_watch
 
         watch = new_watch(self.settings, "builder")
-        chain.on_outcome = watch.note
+        chain.listen(watch.note)
         follow = Succession(self).follow
         threading.Thread(target=follow, args=(LOOK_S, self._closed, watch), daemon=True).start()
         return chain

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from qc_builder_lora.store import Store
 
 REASONS = (
-    "asked", "answered", "not_sampled", "outside_window", "queue_full", "foreground_busy",
-    "preempted", "over_budget", "paused", "failed", "same_model", "not_kept",
+    "offered", "sampled", "asked", "answered", "not_sampled", "outside_window", "queue_full",
+    "foreground_busy", "preempted", "over_budget", "paused", "failed", "same_model", "not_kept",
 )  # fmt: skip
 _THE_MODELS_OWN = {Kind.EMPTY, Kind.TRUNCATED, Kind.CONTEXT_OVERFLOW, Kind.CONTENT_FILTER}
 _LOOK_S = 0.02
@@ -142,8 +142,10 @@ class Shadow:
 
     def offer(self, answered: Answered) -> None:
         """Take a served request or count why not; never waits and never raises."""
+        self.counts["offered"] += 1
         reason = self._refusal(answered)
         if reason is None:
+            self.counts["sampled"] += 1
             try:
                 self._queue.put_nowait(_Offer(answered, self._clock() + self._rule.patience_s))
                 return

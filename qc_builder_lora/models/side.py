@@ -54,7 +54,7 @@ class Side:
         self.webhook = Webhook(settings.notify_webhook, settings.notify_secret)
         kept = settings.home / "serving-figures.json"
         self.watch = new_watch(settings, "gateway", kept_in=kept, webhook=self.webhook)
-        provider.chain.on_outcome = self.watch.note
+        provider.chain.listen(self.watch.note)
         self._teller = threading.Thread(target=self._tell, daemon=True)
         self._teller.start()
 

@@ -8,6 +8,7 @@ import uvicorn
 from qc_builder_lora.config import Settings
 from qc_builder_lora.gateway.app import build_app
 from qc_builder_lora.models.provider import StrategyProvider
+from qc_builder_lora.models.side import Side
 
 KEY = "qcl-test-key"
 
@@ -15,12 +16,13 @@ KEY = "qcl-test-key"
 class Running:
     """A gateway on a free port."""
 
-    def __init__(self, settings):
+    def __init__(self, settings, with_side=False):
         self.provider = StrategyProvider(settings)
+        self.side = Side(self.provider) if with_side else None
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
         self.key = KEY
-        app = build_app(self.provider, KEY)
+        app = build_app(self.provider, KEY, self.side)
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off")
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(
@@ -34,6 +36,8 @@ class Running:
         self.server.should_exit = True
         self.thread.join(20)
         self.listener.close()
+        if self.side is not None:
+            self.side.close()
         self.provider.close()
 
 
@@ -50,8 +54,8 @@ def gateway(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     started = []
 
-    def start(**settings):
-        started.append(Running(Settings(home=tmp_path, **settings)))
+    def start(*, with_side=False, **settings):
+        started.append(Running(Settings(home=tmp_path, **settings), with_side))
         return started[-1]
 
     yield start

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from qc_builder_lora.errors import QcLoraError
 from qc_builder_lora.models import memory
@@ -68,8 +69,25 @@ def test_the_same_build_gets_the_same_model_after_a_restart_and_through_http(bot
         assert set(nameless) == {"m1", "m2"}
         assert post(running, "Buy 3", None) == post(running, "Buy 3", None)
         assert post(running, "Buy 3", None, model="m2") == "m2"
+        page = metrics_of(running)
+        assert page["qc_lora_canary_share"] == {(): 0.4}
+        arms = page["qc_lora_canary_requests"]
+        assert arms["canary", "answered"] + arms["champion", "answered"] == 12 + 12 + 3
+        assert arms["canary", "answered"] >= 2
+        assert page["qc_lora_breaker"] == {("local",): 0, ("canary",): 0}
     finally:
         running.close()
+
+
+def metrics_of(running: Any) -> dict[str, dict[tuple[str, ...], float]]:
+    asked = urllib.request.Request(f"{running.url}/metrics")
+    asked.add_header("Authorization", f"Bearer {running.key}")
+    with urllib.request.urlopen(asked, timeout=60) as response:
+        families = text_string_to_metric_families(response.read().decode())
+    return {
+        family.name: {tuple(one.labels.values()): one.value for one in family.samples}
+        for family in families
+    }
 
 
 def post(running: Any, text: str, build: str | None, model: str = "qc-lora") -> str:

@@ -240,7 +240,7 @@ def test_a_clock_that_jumps_takes_nobody_back(home: Home, monkeypatch: pytest.Mo
     jumps = iter([0, 86_400, -86_400, 3_000_000, -3_000_000] * 100)
     monkeypatch.setattr(time, "time", lambda: real() + next(jumps))
     with StrategyProvider(home.settings()) as provider:
-        provider.chain.on_outcome = watch.note
+        provider.chain.listen(watch.note)
         for number in range(60):
             provider.chain.write(new_request("Buy SPY"), build_id=f"b{number}")
             if number % 5 == 0:
@@ -280,7 +280,7 @@ def test_a_canary_that_says_nothing_is_ended_while_requests_are_answered(home: H
     with Hook() as hook, StrategyProvider(home.settings()) as provider:
         webhook = Webhook(hook.url)
         watch = new_watch(home.settings(), "gateway", webhook=webhook)
-        provider.chain.on_outcome = watch.note
+        provider.chain.listen(watch.note)
         succession = Succession(provider)
         answered = {
             provider.chain.write(new_request("Buy"), build_id=f"b{n}").model for n in range(90)
