@@ -6,11 +6,14 @@ to one that does not, together, with the answer or at the end of the moment.
 
 from __future__ import annotations
 
+from math import isclose
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from qc_builder_lora.backtest.simulator.account import Account, Holding
-from qc_builder_lora.backtest.simulator.calendar import day_of
+from qc_builder_lora.backtest.simulator.calendar import DAY, day_of
 from qc_builder_lora.backtest.simulator.channel import Forged
+from qc_builder_lora.backtest.simulator.feed import Mode
 from qc_builder_lora.backtest.simulator.orders import Kind, Lifetime, Order, Wish
 from qc_builder_lora.backtest.simulator.past import last_point
 from qc_builder_lora.backtest.simulator.reality import OWN, Mistake
@@ -26,6 +29,8 @@ from qc_builder_lora.backtest.surface.wire import pack
 if TYPE_CHECKING:
     from qc_builder_lora.backtest.simulator.channel import Channel
     from qc_builder_lora.backtest.simulator.engine import Engine, Security
+    from qc_builder_lora.backtest.simulator.shelf import Shelf
+    from qc_builder_lora.backtest.simulator.stream import Point
 
 _FILLS = ("EquityFillModel", "FillModel", "ImmediateFillModel")
 _FIELDS = ("quantity", "limit", "stop", "trigger", "trailing", "tag")
@@ -36,6 +41,7 @@ class Counter:
 
     engine: Engine
     channel: Channel
+    shelf: Shelf
 
     def __init__(self) -> None:
         self._held: list[list[Any]] = []
@@ -191,19 +197,35 @@ class Counter:
         self._answer(None)
 
     def _on_seed(self, index: int, price: float) -> None:
-        """A security's price before its first bar: that of its last bar, and no other."""
-        engine, item = self.engine, self._item(index)
-        now = standing(engine)
-        last = None
-        for stream in item.streams:
-            if stream.is_trade:
-                found = last_point(stream.source, now.exchange, engine.hours, engine.exchange,
-                                   extended=stream.extended)  # fmt: skip
-                last = found if last is None or (found and found[0] > last[0]) else last
-        if last is None or abs(last[3].columns[3][last[4]] - price) > 1e-6 * abs(price):
-            raise self._unknown(f"a seed that is not the last price of {item.ticker}")
-        item.trade, item.holding.price = last, last[3].columns[3][last[4]]
-        self._answer(None)
+        """A security's price before its first bar: that of its last bar, and no other.
+
+        The benchmark's may be adjusted on raw prices: LEAN asks its own subscription.
+        """
+        item, plan = self._item(index), self.engine.plan
+        modes = [item.mode]
+        if item.ticker.upper() == (plan.benchmark or "SPY").upper():
+            modes.append(Mode.ADJUSTED)
+        for mode in modes:
+            last = self._last(item, mode)
+            if last is not None and isclose(last[3].columns[3][last[4]], price, rel_tol=1e-6):
+                item.trade, item.holding.price = last, last[3].columns[3][last[4]]
+                if mode is not item.mode:
+                    item.split = item.company.exact(last[1] // DAY, mode)
+                return self._answer(None)
+        raise self._unknown(f"a seed that is not the last price of {item.ticker}")
+
+    def _last(self, item: Security, mode: Mode) -> Point | None:
+        """The last trade bar before now, of all subscriptions."""
+        engine, now = self.engine, standing(self.engine)
+        found = [
+            last_point(
+                self.shelf.source(item.ticker, mode, stream.resolution, "trade"),
+                now.exchange, engine.hours, engine.exchange, extended=stream.extended,
+            )
+            for stream in item.streams
+            if stream.is_trade
+        ]  # fmt: skip
+        return max((point for point in found if point), key=itemgetter(0), default=None)
 
 
 def furnish(holding: Holding, engine: Engine) -> None:

@@ -13,7 +13,7 @@ from .alias import spelled
 from .bars import TradeBar, trade_bars
 from .brokerages import BROKERAGES
 from .consolidators import ConsolidatorBase, consolidator_for
-from .enums import Resolution
+from .enums import DataNormalizationMode, Resolution
 from .exchange import SecurityExchange, converted
 from .exchange import use as use_for_sessions
 from .extras import SecurityChanges
@@ -194,7 +194,11 @@ class Desk:
                 made = self.ask(["subscribe", security.symbol.number, *how])
                 self._feed(security, made, resolution, fill_forward, extended)
                 if comes_back:
+                    # Left over is the benchmark's own subscription, which LEAN then asks.
+                    measure = str(self.benchmark or "SPY") == str(symbol)
+                    security.seeds_in = int(DataNormalizationMode.ADJUSTED) if measure else None
                     self._initialize(security)
+                    security.seeds_in = None
             return security
         index, margin, fees, made = self.ask(
             ["security", str(symbol), int(normalization), float(leverage), *how]

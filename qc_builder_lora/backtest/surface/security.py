@@ -66,6 +66,8 @@ class Security(Lean):
         self.volume = 0.0
         self.bid_price = self.bid_size = self.ask_price = self.ask_size = 0.0
         self.has_data = False
+        self.seeds_in: int | None = None
+        """Normalisation of its last known price while it is seeded; None for its own."""
         self.is_tradable = True
         self.is_delisted = False
         self.data_normalization_mode: Any = None

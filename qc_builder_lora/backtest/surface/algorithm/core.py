@@ -107,7 +107,8 @@ class QCAlgorithm(
 
     def get_last_known_price(self, security: Any) -> Any:
         """The last bar there is, for a security seeder."""
-        rows = self._desk.bars([self._desk.security(security)], ["count", 1])[0]
+        known = self._desk.security(security)
+        rows = self._desk.bars([known], ["count", 1], mode=known.seeds_in)[0]
         return rows[-1] if rows else None
 
     def get_last_known_prices(self, security: Any) -> list[Any]:
