@@ -210,6 +210,16 @@ class BuyingPowerModel(Model):
         """The same, LEAN's method."""
         return self.leverage
 
+    def get_reserved_buying_power_for_position(self, parameters: Any) -> Any:
+        """USD that the position of a security ties up."""
+        from .own_models import ReservedBuyingPowerForPosition
+
+        security = parameters.security
+        tied = security.desk.trading.rates_of(security).keep(
+            security.holdings.quantity, security.price
+        )
+        return ReservedBuyingPowerForPosition(tied)
+
     def get_maximum_order_quantity_for_target_buying_power(self, parameters: Any) -> Any:
         """LEAN's quantity for a share of the portfolio as margin."""
         from .own_models import GetMaximumOrderQuantityResult

@@ -205,6 +205,10 @@ class PositionParameters(Lean):
         return ReservedBuyingPowerForPosition(reserved)
 
 
+class ReservedBuyingPowerForPositionParameters(PositionParameters):
+    """What `get_reserved_buying_power_for_position` is asked with."""
+
+
 @both_styles
 class FuncBenchmark(Lean):
     """A benchmark whose value a function gives for a moment."""

@@ -13,6 +13,8 @@ from .known import Lean, not_modelled
 from .margin import PATTERN_DAY, numbers_of, rates
 from .model import OWN, Model
 from .own_models import GetMaximumOrderQuantityForTargetBuyingPowerParameters
+from .properties import Properties
+from .session import Session
 from .shorting import NullShortableProvider, own_provider
 from .standard import adopted, standard
 from .symbol import Symbol, SymbolDict
@@ -53,7 +55,7 @@ class _LastData:
 
 
 @both_styles
-class Security(Lean):
+class Security(Properties, Lean):
     """One subscribed equity."""
 
     LEAN = "Equity"
@@ -80,6 +82,7 @@ class Security(Lean):
         self.holdings = SecurityHolding(self)
         self._desk = desk
         self._last: TradeBar | None = None
+        self._session: Session | None = None
         self._last_quote: QuoteBar | None = None
         self.shortable_provider: Any = NullShortableProvider()
         self.volatility_model: Any = None
@@ -144,6 +147,12 @@ class Security(Lean):
     @property
     def cache(self) -> SecurityCache:
         return SecurityCache(self)
+
+    @property
+    def session(self) -> Session:
+        if self._session is None:
+            self._session = Session(self)
+        return self._session
 
     @property
     def symbol_properties(self) -> SymbolProperties:
