@@ -36,6 +36,13 @@ class Mode(IntEnum):
     RAW = 0
     ADJUSTED = 1
     SPLIT_ADJUSTED = 2
+    TOTAL_RETURN = 3
+    """Split-adjusted, with the dividends of the period added: refused where there is one."""
+
+    @property
+    def by_splits(self) -> bool:
+        """Whether prices hold the splits, and nothing else of the factors."""
+        return self in (Mode.SPLIT_ADJUSTED, Mode.TOTAL_RETURN)
 
 
 class NoData(BacktestError):
@@ -72,16 +79,24 @@ class Company:
     def scale(self, day: int, mode: Mode) -> float:
         """What a day's prices are multiplied by."""
         price, split = self.factors.at(day)
-        return 1.0 if mode is Mode.RAW else split if mode is Mode.SPLIT_ADJUSTED else price * split
+        return 1.0 if mode is Mode.RAW else split if mode.by_splits else price * split
 
     def exact(self, day: int, mode: Mode) -> str:
         """The same, in all its digits."""
         if mode is Mode.RAW:
             return "1"
         price, split = self.factors.texts_at(day)
-        if mode is Mode.SPLIT_ADJUSTED:
+        if mode.by_splits:
             return split
         return str(Decimal(price) * Decimal(split))
+
+
+def refuse_dividend(mode: Mode, ticker: str) -> None:
+    """NoData for a dividend on prices to which LEAN would add it."""
+    if mode is Mode.TOTAL_RETURN:
+        raise NoData(
+            f"not modelled: DataNormalizationMode.TOTAL_RETURN across a dividend of {ticker}"
+        )
 
 
 def company(folder: Folder, ticker: str) -> Company:

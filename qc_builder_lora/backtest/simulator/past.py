@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from qc_builder_lora.backtest.simulator.actions import actions
 from qc_builder_lora.backtest.simulator.calendar import DAY, Hours, Zone
-from qc_builder_lora.backtest.simulator.feed import Company, NoData, Source
+from qc_builder_lora.backtest.simulator.feed import Company, NoData, Source, refuse_dividend
 from qc_builder_lora.backtest.simulator.stream import Point, Stream, points
 
 if TYPE_CHECKING:
@@ -86,6 +86,9 @@ def collect(
         found.append(point)
         if len(found) > MOST_BARS:
             break
+    who = source.company
+    if found and who.factors.at(found[0][2] // DAY)[0] != who.factors.at(found[-1][2] // DAY)[0]:
+        refuse_dividend(source.mode, who.ticker)
     return _columns(stream, found)
 
 

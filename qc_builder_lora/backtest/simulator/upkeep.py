@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qc_builder_lora.backtest.simulator.calendar import DAY
-from qc_builder_lora.backtest.simulator.feed import Mode
+from qc_builder_lora.backtest.simulator.feed import Mode, refuse_dividend
 from qc_builder_lora.backtest.simulator.margin_calls import EVERY_S, Call, margin_call
 from qc_builder_lora.backtest.simulator.orders import Kind, Wish
 
@@ -36,6 +36,7 @@ class Upkeep:
         if action.warning or item.mode is Mode.ADJUSTED:
             return False
         if action.kind == "dividend":
+            refuse_dividend(item.mode, item.ticker)
             account.dividend(item.holding, action.value)
             return item.holding.quantity != 0
         if action.kind != "split" or item.mode is not Mode.RAW:

@@ -20,6 +20,7 @@ _MODELLED_MODES = frozenset(
         DataNormalizationMode.RAW,
         DataNormalizationMode.ADJUSTED,
         DataNormalizationMode.SPLIT_ADJUSTED,
+        DataNormalizationMode.TOTAL_RETURN,
     }
 )
 
