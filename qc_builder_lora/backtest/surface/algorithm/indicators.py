@@ -7,6 +7,7 @@ from typing import Any
 
 from ..bars import Slice
 from ..consolidators import ConsolidatorBase, IdentityConsolidator, sized
+from ..consolidators.periods import PeriodCountConsolidator
 from ..desk import Desk
 from ..feeding import deregister, known, register
 from ..indicator_past import IndicatorHistory, from_past, from_slices
@@ -43,7 +44,12 @@ class IndicatorMethods:
         """Keep an indicator fed by bars of a resolution, a length or a consolidator."""
         span, selector = _fed_by("register_indicator", args, named, _SPANS)
         desk = self._desk
-        register(desk, desk.security(symbol), known(desk, indicator), span, selector)
+        security, fed = desk.security(symbol), known(desk, indicator)
+        register(desk, security, fed, span, selector)
+        # Only what a time makes can be made of the past.
+        length = span.period if isinstance(span, PeriodCountConsolidator) else None
+        if desk.settings.automatic_indicator_warm_up and length is not None:
+            warm_up_over(desk, [security], fed, length, selector)
 
     def unregister_indicator(self, indicator: Any) -> None:
         deregister(self._desk, known(self._desk, indicator))

@@ -18,6 +18,8 @@ ao AwesomeOscillator fast_period:int slow_period:int type:average
 apo AbsolutePriceOscillator fast_period:int slow_period:int moving_average_type:average
 aps AugenPriceSpike period:int=3
 ar AverageRange period:int
+arima AutoRegressiveIntegratedMovingAverage ar_order:int diff_order:int ma_order:int period:int
+    | ar_order:int diff_order:int ma_order:int period:int intercept:bool
 aroon AroonOscillator up_period:int down_period:int | period:int
 asi WilderAccumulativeSwingIndex limit_move:float resolution:resolution=DAILY
 atr AverageTrueRange period:int type:average=SIMPLE
@@ -152,5 +154,5 @@ nhnlv NewHighsNewLowsVolume period:int
 trin ArmsIndex
 """
 
-# Asked for by name where a strategy names them: options, and what cannot be exact.
-UNKNOWN = frozenset({"arima", "d", "g", "iv", "r", "t", "γ", "δ", "θ", "ρ"})
+# Asked for by name where a strategy names them: options.
+UNKNOWN = frozenset({"d", "g", "iv", "r", "t", "γ", "δ", "θ", "ρ"})

@@ -15,6 +15,7 @@ from . import (
     derived,
     extensions,
     filters,
+    forecast,
     oscillators,
     pairs,
     profile,
@@ -67,8 +68,8 @@ __all__ = [
 
 _MODULES = (
     adaptive, averages, bands, base, breadth, chosen, demark, derived, extensions, filters,
-    oscillators, pairs, profile, ranges, statistics, stochastics, strength, swings, trend, volume,
-    window, windowed,
+    forecast, oscillators, pairs, profile, ranges, statistics, stochastics, strength, swings, trend,
+    volume, window, windowed,
 )  # fmt: skip
 # Ours alone: LEAN has no class of that name.
 _OWN = frozenset({"BreadthIndicator", "Derived", "ForeignIndicator", "LaterWindowIndicator"})
