@@ -19,8 +19,8 @@ from qc_builder_lora.models.engine import Engine, Event, Job
 from qc_builder_lora.models.openai_wire import Usage, WireError
 
 _BATCH = 512
-_PREFIX_CACHE_MB = 256
-"""Prompts of former requests that are kept in memory. The library's own limit is 8 GB."""
+_PREFIX_CACHE_MB = 32
+"""Prompts of former requests that are kept beside the slots. The library's own limit is 8 GB."""
 _WARNINGS = 2
 
 
