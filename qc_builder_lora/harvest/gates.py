@@ -16,7 +16,7 @@ from typing import Any
 
 from qc_builder_lora.backtest.check import CheckResult, check_version, compiles, rules_version
 from qc_builder_lora.backtest.protocol import Backtester, BacktestResult, BacktestSettings
-from qc_builder_lora.harvest import fidelity, ladder, ledger, lookahead, uniqueness
+from qc_builder_lora.harvest import delay, fidelity, ladder, ledger, lookahead, uniqueness
 from qc_builder_lora.harvest.ladder import Answer, unknown
 from qc_builder_lora.harvest.questions import question_of
 from qc_builder_lora.harvest.review import standing
@@ -202,6 +202,28 @@ def _ask_again(cases: Sequence[_Case], engine: Backtester, rules: Rules, jobs: i
     answers = lookahead.rerun(engine, [cut for _, cut in asked], jobs)
     for (case, _), answer in zip(asked, answers, strict=True):
         case.answers["G8 look-ahead"] = answer
+    _ask_delayed([case for case, _ in asked], engine, rules, jobs)
+
+
+def _ask_delayed(cases: Sequence[_Case], engine: Backtester, rules: Rules, jobs: int) -> None:
+    """The second question of G8, of those that passed the first with a result too good to be left
+    at that; its answer is the gate's, with the evidence of both."""
+    asked: list[tuple[_Case, delay.Perfect]] = []
+    for case in cases:
+        outcome, evidence = case.answers["G8 look-ahead"]
+        if outcome is not Outcome.PASS or case.result is None:
+            continue
+        doubted = delay.perfect(case.strategy.code, case.result, rules)
+        if doubted is None:
+            below = f"its Sharpe ratio is not {rules.delay_from_sharpe:g} or more"
+            case.answers["G8 look-ahead"] = (outcome, {**evidence, "delay": f"not asked: {below}"})
+        else:
+            asked.append((case, doubted))
+    answers = delay.rerun(engine, [doubted for _, doubted in asked], rules, jobs)
+    for (case, _), (outcome, evidence) in zip(asked, answers, strict=True):
+        first = dict(case.answers["G8 look-ahead"][1])
+        reason = {"reason": evidence["reason"]} if "reason" in evidence else {}
+        case.answers["G8 look-ahead"] = (outcome, {**first, **reason, "delay": evidence})
 
 
 def _fails(case: _Case, name: str) -> bool:

@@ -30,7 +30,7 @@ NAMES = LADDER[:-1]
 SNAPSHOT = "snapshot"
 """The table of the file that `harvest/snapshot.py` reads."""
 _SHARES = ("minimum_numbers_found", "minimum_deflated_sharpe", "maximum_overfitting",
-           "minimum_second_part", "cut_share")  # fmt: skip
+           "minimum_second_part", "cut_share", "delay_keeps")  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +51,8 @@ class Rules:
     win_rate_from_sharpe: float = 1.5
     maximum_day: float = 100.0
     cut_share: float = 0.6
+    delay_from_sharpe: float = 2.0
+    delay_keeps: float = 0.25
     minimum_numbers_found: float = 0.5
     performance_trades: int = 100
     minimum_deflated_sharpe: float = 0.95

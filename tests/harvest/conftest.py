@@ -12,6 +12,7 @@ import pytest
 
 from qc_builder_lora.backtest.check import strategy_hash
 from qc_builder_lora.backtest.protocol import BacktestResult, BacktestSettings
+from qc_builder_lora.harvest.delay import delayed
 from qc_builder_lora.ids import new_id, text_hash
 from qc_builder_lora.records import (
     Backtest,
@@ -151,7 +152,10 @@ class Engine:
     name, version, data_fingerprint = "table", "1", "0"
 
     def __init__(self, table: Mapping[str, Mapping[str, Any]] | None = None) -> None:
-        self.table, self.asked = dict(table or {}), 0
+        given = dict(table or {})
+        # Good figures stay good when the orders come later, unless a test says otherwise.
+        later = {delayed(key) or key: told for key, told in given.items()}
+        self.table, self.asked = {**later, **given}, 0
 
     def run(self, code: str, settings: BacktestSettings = DEFAULTS) -> BacktestResult:
         self.asked += 1
