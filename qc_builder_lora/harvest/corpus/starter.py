@@ -18,6 +18,7 @@ from qc_builder_lora.files import find_default
 from qc_builder_lora.harvest.corpus.candidate import Candidate
 from qc_builder_lora.harvest.corpus.families import FAMILIES
 from qc_builder_lora.harvest.corpus.family import Draw, Family, draw_frame
+from qc_builder_lora.harvest.corpus.public.licence import checked_licence
 from qc_builder_lora.harvest.snapshot import suite_prompts
 from qc_builder_lora.ids import text_hash
 
@@ -77,6 +78,7 @@ def load_manifest(name: str = "starter") -> Manifest:
     missing = {item.name for item in fields(Manifest) if item.default is MISSING} - set(table)
     if missing:
         raise InputError(f"{path}: missing key {min(missing)!r}.")
+    table["licence"] = checked_licence(table["licence"], f"{path}, licence")
     return Manifest(**table)
 
 

@@ -1,8 +1,12 @@
+from pathlib import Path
+
 import pytest
 
 from qc_builder_lora.errors import InputError
+from qc_builder_lora.files import find_default
 from qc_builder_lora.harvest.choice import is_reserved, is_withheld, reserved_parts
 from qc_builder_lora.harvest.corpus.public.licence import checked_licence
+from qc_builder_lora.harvest.corpus.starter import load_manifest
 
 
 @pytest.mark.parametrize(
@@ -22,7 +26,7 @@ def test_an_spdx_expression_is_written_as_spdx_writes_it(given: str, written: st
 
 @pytest.mark.parametrize("given", [None, "", "   "])
 def test_without_a_licence_nothing_is_taken_and_the_cure_is_named(given: str | None) -> None:
-    with pytest.raises(InputError, match=r"^dir: no licence given.*--licence Apache-2.0"):
+    with pytest.raises(InputError, match=r"^dir: no licence given.*Apache-2.0"):
         checked_licence(given, "dir")
 
 
@@ -71,3 +75,25 @@ def test_a_reserved_part_is_asked_for_by_its_own_name_or_by_the_whole() -> None:
     assert not is_withheld(licence, ["LicenseRef-x", "LicenseRef-y"])
     assert not is_withheld(licence, [licence])
     assert not is_withheld("MIT", [])
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("", "missing key 'licence'"),
+        ("licence:", "mine.yaml, licence: no licence given"),
+        ("licence: 2", "mine.yaml, licence: no licence given"),
+        ("licence: Whatever", "'Whatever' is no SPDX licence expression"),
+    ],
+)
+def test_a_corpus_without_a_licence_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, said: str
+) -> None:
+    starter = find_default("harvest/corpus/starter.yaml").read_text()
+    path = tmp_path / "harvest" / "corpus" / "mine.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text(starter.replace("licence: Apache-2.0", line))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=said) as caught:
+        load_manifest("mine")
+    assert "mine.yaml" in str(caught.value)

@@ -35,7 +35,7 @@ def origin(folder: Path, licence: str | None) -> Origin:
         raise InputError(f"{folder}: no such folder.")
     if not folder.is_dir():
         raise InputError(f"{folder}: is a file. Name the folder that it is in.")
-    checked = checked_licence(licence, str(folder))
+    checked = checked_licence(licence, f"{folder}, --licence")
     name = _shown(folder.resolve()).rpartition("/")[2] or "folder"
     commit = commit_of(folder)
     return Origin(source=SOURCE, licence=checked, version=f"{name} {commit}" if commit else name)

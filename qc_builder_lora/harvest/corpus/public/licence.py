@@ -19,17 +19,15 @@ _OWN = (
 )
 
 
-def checked_licence(expression: str | None, what: str) -> str:
+def checked_licence(expression: object, what: str) -> str:
     """The SPDX expression as SPDX writes it; InputError for none, or for what SPDX does not know.
 
     `what` is the source, for the sentence.
     """
     from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
-    if expression is None or not expression.strip():
-        raise InputError(
-            f"{what}: no licence given. Name it as SPDX does: --licence Apache-2.0. {_OWN}"
-        )
+    if not isinstance(expression, str) or not expression.strip():
+        raise InputError(f"{what}: no licence given. Name it as SPDX does: MIT, Apache-2.0. {_OWN}")
     try:
         return str(canonicalize_license_expression(expression))
     except InvalidLicenseExpression as error:
