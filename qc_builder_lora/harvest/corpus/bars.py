@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,21 +29,41 @@ def corpus_data(sample: Path, target: Path, tickers: Sequence[str]) -> Path:
 
     `sample` is a LEAN data folder that holds IBM daily bars, whose trading days the walks take.
     """
-    wanted = {"tickers": list(tickers), "version": 1}
-    manifest = target / _MANIFEST
-    if is_made_for(manifest, wanted):
+
+    def fill(folder: Path) -> None:
+        days = _trading_days(sample)
+        shutil.copytree(sample, folder, dirs_exist_ok=True)
+        for ticker in tickers:
+            name = ticker.lower()
+            path = folder / _DAILY / f"{name}.zip"
+            write_bars(path, f"{name}.csv", days, walk(ticker, len(days)))
+
+    return made_once(target, _MANIFEST, {"tickers": list(tickers), "version": 1}, fill)
+
+
+def made_once(target: Path, manifest: str, wanted: object, fill: Callable[[Path], None]) -> Path:
+    """The folder, filled unless it was made from the same before; its manifest says from what.
+
+    It appears whole or not at all, also where several processes make it at once.
+    """
+    if is_made_for(target / manifest, wanted):
         return target
-    temporary = target.with_name(target.name + ".tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    shutil.copytree(sample, temporary)
-    days = _trading_days(sample)
-    for ticker in tickers:
-        name = ticker.lower()
-        path = temporary / _DAILY / f"{name}.zip"
-        write_bars(path, f"{name}.csv", days, walk(ticker, len(days)))
-    write_json(temporary / _MANIFEST, wanted)
-    shutil.rmtree(target, ignore_errors=True)
-    temporary.rename(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f"{target.name}.") as name:
+        folder = Path(name) / "new"
+        folder.mkdir()
+        fill(folder)
+        write_json(folder / manifest, wanted)
+        if is_made_for(target / manifest, wanted):
+            # Another process was first: what it made is the same, and may be in use.
+            return target
+        try:
+            if target.exists():
+                target.rename(Path(name) / "old")
+            folder.rename(target)
+        except OSError:
+            if not is_made_for(target / manifest, wanted):
+                raise
     return target
 
 

@@ -11,7 +11,6 @@ import shutil
 from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -22,8 +21,7 @@ from qc_builder_lora.backtest.simulator.calendar import (
     day_of,
     load_hours,
 )
-from qc_builder_lora.files import write_json
-from qc_builder_lora.harvest.corpus.bars import is_made_for, walk, write_bars
+from qc_builder_lora.harvest.corpus.bars import made_once, walk, write_bars
 from qc_builder_lora.ids import text_hash
 
 DAILY = (date(2000, 1, 3), date(2025, 12, 31))
@@ -47,19 +45,14 @@ def walk_data(sample: Path, target: Path, tickers: Sequence[str]) -> Path:
 
     `sample` is a data folder of which all but the bars is taken: interest rates.
     """
-    wanted: dict[str, Any] = {"tickers": list(tickers), "version": 1}
-    if is_made_for(target / _MANIFEST, wanted):
-        return target
-    temporary = target.with_name(target.name + ".tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    shutil.copytree(sample / "alternative", temporary / "alternative")
-    hours = load_hours(temporary)
-    for ticker in tickers:
-        _write(temporary / _EQUITY, ticker.lower(), hours)
-    write_json(temporary / _MANIFEST, wanted)
-    shutil.rmtree(target, ignore_errors=True)
-    temporary.rename(target)
-    return target
+
+    def fill(folder: Path) -> None:
+        shutil.copytree(sample / "alternative", folder / "alternative")
+        hours = load_hours(folder)
+        for ticker in tickers:
+            _write(folder / _EQUITY, ticker.lower(), hours)
+
+    return made_once(target, _MANIFEST, {"tickers": list(tickers), "version": 1}, fill)
 
 
 def _write(folder: Path, ticker: str, hours: Hours) -> None:

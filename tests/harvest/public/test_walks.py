@@ -1,5 +1,8 @@
 """The walks that documentation examples run on: LEAN's format, one story at every resolution."""
 
+import json
+import threading
+import time
 import zipfile
 from datetime import date
 from pathlib import Path
@@ -9,6 +12,7 @@ import pytest
 from qc_builder_lora.backtest.protocol import BacktestSettings
 from qc_builder_lora.backtest.simulator import Simulator
 from qc_builder_lora.harvest.corpus import walks
+from qc_builder_lora.harvest.corpus.bars import made_once
 from qc_builder_lora.records import BacktestStatus
 
 CODE = """from AlgorithmImports import *
@@ -86,3 +90,40 @@ def test_made_again_nothing_changes_and_other_tickers_make_it_anew(
 def test_tickers_are_those_that_the_code_names() -> None:
     codes = ['self.add_equity("gme")', "self.AddEquity( 'BRK.B', x)", "add_equity(name)"]
     assert walks.tickers_in(codes) == ["AAPL", "BRK.B", "GME", "IBM", "QQQ", "SPY"]
+
+
+def test_two_that_make_it_at_once_both_have_it_whole(tmp_path: Path) -> None:
+    (tmp_path / "sample").mkdir()
+    barrier, failures = threading.Barrier(4), []
+
+    def fill(folder: Path) -> None:
+        barrier.wait()
+        for number in range(50):
+            (folder / f"{number}").write_text("x")
+            time.sleep(0.001)
+
+    def make() -> None:
+        try:
+            found = made_once(tmp_path / "data", "m.json", {"version": 1}, fill)
+            assert len(list(found.iterdir())) == 51
+        except (OSError, AssertionError) as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=make) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "sample"]
+
+
+def test_what_was_left_half_made_is_made_anew(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "half").write_text("x")
+    made_once(tmp_path / "data", "m.json", {"version": 2}, lambda folder: None)
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["m.json"]
+    with pytest.raises(ZeroDivisionError):
+        made_once(tmp_path / "data", "m.json", {"version": 3}, lambda folder: print(1 / 0))
+    # The one before stays.
+    assert json.loads((tmp_path / "data" / "m.json").read_text()) == {"version": 2}
