@@ -104,7 +104,7 @@ FAILED = {
         "self.portfolio.total_value",
         "AttributeError: 'Portfolio' object has no attribute 'total_value'",
     ),
-    "a symbol nobody added": ('self.sma("MSFT", 5)', "KeyError: This asset symbol (MSFT)"),
+    "a symbol nobody added": ('self.sma("MSFT", 5)', "KeyError: This asset symbol (MSFT 0)"),
     "a wrong argument": (
         'self.sma(self.aapl, "20")',
         "TypeError: No method matches given arguments for SMA: (Symbol, str)",

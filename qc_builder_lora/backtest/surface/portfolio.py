@@ -87,7 +87,7 @@ class Portfolio(SymbolDict):
         return (
             f"This asset symbol ({ticker}) was not found in your security list. Please add this "
             "security or check it exists before using it with 'Securities.ContainsKey(\""
-            f"{ticker}\")'"
+            f"{ticker.partition(' ')[0]}\")'"
         )
 
     @property

@@ -113,10 +113,11 @@ class SymbolDict(dict[Any, Any]):
         ticker = ticker_of(key).upper()
         if dict.__contains__(self, ticker):
             return dict.__getitem__(self, ticker)
-        raise KeyError(self._absent(ticker))
+        # LEAN makes a symbol of an unknown ticker, and prints it so.
+        raise KeyError(self._absent(f"{ticker} 0" if type(key) is str else ticker))
 
     def _absent(self, ticker: str) -> str:
-        return f"{ticker!r} wasn't found in the {type(self).__name__} object"
+        return f"{ticker.partition(' ')[0]!r} wasn't found in the {type(self).__name__} object"
 
     def __contains__(self, key: object) -> bool:
         if dict.__contains__(self, key):
