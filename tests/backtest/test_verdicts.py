@@ -38,8 +38,8 @@ UNKNOWN = {
         "BrokerageName.KRAKEN",
     ),
     "an own brokerage": (
-        "class Mine(DefaultBrokerageModel): pass",
-        "a subclass of DefaultBrokerageModel (Mine)",
+        "class Mine(DefaultBrokerageModel):\n    def get_leverage(self, security): pass",
+        "DefaultBrokerageModel.get_leverage (replaced by Mine)",
     ),
     "an own margin call": (
         "self.portfolio.set_margin_call_model(MarginCallModel.NULL)",
@@ -58,7 +58,7 @@ UNKNOWN = {
     "a library of LEAN's image": ("import xgboost", "library xgboost"),
     "another market": (
         'self.add_equity("RELIANCE", Resolution.DAILY, Market.INDIA)',
-        "Market.INDIA",
+        "QCAlgorithm.add_equity (market india)",
     ),
     "orders of several legs": (
         "self.combo_market_order([Leg.create(self.aapl, 1)], 1)",

@@ -23,6 +23,7 @@ from qc_builder_lora.backtest.simulator.trades import TradeBuilder
 if TYPE_CHECKING:
     from qc_builder_lora.backtest.simulator.engine import Engine, Security
 
+_NO_UPDATE = "BrokerageModel declared unable to update order"
 DELISTING = "Liquidate from delisting"
 """LEAN's tag of the order that closes what is left of a company."""
 Event = list[Any]
@@ -43,6 +44,8 @@ class Book:
         """Takes an event as it happens; the strategy may ask for more before it returns."""
         self.numbered: Callable[[Order, bool], None] = lambda order, asked: None
         """Takes an order before anything happens to it, and whether the strategy waits for it."""
+        self.refused: Callable[[int, int, str], None] = lambda number, code, text: None
+        """Takes an update that was not taken: the order's number, LEAN's code, why."""
         self.complain: Callable[[str], None] = lambda text: None
         """Takes a line for the strategy's log of errors."""
         self._queue: deque[Callable[[], None]] = deque()
@@ -156,6 +159,7 @@ class Book:
             self._refuse(order, refusals.LACKING, refusals.lacking(order, item.holding.price, lack))
             return
         refused = refusals.by_the_brokerage(order, self._engine)
+        refused = refused or self.reality.refusal("submits", item, order)
         if refused:
             text = f"BrokerageModel declared unable to submit order: [{order.number}] {refused}"
             self._refuse(order, refusals.REFUSED, text)
@@ -182,6 +186,13 @@ class Book:
             order.tag = changes.get("tag", order.tag)
             return
         item = self._engine.securities[order.index]
+        refused = self.reality.refusal("updates", item, order)
+        if refused:
+            text = f"OrderID: {order.number} {refused}"
+            self.complain(text)
+            self.refused(order.number, refusals.UPDATE_REFUSED, text)
+            self._event(order, order.status, message=_NO_UPDATE)
+            return
         before = {name: getattr(order, name) for name in changes}
         _apply(order, changes)
         lack = self._lack(order, item)

@@ -53,6 +53,7 @@ class Counter:
         book.numbered = self._number
         book.complain = self.complain
         book.reality.ask = self.ask_model
+        book.refused = lambda *told: self.channel.send(pack(["refused", *told]))
 
     def tell(self, message: list[Any]) -> None:
         """The Desk's."""
@@ -194,6 +195,12 @@ class Counter:
             furnish(item.holding, self.engine)
             # LEAN keeps the leverage that a security was added with.
             item.holding.lever(leverage)
+        self._answer(None)
+
+    def _on_own_brokerage(self, submits: bool, updates: bool) -> None:
+        """A brokerage model of the strategy's own: which orders it wants to see."""
+        asks = {"submits": submits, "updates": updates}
+        self.engine.book.reality.brokerage = frozenset(kind for kind in asks if asks[kind])
         self._answer(None)
 
     def _on_seed(self, index: int, price: float) -> None:

@@ -42,6 +42,8 @@ class Reality:
     def __init__(self) -> None:
         self.ask: Ask = _nobody
         """Asks the strategy: which model, the security's number, the order's number."""
+        self.brokerage: frozenset[str] = frozenset()
+        """What a brokerage model of the strategy's own is asked: `submits`, `updates`."""
 
     # Money.
 
@@ -77,6 +79,13 @@ class Reality:
         """The same by LEAN's model."""
         cost = self.charge(item, order) if account.may_lack(item.holding, order) else 0.0
         return account.lacks_margin(item.holding, order, cost)
+
+    def refusal(self, kind: str, item: Security, order: Order) -> str:
+        """Why the strategy's own brokerage does not take an order; empty where it does."""
+        if kind not in self.brokerage:
+            return ""
+        takes, reason = self.ask(kind, item.index, order.number)
+        return "" if takes else str(reason)
 
     # Fills.
 

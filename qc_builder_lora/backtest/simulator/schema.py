@@ -112,7 +112,7 @@ def check_answer(kind: str, number: int, value: Any) -> None:
     """Forged unless a model of that kind may answer so."""
     if kind == "fill":
         good = _many(_event, 100)(value)
-    elif kind == "buying_power" and number:
+    elif (kind == "buying_power" and number) or kind in ("submits", "updates"):
         good = isinstance(value, list) and len(value) == 2 and _flag(value[0])
         good = good and _text(500)(value[1])
     else:
@@ -143,6 +143,7 @@ FORMS: dict[str, Sequence[Check]] = {
     "answer": (_modelled,),
     "margin_orders": (_many(_margin_order, 2000),),
     "brokerage": (_WORD, _flag),
+    "own_brokerage": (_flag, _flag),
     "dates": (_rule, _whole),
     "history": (
         _many(lambda x: _whole(x) or _text(50)(x), 2000),

@@ -7,6 +7,7 @@ from typing import Any
 from .brokerages import BROKERAGES
 from .enums import enum
 from .known import Lean
+from .own_brokerage import check
 
 
 class Brokerage(Lean):
@@ -27,9 +28,24 @@ class Brokerage(Lean):
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
         if cls.__module__ == "__main__":
-            from .known import not_modelled
+            check(cls)
 
-            not_modelled(f"a subclass of {cls.__mro__[1].__name__}", cls.__name__)
+    @property
+    def default_markets(self) -> dict[Any, str]:
+        """The market of each kind of security, where none is named."""
+        return {enum("SecurityType").EQUITY: "usa"}
+
+    def can_submit_order(self, *asked: Any) -> Any:
+        """LEAN's own rules are looked at by the simulator."""
+        return True, None
+
+    def can_update_order(self, *asked: Any) -> Any:
+        """The same."""
+        return True, None
+
+    DefaultMarkets = default_markets
+    CanSubmitOrder = can_submit_order
+    CanUpdateOrder = can_update_order
 
 
 MODELS: dict[str, type[Brokerage]] = {

@@ -22,6 +22,7 @@ from .interest import use as use_for_rates
 from .known import not_modelled
 from .margin import PATTERN_DAY, numbers_of
 from .orders import OrderProperties
+from .own_brokerage import refused
 from .own_models import OwnModels
 from .portfolio import Portfolio
 from .schedule import ScheduleManager
@@ -118,6 +119,8 @@ class Desk:
         elif kind == "events":
             self.trading.take(*rest)
             self.wire.done(self.wake_at() if self.consolidators else None)
+        elif kind == "refused":
+            refused(self, *rest)
         else:
             raise ValueError(f"an untimely {kind!r}")
 
@@ -217,6 +220,7 @@ class Desk:
 
     def _initialize(self, security: Security) -> None:
         """As LEAN: anew each time a security comes in."""
+        self.own_models.furnish(security)
         if self.security_initializer is not None:
             self.security_initializer(security)
         if self.settings.seed_initial_prices and not security.price:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .alias import both_styles
-from .known import Lean
+from .alias import both_styles, pascal
+from .known import Lean, members
 
 
 @both_styles
@@ -13,6 +13,16 @@ class Market(Lean):
     """Markets by name."""
 
     USA = "usa"
+
+
+# The others may be named; what trades there is not modelled.
+_METHODS = frozenset({
+    "add", "decode", "encode", "equals", "get_hash_code", "get_type", "memberwise_clone",
+    "reference_equals", "supported_markets", "to_string", "usa",
+})  # fmt: skip
+for _market in members("Market") - _METHODS:
+    setattr(Market, _market.upper(), _market.replace("_", ""))
+    setattr(Market, pascal(_market), _market.replace("_", ""))
 
 
 @both_styles

@@ -15,6 +15,7 @@ from .enums import OrderStatus, OrderType
 from .known import Lean
 from .model import Model, OrderFeeParameters
 from .orders import Order, OrderFee, picture
+from .own_brokerage import OwnBrokerage
 from .tickets import OrderEvent
 
 if TYPE_CHECKING:
@@ -226,9 +227,18 @@ class OwnModels:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self.benchmark: Callable[[datetime], Any] | None = None
+        self.brokerage: OwnBrokerage | None = None
+
+    def furnish(self, security: Security) -> None:
+        """The models of the strategy's own brokerage, where it has one."""
+        if self.brokerage is not None:
+            self.brokerage.furnish(security)
 
     def answer(self, kind: str, index: int, order_id: int) -> Any:
         """JSON values; an exception of the model as LEAN takes it, which goes on without."""
+        if self.brokerage is not None and kind in ("submits", "updates"):
+            # What this raises ends the backtest.
+            return self.brokerage.answer(kind, self._desk.by_index[index], order_id)
         try:
             return self._answer(kind, index, order_id)
         except Exception as error:  # noqa: BLE001 - whatever the strategy's model raises

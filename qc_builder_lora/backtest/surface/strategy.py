@@ -102,6 +102,8 @@ class Strategy:
         spelled(algorithm, "post_initialize")()
         self._warm_length = self._desk.ask_to_warm_up()
         desk.framework.post_initialize(algorithm)
+        if desk.own_models.brokerage is not None and desk.benchmark is None:
+            desk.own_models.brokerage.measure(algorithm)
         desk.on_order_event = self._order_listener(algorithm)
         desk.locked = True
         flags = {"on_order_event": desk.on_order_event is not None}
@@ -158,6 +160,9 @@ class Strategy:
                 continue
             elif kind == "placed":
                 self._desk.trading.placed(*message[1:])
+                continue
+            elif kind == "refused":
+                self._desk.serve(kind, message[1:])
                 continue
             elif kind == "end":
                 spelled(algorithm, "on_end_of_algorithm")()

@@ -12,14 +12,17 @@ from . import (
     holdings,
     model,
     orders,
+    own_brokerage,
     own_models,
     portfolio,
     tickets,
     transactions,
 )
 
-_MODULES = (orders, tickets, model, own_models, brokerage_models, extensions, figures)
-_NOT_LEANS = frozenset({"Model", "OwnModels", "Brokerage"})
+_MODULES = (
+    orders, tickets, model, own_models, own_brokerage, brokerage_models, extensions, figures,
+)  # fmt: skip
+_NOT_LEANS = frozenset({"Model", "OwnModels", "Brokerage", "OwnBrokerage"})
 
 
 def _public() -> dict[str, Any]:

@@ -10,6 +10,7 @@ from ..desk import EPOCH, Desk, Refused
 from ..enums import DataNormalizationMode, LeanEnum, SecurityType, enum
 from ..figures import StatisticsResults
 from ..known import not_modelled
+from ..own_brokerage import OwnBrokerage
 from ..own_models import FuncBenchmark
 from ..security import Security
 from ..settings import AlgorithmSettings
@@ -206,10 +207,17 @@ class Setup:
         else:
             not_modelled("QCAlgorithm.set_brokerage_model", type(model).__name__)
         cash = account_type is not None and account_type == accounts.CASH
-        self._desk.choose_brokerage(name, cash)
+        desk = self._desk
+        desk.choose_brokerage(name, cash)
+        if type(model).__module__ == "__main__":
+            desk.own_models.brokerage = OwnBrokerage(desk, model)
+            for security in desk.by_index:
+                desk.own_models.brokerage.furnish(security)
 
     @property
     def brokerage_model(self) -> Any:
+        if self._desk.own_models.brokerage is not None:
+            return self._desk.own_models.brokerage.model
         return Brokerage(self._desk.brokerage, self._desk.cash_account)
 
     @property
