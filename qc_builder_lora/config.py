@@ -43,6 +43,9 @@ class Settings:
     """`production`, a Model id, or a path to a GGUF file."""
     local_url: str | None = None
     """An OpenAI-compatible server to use in place of our own llama.cpp child."""
+    local_base: Path | None = None
+    """The GGUF that our models are adapters of: then one child serves it, and a model is its LoRA
+    adapter, swapped while the child runs, in place of a child with the merged file."""
     local_threads: int = 0
     """Threads of llama.cpp; 0 takes what the CPU affinity and cgroup allow."""
     local_context: int = 4096

@@ -68,7 +68,7 @@ def describe(path: Path, model_id: str | None = None, template: str | None = Non
     The manifest wins over `template`, which wins over `gemma`: a model must be asked in the words
     it was trained on.
     """
-    manifest = _manifest(path)
+    manifest = read_manifest(path)
     name = str(manifest.get("template") or template or GEMMA.name)
     return Artefact(
         path=path,
@@ -78,7 +78,8 @@ def describe(path: Path, model_id: str | None = None, template: str | None = Non
     )
 
 
-def _manifest(path: Path) -> dict[str, Any]:
+def read_manifest(path: Path) -> dict[str, Any]:
+    """`manifest.json` beside a model's file; empty where there is none."""
     file = path.parent / "manifest.json"
     if not file.exists():
         return {}

@@ -14,7 +14,7 @@ from qc_builder_lora.models.dialogue import messages_of
 from qc_builder_lora.models.exchange import Ending, Events, Piece
 from qc_builder_lora.models.faults import Kind
 from qc_builder_lora.models.http_exchange import HttpExchange
-from qc_builder_lora.models.local_server import LocalServer
+from qc_builder_lora.models.local_server import Child
 from qc_builder_lora.models.writer import SYSTEM_PROMPT
 from qc_builder_lora.records import Request
 
@@ -33,7 +33,7 @@ class LocalWriter(HttpExchange):
     def __init__(
         self,
         *,
-        server: LocalServer | None = None,
+        server: Child | None = None,
         url: str | None = None,
         model: str | None = None,
         key: str | None = None,
@@ -66,7 +66,7 @@ class LocalWriter(HttpExchange):
         self._repeatable, self._start_s = repeatable, start_s
 
     @property
-    def server(self) -> LocalServer | None:
+    def server(self) -> Child | None:
         """Our child behind it, None for a foreign server."""
         return self._server
 

@@ -23,7 +23,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import qc_builder_lora
 from qc_builder_lora.errors import MissingExtra, ProviderError
@@ -50,6 +50,37 @@ _NO_MEMORY = (
 )
 
 
+class Child(Protocol):
+    """What a Writer needs of a llama.cpp child: LocalServer's, or a part in one that is shared."""
+
+    artefact: Artefact
+
+    @property
+    def key(self) -> str:
+        """The key of its HTTP surface."""
+
+    @property
+    def url(self) -> str:
+        """Where it answers, ending in `/v1`, to be asked for after `ensure`."""
+
+    @property
+    def pid(self) -> int | None:
+        """The process, None while there is none."""
+
+    @property
+    def loading(self) -> bool:
+        """Whether it runs and cannot answer yet."""
+
+    def ensure(self, timeout_s: float = 180.0) -> None:
+        """Return once it answers; see LocalServer."""
+
+    def healthy(self) -> bool:
+        """Whether it says that it can answer."""
+
+    def stop(self) -> None:
+        """Use it no longer."""
+
+
 class LocalServer:
     """One supervised child with one model."""
 
@@ -72,7 +103,7 @@ class LocalServer:
         `adapters` are GGUF LoRA files by the model name they answer to.
         """
         self.artefact = artefact
-        self.key = secrets.token_urlsafe(32)
+        self._key = secrets.token_urlsafe(32)
         self._options = {"context": context, "threads": threads, "memory-mb": memory_mb}
         self._options.update({"slots": slots})
         self._engine, self._adapters = engine, dict(adapters or {})
@@ -88,6 +119,11 @@ class LocalServer:
         self._rest_until = 0.0
         self._last_words = "it was stopped"
         self._tail: deque[str] = deque(maxlen=_KEPT_LINES)
+
+    @property
+    def key(self) -> str:
+        """The key that its HTTP surface wants, made anew for each object."""
+        return self._key
 
     @property
     def url(self) -> str:

@@ -24,7 +24,7 @@ from qc_builder_lora.models.budget import Budget, Ledger
 from qc_builder_lora.models.chain import Chain
 from qc_builder_lora.models.ledger import StoreLedger
 from qc_builder_lora.models.local import LocalWriter
-from qc_builder_lora.models.local_server import LocalServer
+from qc_builder_lora.models.local_server import Child
 from qc_builder_lora.models.memory import available_mb, needed_mb, refuse_without_room
 from qc_builder_lora.models.prices import load_prices
 from qc_builder_lora.models.routing import takes
@@ -39,7 +39,7 @@ from qc_builder_lora.models.standing import (
     named_file,
 )
 from qc_builder_lora.models.writer import Chunk, Draft, Writer, new_request
-from qc_builder_lora.models.writers import hosted_writer, open_store, own_writer
+from qc_builder_lora.models.writers import adapter_host, hosted_writer, open_store, own_writer
 from qc_builder_lora.records import Model, Request, Stage
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ class StrategyProvider:
         self.build_id = build_id or new_id()
         self._store, self._ledger = store, ledger
         self._lock = threading.Lock()
+        self._host = adapter_host(self.settings)
         self._chain: Chain | None = None
         self._seat: LocalSeat | None = None
         self._closed = threading.Event()
@@ -86,7 +87,7 @@ class StrategyProvider:
             return self._chain
 
     @property
-    def local_server(self) -> LocalServer | None:
+    def local_server(self) -> Child | None:
         """Our own llama.cpp child, once the chain is made and if it has one."""
         return self._seat.server if self._seat else None
 
@@ -250,7 +251,7 @@ class StrategyProvider:
         loaded = seat.loaded(model_id) if seat is not None else None
         if loaded is not None:
             return loaded
-        if seat is not None and seat.server is not None:
+        if seat is not None and seat.server is not None and self._host is None:
             refuse_without_room(path)
         writer = self._own(path, model_id)
         try:
@@ -285,7 +286,8 @@ class StrategyProvider:
             free = available_mb()
             if seated is not None and seated.server is not None and free is not None:
                 free -= needed_mb(seated.server.artefact.path)
-            refuse_without_room(path, free)
+            if self._host is None:
+                refuse_without_room(path, free)
             writer = self._own(path, canary.model.id)
         except QcLoraError as error:
             _say("the canary does not answer", then="all Builds as before", why=str(error))
@@ -310,7 +312,9 @@ class StrategyProvider:
 
     def _own(self, path: Path, model_id: str | None) -> LocalWriter:
         """A Writer with a llama.cpp child of ours, not started yet."""
-        return own_writer(self.settings, path, model_id)
+        if self._host is None or model_id is None:
+            return own_writer(self.settings, path, model_id)
+        return LocalWriter(server=self._host.lease(path, model_id))
 
     def _artefact(self) -> tuple[Path, str | None] | None:
         """The model's file and id; None if there is none and a hosted model can answer."""

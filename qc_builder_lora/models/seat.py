@@ -17,7 +17,7 @@ from typing import cast
 from qc_builder_lora.errors import ProviderError
 from qc_builder_lora.models.faults import Kind
 from qc_builder_lora.models.local import LocalWriter
-from qc_builder_lora.models.local_server import LocalServer
+from qc_builder_lora.models.local_server import Child
 from qc_builder_lora.models.writer import Chunk, Draft, new_request
 from qc_builder_lora.records import Request
 
@@ -68,7 +68,7 @@ class LocalSeat(Arm):
         """The canary's place."""
 
     @property
-    def server(self) -> LocalServer | None:
+    def server(self) -> Child | None:
         """The llama.cpp child behind the champion."""
         writer = self._champion
         return writer.server if writer else None

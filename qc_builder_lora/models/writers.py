@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qc_builder_lora.config import Settings
+from qc_builder_lora.models.adapter_host import AdapterHost
 from qc_builder_lora.models.artefact import describe
 from qc_builder_lora.models.batch import ONE, Batch
 from qc_builder_lora.models.ledger import BUSY_S
@@ -37,6 +38,18 @@ def own_writer(
         slots=batch.slots,
     )
     return LocalWriter(server=server)
+
+
+def adapter_host(settings: Settings) -> AdapterHost | None:
+    """Where Models are served as adapters of one base, if the settings say so."""
+    if settings.local_base is None:
+        return None
+    return AdapterHost(
+        settings.local_base,
+        context=settings.local_context,
+        threads=settings.local_threads,
+        memory_mb=settings.local_memory_mb,
+    )
 
 
 def open_store(settings: Settings) -> Store:

@@ -164,7 +164,7 @@ class Release:
         source = self._source
         model_id = f"{source.adapter.base}-{digest[:12]}"
         folder = self._models / model_id
-        manifest = self._manifest(model_id, file, digest, attempts, target)
+        manifest = self._manifest(model_id, file, digest, file_hash(lora), attempts, target)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{model_id}.gguf"
         shutil.move(file, path)
@@ -186,6 +186,7 @@ class Release:
         model_id: str,
         file: Path,
         digest: str,
+        lora_digest: str,
         attempts: Sequence[Attempt],
         target: Reference,
     ) -> Mapping[str, Any]:
@@ -201,6 +202,7 @@ class Release:
                 "sha256": source.adapter.id,
                 "rank": source.adapter.rank,
                 "alpha": source.adapter.alpha,
+                "gguf_sha256": lora_digest,
             },
             "snapshot": source.snapshot_id,
             "recipe": {"sha256": source.recipe_sha256, "text": source.recipe_text},

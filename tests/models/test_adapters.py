@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import threading
 from pathlib import Path
 
@@ -9,10 +10,14 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from qc_builder_lora.errors import ProviderError
+from qc_builder_lora.errors import ProviderError, QcLoraError
+from qc_builder_lora.ids import file_hash
+from qc_builder_lora.models.adapter_host import ADAPTER_FILE
 from qc_builder_lora.models.artefact import describe
 from qc_builder_lora.models.local import LocalWriter
 from qc_builder_lora.models.local_server import LocalServer
+from qc_builder_lora.models.provider import StrategyProvider
+from qc_builder_lora.models.succession import Succession
 from qc_builder_lora.models.writer import new_request
 from qc_builder_lora.release.adapter import read_adapter
 from qc_builder_lora.release.merge import open_base, write_lora, write_merged
@@ -216,3 +221,109 @@ def test_swapping_adapters_does_not_grow_the_child(files):
             server.remove_adapter(str(number))
             sizes.append(megabytes())
         assert sizes[-1] - sizes[9] < 20
+
+
+@pytest.fixture
+def shared(files, home):
+    """Settings by which Models are adapters of the base, and a way to make such a Model."""
+
+    def model(name, taught, **changed):
+        made = home.model(name, files[f"{taught} merged"].read_bytes())
+        folder = Path(made.path).parent
+        shutil.copy(files[taught], folder / ADAPTER_FILE)
+        manifest = {
+            "template": "inst",
+            "base": {"sha256": file_hash(files["base"])},
+            "adapter": {"gguf_sha256": file_hash(files[taught])},
+        }
+        (folder / "manifest.json").write_text(json.dumps({**manifest, **changed}))
+        return made
+
+    settings = home.settings(
+        local_base=files["base"], max_tokens=24, providers=("local",), local_context=512
+    )
+    return settings, model
+
+
+def said(provider, prompts=PROMPTS):
+    """What a provider answers, without the system text that a builder's prompt gets."""
+    return [provider.generate(prompt).text for prompt in prompts]
+
+
+def test_promotion_and_rollback_swap_adapters_in_one_child(home, shared, merged):
+    settings, model = shared
+    home.promote(model("m1", "one"))
+    with StrategyProvider(settings) as provider:
+        assert said(provider) == merged["one"]
+        pid = provider.local_server.pid
+        succession = Succession(provider)
+        home.promote(model("m2", "two"))
+        succession.look()
+        assert (said(provider), provider.local_model) == (merged["two"], "m2")
+        home.store.promotions.rollback("Ada")
+        succession.look()
+        assert (said(provider), provider.local_model) == (merged["one"], "m1")
+        assert provider.local_server.pid == pid
+        # The one that left its place has left the child too.
+        listed = answer(provider.local_server, "/v1/models", None)["data"]
+        assert [one["id"] for one in listed] == ["base:base", "m1"]
+
+
+def test_last_model_to_go_ends_the_child(home, shared, is_running):
+    settings, model = shared
+    home.promote(model("m1", "one"))
+    with StrategyProvider(settings) as provider:
+        provider.generate("Buy SPY")
+        pid = provider.local_server.pid
+        assert is_running(pid)
+    assert not is_running(pid)
+
+
+def test_canary_and_champion_answer_from_one_child(home, shared, merged):
+    settings, model = shared
+    home.promote(model("m1", "one"))
+    with StrategyProvider(settings) as provider:
+        assert said(provider) == merged["one"]
+        pid = provider.local_server.pid
+        home.promote(model("m2", "two"), share=0.5)
+        Succession(provider).look()
+        drafts = [provider.generate(PROMPTS[0], build_id=f"b{number}") for number in range(12)]
+        assert {(draft.model, draft.text) for draft in drafts} == {
+            ("m1", merged["one"][0]),
+            ("m2", merged["two"][0]),
+        }
+        assert provider.local_server.pid == pid
+
+
+@pytest.mark.parametrize(
+    ("changed", "fact"),
+    [
+        ({"base": {"sha256": "0" * 64}}, "m2 is an adapter of another base than"),
+        ({"adapter": {"gguf_sha256": "0" * 64}}, "is not the adapter m2 was released with"),
+        ({"adapter": {}}, "is not the adapter m2 was released with"),
+        ({"template": "gemma"}, "m2 wants the template 'gemma'"),
+    ],
+)
+def test_model_that_is_no_adapter_of_this_base_changes_nothing(
+    home, shared, merged, caplog, changed, fact
+):
+    settings, model = shared
+    home.promote(model("m1", "one"))
+    with StrategyProvider(settings) as provider:
+        assert said(provider, PROMPTS[:1]) == merged["one"][:1]
+        home.promote(model("m2", "two", **changed))
+        Succession(provider).look()
+        assert (said(provider, PROMPTS[:1]), provider.local_model) == (merged["one"][:1], "m1")
+        with pytest.raises(QcLoraError, match=fact):
+            provider.seat(home.folder / "m2" / "model.gguf", "m2")
+
+
+def test_model_without_its_adapter_is_said_with_the_cure(home, shared):
+    settings, model = shared
+    home.promote(model("m1", "one"))
+    (home.folder / "m1" / ADAPTER_FILE).unlink()
+    with (
+        StrategyProvider(settings) as provider,
+        pytest.raises(QcLoraError, match=r"adapter-lora\.gguf.*or unset local_base"),
+    ):
+        provider.generate("Buy SPY")
