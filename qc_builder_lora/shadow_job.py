@@ -17,7 +17,7 @@ from qc_builder_lora.config import Settings
 from qc_builder_lora.errors import InputError, QcLoraError, SettingsError
 from qc_builder_lora.ids import now
 from qc_builder_lora.progress import Progress
-from qc_builder_lora.records import Example, Generation, Model, Request, Role, Split
+from qc_builder_lora.records import Example, Generation, Model, Role, Split
 from qc_builder_lora.store import Store
 
 Show = Callable[[str, float], AbstractContextManager[Progress]]
@@ -50,11 +50,14 @@ def replay_requests(
     served = _served(store, since)
     opened = _asked(settings, model, hosted) if arm is None else _base(settings, store, model, arm)
     with opened as (writer, budget, at_once):
-        todo = _unanswered(store, served, writer.model, limit)
+        unanswered = _unanswered(store, served, writer.model)
+        todo = [(store.requests.get(key), one) for key, one in unanswered[:limit]]
         chain = Chain([writer], budget=budget, attempts=2)
         rule = ShadowRule(queue=max(1, len(todo)), errors=_GIVE_UP, deadline_s=settings.deadline_s)
         counts: Counter[str] = Counter(
-            requests=len(served), answered_before=len(served) - len(todo)
+            requests=len(served),
+            answered_before=len(served) - len(unanswered),
+            beyond_limit=len(unanswered) - len(todo),
         )
         with show(f"Ask {writer.model}", max(1, len(todo))) as progress:
             asker = Shadow(
@@ -223,15 +226,14 @@ def _served(store: Store, since: datetime) -> dict[str, Generation]:
 
 
 def _unanswered(
-    store: Store, served: dict[str, Generation], model: str, limit: int
-) -> list[tuple[Request, Generation]]:
-    todo: list[tuple[Request, Generation]] = []
-    for key, generation in served.items():
-        if len(todo) == limit:
-            break
-        if not store.generations.find(request_id=key, role=Role.SHADOW, model=model, limit=1):
-            todo.append((store.requests.get(key), generation))
-    return todo
+    store: Store, served: dict[str, Generation], model: str
+) -> list[tuple[str, Generation]]:
+    """Request ids with what was served for them, where the model has no shadow answer yet."""
+    return [
+        (key, generation)
+        for key, generation in served.items()
+        if not store.generations.find(request_id=key, role=Role.SHADOW, model=model, limit=1)
+    ]
 
 
 def _draft(generation: Generation, hosted: str | None) -> Any:

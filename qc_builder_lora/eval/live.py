@@ -27,6 +27,8 @@ from qc_builder_lora.progress import SILENT, Progress
 from qc_builder_lora.records import Comparison, Generation, Request, Role
 from qc_builder_lora.store import Store
 
+NEVER = "never served, as the prompts of a suite are"
+"""Why an answer has nothing to be paired with."""
 BASE = "base:"
 """Before the name of a base model that answers as it comes."""
 _A_MONTH_S = 30 * 86400
@@ -90,7 +92,7 @@ def find_traffic(
     for key, shadow in newest.items():
         answer = next((one for one in served[key] if one.model == champion), None)
         if answer is None:
-            traffic.dropped["another model was served" if served[key] else "nothing served"] += 1
+            traffic.dropped["another model was served" if served[key] else NEVER] += 1
             continue
         request = store.requests.get(key)
         traffic.pairs.append(LivePair(request=request, champion=answer, challenger=shadow))

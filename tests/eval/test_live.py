@@ -80,7 +80,10 @@ def test_only_requests_answered_by_both_are_paired_and_the_rest_is_counted(store
     ask(store, "four", served())
     found = live.find_traffic(store, NEW, "claude")
     assert [pair.request.id for pair in found.pairs] == [both]
-    assert found.dropped == {"another model was served": 1, "nothing served": 1}
+    assert found.dropped == {
+        "another model was served": 1,
+        "never served, as the prompts of a suite are": 1,
+    }
     assert found.served == 2
 
 
