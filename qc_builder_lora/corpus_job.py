@@ -140,7 +140,8 @@ def add_own_alphas(
             trees.append(tree)
             progress.update(len(trees))
     origin = Origin(source="alphas", licence="Apache-2.0", version=VERSION)
-    return _add_alphas(settings, store, show, trees, origin, options)
+    # Three years of daily trades show that it runs; seven take three times as long.
+    return _add_alphas(settings, store, show, trees, origin, options, most_orders=4000)
 
 
 def _add_alphas(
@@ -151,6 +152,7 @@ def _add_alphas(
     origin: Origin,
     options: AlphaOptions,
     symbols: tuple[int, int] = (4, 5),
+    **limits: int,
 ) -> Funnel:
     from qc_builder_lora.errors import InputError
     from qc_builder_lora.eval.suite import suite_paths
@@ -173,6 +175,7 @@ def _add_alphas(
         read_listings(table),
         weighting=options.weighting,
         symbols=symbols,
+        **limits,
         conventions=Conventions(adv=options.adv),
     )
     funnel, found = Funnel(origin.source), []

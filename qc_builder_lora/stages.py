@@ -86,10 +86,15 @@ class Stages:
         """Freeze what there is to learn from."""
         from qc_builder_lora.eval.suite import suite_paths
         from qc_builder_lora.harvest.choice import load_choice
+        from qc_builder_lora.harvest.corpus.fixes.chains import add_chains
+        from qc_builder_lora.harvest.gates import load_rules
         from qc_builder_lora.harvest.snapshot import build_snapshot
 
+        choice = load_choice()
+        if choice.fixes_of_builders:
+            add_chains(self.store, load_rules())
         with show("Snapshot", 1) as progress:
-            _, report = build_snapshot(self.store, suite_paths(), load_choice(), progress)
+            _, report = build_snapshot(self.store, suite_paths(), choice, progress)
         return report.plain()
 
     def retrain(self, show: Show) -> dict[str, Any]:

@@ -25,6 +25,8 @@ class Choice:
     """Most error-fix pairs of one family; 0 leaves them out."""
     mistake_quota: int = 60
     """Most error-fix pairs of one mistake."""
+    fixes_of_builders: bool = False
+    """Whether a turn makes pairs of what its builders mended before it builds a snapshot."""
     sources: tuple[str, ...] = ()
     """Only these sources; all where empty."""
     licences: tuple[str, ...] = ()

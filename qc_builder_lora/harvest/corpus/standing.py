@@ -18,6 +18,7 @@ WAYS = {
     "starter": "qc-lora corpus build",
     "families": "qc-lora corpus build --manifest full",
     "alphas": "qc-lora corpus add alphas",
+    "error-fix": "qc-lora corpus add fixes",
     "worldquant": "qc-lora corpus add worldquant --paper FILE",
     "qc-docs": "qc-lora corpus add qc-docs",
     "lean": "qc-lora corpus add lean --checkout DIR",

@@ -12,6 +12,7 @@ from qc_builder_lora.harvest.corpus.fixes.asking import STYLES, asked
 from qc_builder_lora.harvest.corpus.fixes.kinds import MUTATIONS
 from qc_builder_lora.harvest.corpus.fixes.mutation import Stage
 from qc_builder_lora.harvest.corpus.fixes.pairs import add_pairs, broken_ones
+from qc_builder_lora.harvest.corpus.standing import standings
 from qc_builder_lora.records import BacktestStatus, Example, Outcome
 from qc_builder_lora.store import Store
 
@@ -83,7 +84,26 @@ def test_the_second_time_nothing_is_proven_and_nothing_is_added(bases: Store) ->
     second = add(bases, execution=Execution(Engine(), check))
     assert second.counts["new"] == 0
     assert second.counts["kept"] == first.counts["kept"] == len(fixes(bases))
+    assert not asked_for, "what was refused is remembered too"
+    assert second.stopped == first.stopped
+    add(bases, execution=Execution(Engine(), check, again=True))
     assert sum(asked_for) <= first.counts["in"] - first.counts["kept"]
+
+
+def test_the_table_of_sources_has_a_row_for_them(bases: Store) -> None:
+    funnel = add(bases, execution=Execution(Engine(), passes))
+    (row,) = (one.plain() for one in standings(bases) if one.source == "error-fix")
+    assert row["in"] == row["trades"] == 40
+    assert row["kept"] == funnel.counts["kept"] < 40
+    assert row["stopped"] == dict(funnel.stopped)
+
+
+def test_another_checker_or_engine_is_asked_again(bases: Store) -> None:
+    add(bases, execution=Execution(Engine(), passes))
+    newer = Engine()
+    newer.version = "2"
+    funnel = add(bases, execution=Execution(newer, refuses_what_is_new))
+    assert funnel.counts["new"] > 0
 
 
 def test_stopped_in_the_middle_it_goes_on_to_what_an_unbroken_run_gives(

@@ -52,8 +52,6 @@ _RULES = {
     "dollar-neutral": "Dollar-neutral: weights proportional to the signal less its mean.",
     "long-only": "Long only: weights proportional to what the signal is above its mean.",
 }
-MOST_ORDERS = 10_000
-"""LEAN's own limit for a backtest of a free account; a symbol may trade every day."""
 _DAYS_A_YEAR = 252
 
 
@@ -206,9 +204,9 @@ def _in_groups(
 
 
 def _frame(market: Market, source: random.Random, symbols: int) -> Frame:
-    """Dates within the market's years, so few that daily orders stay below LEAN's limit."""
+    """Dates within the market's years, so few that daily orders stay below its limit."""
     frame = draw_frame(source, market.years, market.cash, market.default_cash)
-    longest = max(1, MOST_ORDERS // (symbols * _DAYS_A_YEAR))
+    longest = max(1, market.most_orders // (symbols * _DAYS_A_YEAR))
     first = max(frame.start.year, market.years[0])
     last = min(frame.end.year, market.years[1], first + longest - 1)
     if (first, last) == (frame.start.year, frame.end.year):

@@ -13,6 +13,8 @@ from qc_builder_lora.harvest.corpus.alphas.evaluate import Conventions
 from qc_builder_lora.harvest.corpus.alphas.lean import WEIGHTINGS
 from qc_builder_lora.harvest.corpus.alphas.panel import Listing
 
+MOST_ORDERS = 10_000
+"""LEAN's own limit for a backtest of a free account; a symbol may trade every day."""
 _MOST_TICKERS = 60
 _FEWEST_TICKERS = 5
 _FEWEST_YEARS = 3
@@ -25,6 +27,8 @@ class Market:
     tickers: Sequence[str]
     listings: Mapping[str, Listing] = field(default_factory=dict)
     years: tuple[int, int] = (2005, 2012)
+    most_orders: int = MOST_ORDERS
+    """Which a strategy that may trade every symbol every day should not exceed."""
     cash: Sequence[int] = (10000, 25000, 50000, 100000, 250000, 1000000)
     default_cash: int = 100000
     symbols: tuple[int, int] = (4, 5)

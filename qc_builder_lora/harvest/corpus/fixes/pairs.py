@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from qc_builder_lora.harvest.corpus.candidate import Execution
 from qc_builder_lora.harvest.corpus.fixes.asking import asked
 from qc_builder_lora.harvest.corpus.fixes.funnel import SOURCE, FixFunnel
 from qc_builder_lora.harvest.corpus.fixes.kinds import MUTATIONS
-from qc_builder_lora.harvest.corpus.fixes.proof import Broken, Fault, prove
+from qc_builder_lora.harvest.corpus.fixes.proof import (
+    UNKNOWN_CHECK,
+    UNKNOWN_RUN,
+    Broken,
+    Fault,
+    Proof,
+    prove,
+)
 from qc_builder_lora.ids import json_hash, now, text_hash
 from qc_builder_lora.progress import SILENT, Progress
-from qc_builder_lora.records import Example
+from qc_builder_lora.records import Entry, Example, Outcome, Step
 from qc_builder_lora.store import Store
+from qc_builder_lora.store.entries import entry_id
 
 VERSION = "fixes 1"
 KIND = "fix"
@@ -33,26 +42,64 @@ def add_pairs(
 ) -> FixFunnel:
     """Break `count` examples that `taken` agrees to, and keep those that fail as meant.
 
-    Safe to repeat and to interrupt: what is proven is added a chunk at a time, and what the store
-    has is not proven again. The same store, count and seed give the same pairs.
+    Safe to repeat and to interrupt: what is proven is added a chunk at a time, and what the same
+    checker and engine have answered on the same data is not asked again. The same store, count and
+    seed give the same pairs.
     """
     funnel = FixFunnel()
     having = _having(store)
-    waiting: list[Broken] = []
-    for broken in broken_ones(store, count, seed, taken):
-        funnel.counts["in"] += 1
-        known = having.get(broken.key)
-        if known is not None:
-            origin = known.origin or {}
-            funnel.keep(broken.mutation.name, str(origin.get("stage")), known.family, new=False)
-        else:
-            waiting.append(broken)
-        if len(waiting) == _CHUNK:
-            _keep(store, execution, waiting, funnel, progress)
-            waiting = []
-    _keep(store, execution, waiting, funnel, progress)
+    drawn = broken_ones(store, count, seed, taken)
+    while chunk := list(islice(drawn, _CHUNK)):
+        funnel.counts["in"] += len(chunk)
+        waiting = _unanswered(store, execution, chunk, having, funnel)
+        _keep(store, execution, waiting, funnel, progress)
+        progress.update(funnel.counts["in"], f"{funnel.counts['kept']} kept")
     progress.update(count, f"{funnel.counts['kept']} kept")
     return funnel
+
+
+def _unanswered(
+    store: Store,
+    execution: Execution,
+    chunk: Sequence[Broken],
+    having: Mapping[tuple[Any, Any, Any], Example],
+    funnel: FixFunnel,
+) -> list[Broken]:
+    """Those that are still to be proven; the others are counted as what they are known to be."""
+    before = store.entries.fetch([_entry_id(one) for one in chunk])
+    basis, waiting = execution.basis, []
+    for one in chunk:
+        known, said = having.get(one.key), before.get(_entry_id(one))
+        if known is not None:
+            stage = str((known.origin or {}).get("stage"))
+            funnel.keep(one.mutation.name, stage, known.family, new=False)
+        elif said and said.reason and said.basis == basis and not execution.again:
+            funnel.stopped[said.reason] += 1
+        else:
+            waiting.append(one)
+    return waiting
+
+
+def _entry_id(broken: Broken) -> str:
+    return entry_id(SOURCE, "/".join(map(str, broken.key)))
+
+
+def _entry(broken: Broken, proof: Proof, basis: str) -> Entry:
+    """What became of it, for the table of sources: its answer was executed before."""
+    fine = isinstance(proof, Fault)
+    unknown = proof in (UNKNOWN_CHECK, UNKNOWN_RUN)
+    return Entry(
+        id=_entry_id(broken),
+        source=SOURCE,
+        version=VERSION,
+        licence=broken.base.licence,
+        step=Step.KEPT if fine else Step.TRADES,
+        outcome=Outcome.PASS if fine else Outcome.UNKNOWN if unknown else Outcome.FAIL,
+        created_at=now(),
+        reason=None if isinstance(proof, Fault) else proof,
+        detail=broken.mutation.name,
+        basis=basis,
+    )
 
 
 def broken_ones(
@@ -128,7 +175,9 @@ def _keep(
         ),
     )
     with store.transaction():
-        for one, proof in zip(broken, proofs, strict=True):
+        pairs, basis = list(zip(broken, proofs, strict=True)), execution.basis
+        store.entries.put([_entry(one, proof, basis) for one, proof in pairs])
+        for one, proof in pairs:
             if isinstance(proof, str):
                 funnel.stopped[proof] += 1
                 continue

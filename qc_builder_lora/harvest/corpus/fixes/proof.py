@@ -18,6 +18,8 @@ from qc_builder_lora.harvest.corpus.fixes.mutation import Mutation, Stage
 from qc_builder_lora.ids import text_hash
 from qc_builder_lora.records import BacktestStatus, Example, Outcome
 
+UNKNOWN_CHECK = "the compile check says UNKNOWN"
+UNKNOWN_RUN = "the engine says UNKNOWN"
 MOST_MESSAGES = 3
 _LONGEST = 600
 _BESIDE = frozenset({"QC006"})
@@ -91,7 +93,7 @@ def _static(broken: Sequence[Broken], execution: Execution) -> list[Found | str]
             continue
         check = checks[one.code]
         if check.outcome is Outcome.UNKNOWN:
-            found.append("the compile check says UNKNOWN")
+            found.append(UNKNOWN_CHECK)
         elif check.outcome is Outcome.FAIL and Stage.COMPILE not in one.mutation.meant:
             found.append("failed elsewhere: compile")
         else:
@@ -152,7 +154,7 @@ def _decided(one: Broken, found: Found, result: BacktestResult | None) -> Proof:
 
 def _ran(result: BacktestResult) -> Proof | None:
     if result.status is BacktestStatus.UNKNOWN:
-        return "the engine says UNKNOWN"
+        return UNKNOWN_RUN
     if result.status is BacktestStatus.FAILED:
         return Fault(Stage.RUN, f"Runtime Error: {result.reason}")
     return None if result.trades_at_all else Fault(Stage.TRADES, _silence(result))
