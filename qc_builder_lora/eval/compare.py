@@ -13,7 +13,7 @@ from typing import Any
 
 from qc_builder_lora.errors import InputError, SettingsError, UnknownKey
 from qc_builder_lora.eval.earnings import sharpe_outcome
-from qc_builder_lora.eval.score import RATES, Judged, Scores
+from qc_builder_lora.eval.score import RATES, SHOWN, Judged, Scores
 from qc_builder_lora.eval.sequential import (
     Counts,
     better_e_value,
@@ -40,8 +40,8 @@ class Rule:
     """How much lower the rate may be, as a fraction, for a challenger to be called not worse."""
 
     def __post_init__(self) -> None:
-        if self.metric not in RATES:
-            raise SettingsError(f"metric must be one of {', '.join(RATES)}, got {self.metric!r}.")
+        if self.metric not in SHOWN:
+            raise SettingsError(f"metric must be one of {', '.join(SHOWN)}, got {self.metric!r}.")
         if not 0 < self.alpha < 1:
             raise SettingsError(f"alpha must be in (0, 1), got {self.alpha}.")
         if not 0 < self.margin < 1:
@@ -76,7 +76,7 @@ class Pair:
     def judged(self) -> dict[str, list[bool | None]]:
         """Each rate of both, as a Comparison keeps it: champion first."""
         return {rate: [getattr(self.champion, rate), getattr(self.challenger, rate)]
-                for rate in RATES}  # fmt: skip
+                for rate in SHOWN}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +150,7 @@ class Contest:
             "minimum_pairs": self.rule.minimum_pairs,
             "margin": self.rule.margin,
             "more_pairs": self.more_pairs,
-            "rates": {rate: self.outcome(rate) for rate in RATES},
+            "rates": {rate: self.outcome(rate) for rate in SHOWN},
             "sharpe": sharpe_outcome(self.pairs),
         }
 

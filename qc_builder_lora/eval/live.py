@@ -19,7 +19,7 @@ from qc_builder_lora.backtest.check import check_version
 from qc_builder_lora.backtest.protocol import Backtester
 from qc_builder_lora.errors import InputError
 from qc_builder_lora.eval.compare import Contest, count_pairs, load_rule, pair_up
-from qc_builder_lora.eval.score import RATES, Answer, Scores, judge_all
+from qc_builder_lora.eval.score import SHOWN, Answer, Scores, judge_all
 from qc_builder_lora.eval.suite import Prompt, Suite
 from qc_builder_lora.files import write_json, write_text
 from qc_builder_lora.ids import json_hash, now
@@ -219,7 +219,7 @@ def agreement(scores: Sequence[Scores]) -> dict[str, dict[str, Any]]:
     most that any other can be expected to reach."""
     first, second = scores
     found = {}
-    for rate in RATES:
+    for rate in SHOWN:
         pairs = [
             (getattr(one, rate), getattr(two, rate))
             for one, two in zip(first.judged, second.judged, strict=True)

@@ -17,12 +17,12 @@ from qc_builder_lora.eval import plots
 from qc_builder_lora.eval.compare import Contest, Pair, regressions
 from qc_builder_lora.eval.costs import HostedPrice, cost_note, cost_rows, or_unknown, traffic
 from qc_builder_lora.eval.earnings import sharpe_outcome, sharpe_sentence
-from qc_builder_lora.eval.score import RATES, Judged, Scores
+from qc_builder_lora.eval.score import RATES, SHOWN, Judged, Scores
 from qc_builder_lora.eval.shown import highlighted
 from qc_builder_lora.eval.statistics import wilson
 from qc_builder_lora.files import write_text
 from qc_builder_lora.ids import file_hash
-from qc_builder_lora.records import Model
+from qc_builder_lora.records import Model, Outcome
 
 _CURVES, _PAIRS = 4, 3
 _HASH, _TITLE = 64, 48
@@ -102,7 +102,7 @@ def _page(material: Material, path: Path) -> dict[str, Any]:
 
 def _rates(material: Material) -> list[dict[str, Any]]:
     rows = []
-    for rate in RATES:
+    for rate in SHOWN:
         pairs = material.contest.outcome(rate)
         row = {
             "name": rate,
@@ -140,7 +140,7 @@ def _rate_points(
     material: Material,
 ) -> list[tuple[str, list[tuple[float | None, float, float]]]]:
     rows = []
-    for rate in RATES:
+    for rate in SHOWN:
         arms: list[tuple[float | None, float, float]] = []
         for scores in (material.champion, material.challenger):
             known = len(scores.judged) - scores.unknown(rate)
@@ -229,11 +229,17 @@ def _reached(one: Judged) -> str:
     passed = [rate for rate in RATES if getattr(one, rate)]
     unknown = [rate for rate in RATES if getattr(one, rate) is None]
     reached = passed[-1] if passed else "does not parse"
+    if passed and one.faithful is False:
+        reached += ", not faithful"
     return f"{reached} ({', '.join(unknown)} unknown)" if unknown else reached
 
 
 def _note(one: Judged) -> str:
-    return _reached(one) + (f": {one.reason}" if one.reason else "")
+    missing = [
+        str(found["evidence"]) for found in one.findings if found["outcome"] == Outcome.FAIL.value
+    ]
+    said = "; ".join([*([one.reason] if one.reason else []), *missing])
+    return _reached(one) + (f": {said}" if said else "")
 
 
 def _highlight_css() -> str:
@@ -261,7 +267,7 @@ def _other(scores: Scores) -> dict[str, Any]:
     return {
         "name": scores.model,
         "n": len(scores.judged),
-        "rates": [" ".join(_rate(scores, rate)) for rate in RATES],
+        "rates": [" ".join(_rate(scores, rate)) for rate in SHOWN],
     }
 
 
@@ -329,7 +335,8 @@ def _limits(material: Material) -> list[str]:
     limits = [
         f"{count} prompts: a rate of 80 % measured on so few may be anything from "
         f"{100 * low:.0f} to {100 * high:.0f} %.",
-        "Whether a strategy does what the prompt asked is not in the verdict: read the code.",
+        "faithful means that nothing asked is missing, as far as a program can tell; not that the "
+        "logic is right: read the code.",
     ]
     if material.live:
         return [

@@ -25,9 +25,9 @@ from qc_builder_lora.progress import SILENT, Progress
 from qc_builder_lora.records import BacktestStatus, Outcome
 
 RATES = ("parses", "compiles", "runs", "trades")
-"""The funnel: what pairs are compared by."""
+"""The funnel."""
 SHOWN = (*RATES, "faithful")
-"""What is counted of one model."""
+"""What is counted of one model, and pairs are compared by."""
 TAUGHT, NOT_TAUGHT, RESERVED = "family taught", "family not taught", "family reserved"
 _OF_THE_SERVER = frozenset(
     {

@@ -92,7 +92,7 @@ def test_the_worst_regression_comes_first_and_unknown_is_none() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"metric": "profit"}, "metric must be one of parses, compiles, runs, trades, got 'profit"),
+        ({"metric": "profit"}, "must be one of .*, trades, faithful, got 'profit"),
         ({"alpha": 0}, r"alpha must be in \(0, 1\), got 0"),
         ({"alpha": 1.5}, "got 1.5"),
         ({"margin": 0}, r"margin must be in \(0, 1\), got 0"),
@@ -126,3 +126,16 @@ def test_the_path_takes_the_judged_pairs_in_their_order_and_leaves_the_unknown_o
     assert [(pairs, centre) for pairs, centre, _, _ in path] == [(1, 1.0), (2, 0.5)]
     assert all(low <= centre <= high for _, centre, low, high in path)
     assert contest(scores(unknown("a")), scores(judged("a"))).path() == []
+
+
+def test_what_was_asked_and_not_done_can_decide_while_both_trade() -> None:
+    champion = scores(*(judged(f"{n}", faithful=True) for n in range(30)), model="old")
+    challenger = scores(*(judged(f"{n}", faithful=n < 5) for n in range(30)))
+    assert contest(champion, challenger).kind is VerdictKind.UNDECIDED
+    assert contest(champion, challenger, metric="faithful").kind is VerdictKind.WORSE
+
+
+def test_faithfulness_that_nobody_can_tell_is_no_pair() -> None:
+    found = contest(scores(judged("a", faithful=None), model="old"), scores(judged("a")))
+    assert found.outcome("faithful")["pairs"] == 0
+    assert found.outcome("faithful")["unknown"] == 1

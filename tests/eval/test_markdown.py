@@ -16,7 +16,7 @@ def test_it_has_the_sentence_every_rate_and_the_hash() -> None:
     assert text.startswith("**Undecided: the evidence does not tell base:tiny from old")
     assert "| trades | 2 | 0 | 1 | 0 | +50.0 |" in text
     assert [line.split(" ")[1] for line in text.splitlines() if line.startswith("| ")][1:] == [
-        "parses", "compiles", "runs", "trades",
+        "parses", "compiles", "runs", "trades", "faithful",
     ]  # fmt: skip
     assert "a" * 64 in text
 

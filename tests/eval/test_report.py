@@ -192,3 +192,10 @@ def test_without_ratings_the_page_does_not_speak_of_raters(tmp_path: Path) -> No
     nobody = {"pairs": 2, "raters": [], "agreement": []}
     _, found = page(material(scores(judged("a")), scores(judged("a")), ratings=nobody), tmp_path)
     assert "raters" not in found.text
+
+
+def test_an_answer_that_trades_but_does_something_else_says_what_is_missing(tmp_path: Path) -> None:
+    missing = {"kind": "stop", "value": True, "outcome": "FAIL", "evidence": "no stop order"}
+    other = judged("a", faithful=False, findings=(missing,))
+    _, found = page(material(scores(judged("a", faithful=True)), scores(other)), tmp_path)
+    assert "trades, not faithful: no stop order" in found.text
