@@ -1,11 +1,16 @@
 """The table of sources: every candidate is in it once, as far as it came."""
 
-from collections.abc import Sequence
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from qc_builder_lora.backtest.check import CheckResult
+from qc_builder_lora.errors import StoreBusy
 from qc_builder_lora.harvest.corpus.candidate import Execution, Funnel, LeftOut, keep
 from qc_builder_lora.harvest.corpus.standing import reasons, standings
 from qc_builder_lora.records import BacktestStatus, Entry, Outcome
@@ -13,6 +18,26 @@ from qc_builder_lora.store import Store
 
 from ..conftest import Engine
 from .test_candidate import candidate, passes
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[threading.Event]:
+    """Somebody else writes to the database until the event is set, or the block ends."""
+    held, free = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            held.set()
+            free.wait(30)
+            connection.execute("ROLLBACK")
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait(30)
+    yield free
+    free.set()
+    thread.join()
 
 
 def left_out(key: str = "a") -> LeftOut:
@@ -115,3 +140,18 @@ def test_examples_without_entries_are_kept_and_the_rest_is_unknown(kept: Store) 
     kept.entries.counts = lambda: forgotten  # type: ignore[method-assign,assignment]
     (row,) = (one.plain() for one in standings(kept))
     assert (row["kept"], row["in"], row["unknown"]) == (1, None, None)
+
+
+def test_a_locked_store_is_waited_for_and_too_long_a_lock_loses_nothing(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/store.db"
+    given = [candidate(day) for day in range(1, 4)]
+    engine = Engine()
+    with Store.open(url, busy_s=0.3) as store:
+        with locked(tmp_path / "store.db"), pytest.raises(StoreBusy):
+            keep(store, given, Execution(engine, passes), Funnel("test"))
+        assert store.examples.count() == 0
+    with Store.open(url, busy_s=20) as store:
+        with locked(tmp_path / "store.db") as lock:
+            threading.Timer(0.5, lock.set).start()
+            funnel = keep(store, given, Execution(engine, passes), Funnel("test"))
+        assert funnel.counts["kept"] == store.examples.count() == 3
