@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qc_builder_lora.config import Settings
-from qc_builder_lora.corpus_job import Show, corpus_bars, keep_all, sample_bars
+from qc_builder_lora.corpus_job import Show, keep_all, sample_bars
+from qc_builder_lora.ids import json_hash
 from qc_builder_lora.store import Store
 
 if TYPE_CHECKING:
@@ -62,9 +63,8 @@ def add_qc_docs(
     path = wheel or qc_docs.download(settings.cache_folder / "wheels")
     taking = Taking(qc_docs.origin())
     found = list(qc_docs.samples(path))
-    data = options.data or settings.data or _walks(settings, [one.code for one in found])
     items = qc_docs.candidates(iter(found), taking)
-    return _add(settings, store, show, items, len(found), taking, data, options)
+    return _add(settings, store, show, items, len(found), taking, options)
 
 
 def add_lean(
@@ -76,10 +76,10 @@ def add_lean(
 
     taking = Taking(lean_checkout.origin(checkout))
     own = checkout / "Data"
-    data = options.data or settings.data
-    data = data or (own if (own / "equity").is_dir() else corpus_bars(settings))
+    if options.data is None and (own / "equity").is_dir():
+        options = replace(options, data=own)
     items = lean_checkout.candidates(checkout, taking)
-    return _add(settings, store, show, items, lean_checkout.total(checkout), taking, data, options)
+    return _add(settings, store, show, items, lean_checkout.total(checkout), taking, options)
 
 
 def add_folder(
@@ -96,16 +96,17 @@ def add_folder(
 
     taking = Taking(source.origin(folder, licence))
     files = source.files_of(folder)
-    data = options.data or settings.data or corpus_bars(settings)
     items = source.candidates(folder, files, taking)
-    return _add(settings, store, show, items, len(files), taking, data, options)
+    return _add(settings, store, show, items, len(files), taking, options)
 
 
 def _walks(settings: Settings, codes: Sequence[str]) -> Path:
-    """Random walks under the tickers that the code names, in the years of the documentation."""
+    """Random walks under the tickers that the code names; other tickers, another folder."""
     from qc_builder_lora.harvest.corpus.walks import tickers_in, walk_data
 
-    return walk_data(sample_bars(settings), settings.home / "walks-data", tickers_in(codes))
+    tickers = tickers_in(codes)
+    target = settings.home / "walks-data" / json_hash(tickers)[:8]
+    return walk_data(sample_bars(settings), target, tickers)
 
 
 def _add(
@@ -115,7 +116,6 @@ def _add(
     items: Iterable[Candidate | LeftOut],
     total: int,
     taking: Taking,
-    data: Path,
     options: SourceOptions,
 ) -> Added:
     from qc_builder_lora.harvest.corpus.candidate import Funnel, LeftOut
@@ -138,6 +138,7 @@ def _add(
     for item in elsewhere:
         funnel.leave_out(item)
         refused.append((item.place or "", item.detail or item.reason))
+    data = options.data or settings.data or _walks(settings, [one.code for one in found])
     keep_all(
         settings, store, show, found, data, taking.origin.source,
         jobs=options.jobs, funnel=funnel, again=options.again,

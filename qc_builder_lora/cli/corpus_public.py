@@ -19,7 +19,11 @@ def _options(function: F) -> F:
     """The options that all of them take."""
     path = click.Path(path_type=Path)
     for option in (
-        click.option("--data", type=path, help="A LEAN data folder; default the one in force."),
+        click.option(
+            "--data",
+            type=path,
+            help="A LEAN data folder; default the setting, else random walks of the tickers named.",
+        ),
         click.option("--limit", type=click.IntRange(1), help="Only so many, from its beginning."),
         click.option("--jobs", type=int, help="Backtests at a time; default all usable CPUs."),
         click.option(
@@ -45,7 +49,8 @@ def qc_docs(wheel: Path | None, as_json: bool, **options: Any) -> None:
 
     pip fetches the wheel without installing it; its SHA-256 must be the one known here. The wheel
     says that it is MIT; whether the pages behind it may be used so is not established. Its examples
-    say both and stay out of a snapshot unless you ask for them there.
+    say both and stay out of a snapshot unless you ask for them there. They run on random walks
+    under the tickers that they name, unless a data folder is set.
 
     \b
     Examples:
@@ -103,6 +108,10 @@ def folder(folder: Path, licence: str | None, as_json: bool, **options: Any) -> 
     Without a licence nothing is taken. A licence of your own naming (LicenseRef-…) is kept with the
     examples, which then stay out of a snapshot unless asked for. C# is counted and named; links out
     of the folder are not followed; secrets are taken out before anything is stored.
+
+    Each runs on your data folder, or where none is set on random walks under the tickers it names
+    (by the day from 2000, by the minute in the last months of 2024): what is found out is whether
+    it runs and trades, not whether it earns.
 
     \b
     Examples:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
@@ -32,12 +33,16 @@ _EQUITY = Path("equity") / "usa"
 _MANIFEST = "walks.json"
 _NAMED = re.compile(r"""\badd_?equity\(\s*["']([A-Za-z][A-Za-z.]{0,9})["']""", re.IGNORECASE)
 _ALWAYS = ("SPY", "QQQ", "AAPL", "IBM")
+_MOST = 60
+"""Tickers; each takes about a second to make, and a megabyte."""
 _MINUTE, _HOUR = 60, 3600
 
 
 def tickers_in(codes: Iterable[str]) -> list[str]:
-    """The US equities that code adds by name, and a few that it may add otherwise; sorted."""
-    return sorted({one.upper() for code in codes for one in _NAMED.findall(code)} | set(_ALWAYS))
+    """The US equities that most code adds by name, and a few that it may add otherwise; sorted."""
+    named = Counter(one.upper() for code in codes for one in set(_NAMED.findall(code)))
+    most = sorted(named, key=lambda one: (-named[one], one))[:_MOST]
+    return sorted({*most, *_ALWAYS})
 
 
 def walk_data(sample: Path, target: Path, tickers: Sequence[str]) -> Path:

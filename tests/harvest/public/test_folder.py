@@ -157,6 +157,18 @@ def test_notebooks_give_their_cells(tmp_path: Path) -> None:
     assert reason(found["research.ipynb"]) == "a notebook without a QCAlgorithm class"
 
 
+def test_the_description_of_a_lean_project_is_the_request(tmp_path: Path) -> None:
+    told = {"a": '{"description": "Trend of IBM on daily bars"}', "b": "{", "c": "[]"}
+    for name, text in told.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "main.py").write_text(named(name.upper()))
+        (tmp_path / name / "config.json").write_text(text)
+    asked = [one.instruction for one in taken(tmp_path).values() if isinstance(one, Candidate)]
+    assert asked[0].startswith("Write a QuantConnect algorithm. Trend of IBM on daily bars. Assets")
+    assert all("Buys IBM while" in one for one in asked[1:])
+    assert len(asked) == 3
+
+
 def test_nothing_to_take_is_an_error_that_says_what_was_looked_for(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"has no \.py, \.ipynb or \.cs file"):
         source.files_of(tmp_path)

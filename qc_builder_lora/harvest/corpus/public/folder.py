@@ -6,6 +6,7 @@ is in C# is named with its reason, and the rest is taken.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -98,7 +99,21 @@ def _text(folder: Path, path: Path) -> str:
 
 def _file(path: Path, text: str, place: str, family: str, taking: Taking) -> Candidate | LeftOut:
     siblings = {one.stem for one in path.parent.glob("*.py")} - {path.stem}
-    return taking.take(without_header(text), place, family, siblings=siblings)
+    about = _description(path) if path.name == "main.py" else None
+    return taking.take(without_header(text), place, family, about=about, siblings=siblings)
+
+
+def _description(path: Path) -> str | None:
+    """What the config.json of a LEAN project says of it; None where its author wrote nothing."""
+    path = path.with_name("config.json")
+    if path.is_symlink() or not path.is_file():
+        return None
+    try:
+        found = json.loads(path.read_bytes()[:LARGEST_CODE])
+    except (OSError, ValueError, RecursionError):
+        return None
+    text = found.get("description") if isinstance(found, dict) else None
+    return text.strip() if isinstance(text, str) and text.strip() else None
 
 
 def _notebook(text: str, place: str, family: str, taking: Taking) -> Iterator[Candidate | LeftOut]:
