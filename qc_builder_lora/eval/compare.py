@@ -110,6 +110,10 @@ class Contest:
         pairs = [(getattr(p.champion, rate), getattr(p.challenger, rate)) for p in self.pairs]
         return count_pairs(pairs)
 
+    def sharpe(self) -> dict[str, Any]:
+        """Who earned the higher Sharpe ratio: see `earnings.sharpe_outcome`."""
+        return sharpe_outcome([(pair.champion, pair.challenger) for pair in self.pairs])
+
     def path(self) -> list[tuple[int, float, float, float]]:
         """Judged pairs, difference and interval by the metric that decides, as the pairs came."""
         metric, found, counted = self.rule.metric, [], Counts(0, 0, 0)
@@ -151,7 +155,7 @@ class Contest:
             "margin": self.rule.margin,
             "more_pairs": self.more_pairs,
             "rates": {rate: self.outcome(rate) for rate in SHOWN},
-            "sharpe": sharpe_outcome(self.pairs),
+            "sharpe": self.sharpe(),
         }
 
 

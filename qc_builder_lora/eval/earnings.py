@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from qc_builder_lora.eval.sequential import signed_rank_e_value, signed_rank_p
 
 if TYPE_CHECKING:
-    from qc_builder_lora.eval.compare import Pair
     from qc_builder_lora.eval.score import Judged
 
 SHARPE = "Sharpe Ratio"
@@ -33,14 +32,14 @@ def sharpe_of(one: Judged) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def sharpe_outcome(pairs: Sequence[Pair]) -> dict[str, Any]:
-    """Who has the higher Sharpe ratio, challenger less champion, with Wilcoxon's signed rank.
+def sharpe_outcome(pairs: Sequence[tuple[Judged, Judged]]) -> dict[str, Any]:
+    """Who has the higher Sharpe ratio of (champion, challenger), with Wilcoxon's signed rank.
 
     `p` is exact and holds for one look at a number of pairs fixed before; `e_value` at every look.
     """
     both, without = [], {"champion": 0, "challenger": 0}
     for pair in pairs:
-        champion, challenger = sharpe_of(pair.champion), sharpe_of(pair.challenger)
+        champion, challenger = (sharpe_of(one) for one in pair)
         without["champion"] += champion is None
         without["challenger"] += challenger is None
         if champion is not None and challenger is not None:

@@ -16,7 +16,7 @@ from qc_builder_lora.errors import MissingExtra
 from qc_builder_lora.eval import plots
 from qc_builder_lora.eval.compare import Contest, Pair, regressions
 from qc_builder_lora.eval.costs import HostedPrice, cost_note, cost_rows, or_unknown, traffic
-from qc_builder_lora.eval.earnings import sharpe_outcome, sharpe_sentence
+from qc_builder_lora.eval.earnings import sharpe_sentence
 from qc_builder_lora.eval.score import RATES, SHOWN, Judged, Scores
 from qc_builder_lora.eval.shown import highlighted
 from qc_builder_lora.eval.statistics import wilson
@@ -81,7 +81,7 @@ def _page(material: Material, path: Path) -> dict[str, Any]:
         "rates_plot": plots.rates(_rate_points(material)),
         "families_plot": plots.families(_family_shares(material)),
         "curves": _curves(contest),
-        "sharpe": sharpe_sentence(sharpe_outcome(contest.pairs)),
+        "sharpe": sharpe_sentence(contest.sharpe()),
         "data_note": material.data_note,
         "groups": _groups(contest),
         "costs": cost_rows(

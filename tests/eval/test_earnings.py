@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qc_builder_lora.eval.earnings import sharpe_of, sharpe_outcome, sharpe_sentence
+from qc_builder_lora.eval.earnings import sharpe_of, sharpe_sentence
 from qc_builder_lora.eval.markdown import as_markdown
 from qc_builder_lora.eval.score import Judged
 from tests.eval.stand_ins import contest, judged, scores
@@ -27,7 +27,7 @@ def test_a_strategy_that_did_not_trade_has_no_sharpe_ratio() -> None:
 def test_only_pairs_with_two_ratios_are_compared_and_the_rest_is_counted() -> None:
     champion = scores(traded("a", "1.0"), traded("b", "0.5"), judged("c", "runs"), model="old")
     challenger = scores(traded("a", "1.5"), judged("b", None), judged("c", None))
-    found = sharpe_outcome(contest(champion, challenger).pairs)
+    found = contest(champion, challenger).sharpe()
     assert (found["pairs"], found["wins"], found["losses"]) == (1, 1, 0)
     assert found["without"] == {"champion": 1, "challenger": 2}
     assert found["median_difference"] == 0.5
@@ -36,7 +36,7 @@ def test_only_pairs_with_two_ratios_are_compared_and_the_rest_is_counted() -> No
 def test_a_steady_lead_is_seen_and_its_p_is_wilcoxons() -> None:
     champion = scores(*(traded(str(n), "0.1") for n in range(12)), model="old")
     challenger = scores(*(traded(str(n), str(0.2 + 0.01 * n)) for n in range(12)))
-    found = sharpe_outcome(contest(champion, challenger).pairs)
+    found = contest(champion, challenger).sharpe()
     # All of twelve signs alike: 2 of 2**12 arrangements.
     assert found["signed_rank_p"] == pytest.approx(2 / 4096)
     assert found["e_value"] > 1
