@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from qc_builder_lora.cli.common import facts, json_option, opened, say_json
-from qc_builder_lora.errors import NotFound
+from qc_builder_lora.cli.common import facts, json_option, say_json
+from qc_builder_lora.errors import NotFound, StoreError
 
 if TYPE_CHECKING:
     from qc_builder_lora.config import Settings
@@ -20,14 +20,24 @@ if TYPE_CHECKING:
 def command(as_json: bool) -> None:
     """What answers now, what the last turn did, and what the next one waits for.
 
+    Records that a builder's run could not write (a full disk), or that wait because the database
+    was not there, are named. Without a database it says what waits in the spools; exit code 1.
+
     \b
     Example:
       qc-lora status --json
     """
+    from qc_builder_lora.config import load_settings
     from qc_builder_lora.daemon import due, lease_holder, next_cron
     from qc_builder_lora.harvest.survey import survey
+    from qc_builder_lora.store import Store
 
-    settings, store = opened()
+    settings = load_settings()
+    try:
+        store = Store.open(settings.database_url)
+    except StoreError as error:
+        _without_store(settings, error, as_json)
+        raise
     with store:
         found = due(settings, store)
         turns = store.turns.find(limit=1)
@@ -54,6 +64,19 @@ def command(as_json: bool) -> None:
         say_json(plain)
         return
     _show(plain)
+
+
+def _without_store(settings: Settings, error: StoreError, as_json: bool) -> None:
+    """What can be told all the same: what the builders' runs left, and that it is safe."""
+    from qc_builder_lora.harvest.survey import survey
+
+    spools = [spool.plain() for spool in survey(settings.home, None)]
+    if as_json:
+        say_json({"home": str(settings.home.absolute()), "database_error": str(error),
+                  "spools": spools})  # fmt: skip
+        return
+    facts([("home", str(settings.home.absolute())), ("database", "cannot be used, see below")])
+    _show_troubles(spools)
 
 
 def _canary(history: list[Promotion]) -> dict[str, Any] | None:
@@ -135,15 +158,19 @@ def _show(plain: dict[str, Any]) -> None:
         click.echo(f"report: {last['report']}")
     for model, stage in plain["models"].items():
         click.echo(f"  {stage:<10} {model}")
-    for spool in plain["spools"]:
-        for line in _troubles(spool):
-            click.echo(f"harvest: spool {spool['id']}: {line}")
+    _show_troubles(plain["spools"])
 
 
 def _on_trial(canary: dict[str, Any] | None) -> str:
     if canary is None:
         return "none"
     return f"{canary['model']}, {canary['share']:.0%} of the Builds since {canary['since'][:16]}"
+
+
+def _show_troubles(spools: list[dict[str, Any]]) -> None:
+    for spool in spools:
+        for line in _troubles(spool):
+            click.echo(f"harvest: spool {spool['id']}: {line}")
 
 
 def _troubles(spool: dict[str, Any]) -> list[str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -107,6 +110,42 @@ def test_a_disk_that_fills_up_costs_nothing_and_loses_only_what_did_not_fit(stag
         check=True,
     )
     assert "lost" in status.stdout
+    done = told_status(stage)
+    assert done.returncode == 0
+    assert re.search(
+        r"spool \S+: \d+ records were lost when written \(a full disk\?\)", done.stdout
+    )
+
+
+def told_status(stage: Stage, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+    command = f"from qc_builder_lora.cli import main; main({['status', *words]!r})"
+    return subprocess.run(
+        [sys.executable, "-c", command],
+        env={**os.environ, "QC_LORA_HOME": str(stage.home), **env},
+        cwd=stage.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_database_that_is_not_there_costs_nothing_and_the_status_says_what_waits(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.write(BUSY)
+    nowhere = "postgresql://nobody@127.0.0.1:1/x"
+    monkeypatch.setenv("QC_LORA_DATABASE", nowhere)
+    assert stage.same().code == 3
+    done = told_status(stage, QC_LORA_DATABASE=nowhere)
+    assert done.returncode == 1
+    assert re.search(r"spool \S+: \d+ records wait: qc-lora harvest ingest", done.stdout)
+    assert "PostgreSQL cannot be used" in done.stderr
+    told = json.loads(told_status(stage, "--json", QC_LORA_DATABASE=nowhere).stdout)
+    assert "Check that the server runs" in told["database_error"]
+    assert told["spools"][0]["records"] > 5
+    monkeypatch.delenv("QC_LORA_DATABASE")
+    assert ingest_afterwards(stage.home).startswith("harvested ")
+    assert "records wait" not in told_status(stage).stdout
 
 
 def _readable(stage: Stage) -> list:
