@@ -75,6 +75,10 @@ class Settings:
     anthropic_url: str | None = None
     openai_url: str | None = None
     gemini_url: str | None = None
+    anthropic_key_file: Path | None = None
+    openai_key_file: Path | None = None
+    gemini_key_file: Path | None = None
+    """Files that hold the keys; read again when they change, while `qc-lora serve` runs."""
     keep_requests: bool = True
     """Whether `qc-lora serve` keeps what it is asked and answers, secrets taken out."""
     shadow_share: float = 0.0
@@ -207,6 +211,7 @@ _KEY_VARIABLES = {
 }
 
 
+_FILE = "_key_file"
 _OUR_KEYS = ("QC_LORA_LOCAL_KEY", "QC_LORA_NOTIFY_SECRET")
 
 
@@ -224,6 +229,7 @@ def load_settings(
     values = _from_file(environment, folder)
     values.update(_from_environment(environment))
     values.update({key: value for key, value in overrides.items() if value is not None})
+    _read_key_files(values)
     if environment.get("XDG_CACHE_HOME"):
         values.setdefault("cache", Path(environment["XDG_CACHE_HOME"]) / "qc-lora")
     return Settings(**values)
@@ -261,7 +267,33 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     values = _convert_all("environment variable QC_LORA_…", found)
     for key, variables in _KEY_VARIABLES.items():
         values[key] = next((environment[v] for v in variables if environment.get(v)), None)
+        for variable in variables:
+            # As containers mount secrets: ANTHROPIC_API_KEY_FILE=/run/secrets/anthropic.
+            if f"{key}_file" in hosted_files() and environment.get(f"{variable}_FILE"):
+                values.setdefault(f"{key}_file", Path(environment[f"{variable}_FILE"]))
     return values
+
+
+def hosted_files() -> tuple[str, ...]:
+    """The settings that name the file of a key."""
+    return tuple(item.name for item in fields(Settings) if item.name.endswith(_FILE))
+
+
+def _read_key_files(values: dict[str, Any]) -> None:
+    for name in hosted_files():
+        path, key = values.get(name), name.removesuffix("_file")
+        if path is None:
+            continue
+        if values.get(key):
+            raise SettingsError(
+                f"{key} is given twice: as a variable and in the file {path}. Unset one of them."
+            )
+        try:
+            values[key] = path.read_text("utf-8").strip() or None
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{name} names {path}, which cannot be read: {error}.") from error
+        if values[key] is None:
+            raise SettingsError(f"{name} names {path}, which is empty. Put the key in.")
 
 
 def _convert_all(where: str | Path, table: Mapping[str, Any]) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def test_an_unknown_key_of_the_file_is_refused_with_the_one_that_was_meant(tmp_p
         load_settings({}, written(tmp_path, "max_token = 5\n"))
     said = str(caught.value)
     assert said.startswith(f"{tmp_path}/qc-lora.toml: unknown key 'max_token'. Did you mean 'max_")
-    assert "Known keys: allow_open_sandbox, anthropic_model," in said
+    assert "Known keys: allow_open_sandbox, anthropic_key_file, anthropic_model," in said
 
 
 def test_an_unknown_variable_is_refused_as_well(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from qc_builder_lora.log import configure
 @click.option(
     "--key-file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="File with the API key; made, readable for you alone, if it is not there.",
+    help="File with the API key; made, readable for you alone, if it is not there; read again "
+    "when it changes.",
 )
 def command(host: str, port: int, key_file: Path | None) -> None:
     """Serve the chain over HTTP, for any client of OpenAI's.
@@ -28,6 +29,7 @@ def command(host: str, port: int, key_file: Path | None) -> None:
     """
     from qc_builder_lora.gateway.serving import listen, new_key, read_key, serve
     from qc_builder_lora.models.provider import StrategyProvider
+    from qc_builder_lora.models.rotating import RotatingKey
 
     settings = load_settings()
     configure(settings.log_format)
@@ -40,4 +42,4 @@ def command(host: str, port: int, key_file: Path | None) -> None:
         if made:
             where = f", kept in {key_file}" if key_file else "; it is not shown again"
             click.echo(f"API key: {key}{where}")
-        serve(provider, key, listener)
+        serve(provider, RotatingKey(key, key_file) if key_file else key, listener)

@@ -11,7 +11,7 @@ provider in the same way. There is no CORS on purpose: a web page has no busines
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -54,7 +54,9 @@ WHOLE_CHAIN = "qc-lora"
 _THREADS = 64
 
 
-def build_app(provider: StrategyProvider, key: str, side: Side | None = None) -> Starlette:
+def build_app(
+    provider: StrategyProvider, key: str | Callable[[], str], side: Side | None = None
+) -> Starlette:
     """The application. All but `/healthz` needs the key. Closing the provider, and the `side` whose
     counts `/metrics` shows, is the caller's."""
     gateway = _Gateway(provider, side)

@@ -130,6 +130,7 @@ def side_families(side: Side) -> Iterable[Family]:
         counts = side.recorder.counts
         for name, text in (
             ("kept", "Served answers that are in the store."),
+            ("spooled", "Served answers written to disk while the store was away."),
             ("dropped", "Served answers that were not kept."),
             ("redacted", "Secrets taken out of what was kept."),
         ):

@@ -8,6 +8,7 @@ import secrets
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from qc_builder_lora.errors import MissingExtra, QcLoraError, SettingsError
@@ -53,7 +54,9 @@ def listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def serve(provider: StrategyProvider, key: str, listener: socket.socket) -> None:
+def serve(
+    provider: StrategyProvider, key: str | Callable[[], str], listener: socket.socket
+) -> None:
     """Answer until the process is told to stop (SIGINT or SIGTERM)."""
     try:
         import uvicorn

@@ -23,14 +23,16 @@ def refusal(error: WireError) -> Response:
     return JSONResponse(error.body, error.status, error.headers)
 
 
-def guarded(handler: Handler, key: str) -> Handler:
-    """The handler behind the key; a WireError it raises becomes the answer."""
+def guarded(handler: Handler, key: str | Callable[[], str]) -> Handler:
+    """The handler behind the key, or behind the one that holds now; a WireError it raises becomes
+    the answer."""
 
     async def call(request: Request) -> Response:
         try:
             given = request.headers.get("authorization", "").removeprefix("Bearer ")
+            wanted = key if isinstance(key, str) else key()
             # In constant time, so that nobody can guess the key letter by letter.
-            if not hmac.compare_digest(given.encode(), key.encode()):
+            if not hmac.compare_digest(given.encode(), wanted.encode()):
                 raise WireError(401, "invalid_api_key", "The API key is missing or wrong.")
             return await handler(request)
         except WireError as error:

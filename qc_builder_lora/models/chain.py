@@ -278,6 +278,8 @@ class Chain:
         self, call: Call, writer: Writer, ask: Callable[[Writer, float], T], end: float
     ) -> Answer[T]:
         breaker = self._breaker(call, writer)
+        if getattr(writer, "renewed", bool)():
+            breaker.succeeded()  # It may have been the old key that was refused.
         if not breaker.allow():
             rest = f"rests after failing; it is asked again in {breaker.opens_in_s:.0f} s."
             raise ProviderError(writer.name, Kind.REFUSED, rest)

@@ -71,6 +71,8 @@ class Exchange(ABC):
     ) -> None:
         self.name, self.model = name, model
         self._key = key
+        self._former: tuple[str, ...] = ()
+        """Keys used before this one: an answer to them may still come, and quote them."""
         self._first_text_s, self._gap_s = first_text_s, gap_s
 
     @abstractmethod
@@ -240,8 +242,8 @@ class Exchange(ABC):
     ) -> ProviderError:
         """A ProviderError in which no key can be read, whoever wrote the text."""
         fact = " ".join(fact.split())
-        if self._key:
-            fact = fact.replace(self._key, "…")
+        for key in (self._key, *self._former):
+            fact = fact.replace(key, "…") if key else fact
         if len(fact) > _LONGEST_FACT:
             fact = fact[:_LONGEST_FACT] + "…"
         return ProviderError(self.name, kind, fact, cure, retry_after_s=retry_after_s)

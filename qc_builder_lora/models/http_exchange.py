@@ -16,6 +16,7 @@ from qc_builder_lora.errors import MissingExtra, ProviderError
 from qc_builder_lora.models.background import submit
 from qc_builder_lora.models.exchange import Exchange
 from qc_builder_lora.models.faults import Kind, kind_of_status, kind_of_text, retry_after
+from qc_builder_lora.models.rotating import RotatingKey
 
 if TYPE_CHECKING:
     import httpx2
@@ -31,13 +32,24 @@ class HttpExchange(Exchange):
     extra = "hosted"
     """The extra that brings the library."""
     _open: tuple[int, Any] | None = None
+    rotating: RotatingKey | None = None
+    """Where the key comes from, if it may change."""
+
+    def renewed(self) -> bool:
+        """Whether the key has changed since it was last used: what was refused may be allowed."""
+        return self.rotating is not None and self.rotating() != self._key
 
     def _make_client(self) -> Any:
         """A client of the library; ImportError if it is not installed."""
         raise NotImplementedError
 
     def _client(self) -> Any:
-        """The client of this process: a fork must not share its parent's connections."""
+        """The client of this process and key: a fork must not share its parent's connections."""
+        if self.renewed():
+            assert self.rotating is not None
+            self._former = (*self._former, str(self._key))
+            # Not closed: what was asked with the old one is still being answered.
+            self._key, self._open = self.rotating(), None
         if self._open is None or self._open[0] != os.getpid():
             self._open = os.getpid(), self._make_client()
         return self._open[1]
@@ -110,7 +122,8 @@ class HttpExchange(Exchange):
 
 
 _CURES: dict[Kind, str] = {
-    Kind.AUTH: "Check the key and the account.",
+    Kind.AUTH: "Check the key and the account. A process keeps the key it was started with; one "
+    "in a file (ANTHROPIC_API_KEY_FILE and the like) is read again when it changes.",
     Kind.NOT_FOUND: "Check the model's name in the settings.",
 }
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from qc_builder_lora.errors import StoreError
+from qc_builder_lora.errors import DiskFull, StoreError
 from qc_builder_lora.ids import new_id, now
 from qc_builder_lora.log import get_logger
 from qc_builder_lora.records import Spending
@@ -140,7 +140,7 @@ class StoreLedger:
             if self.waiting:
                 self._write(self._store)
             return _Done(work(self._store))
-        except StoreError as error:
+        except (StoreError, DiskFull) as error:
             self._rests_until = self._clock() + _REST_S
             if not self._said:
                 log.warning("spending is counted in memory", why=str(error))

@@ -1,8 +1,10 @@
 """Keeps what the gateway served, for comparisons and for the bill: Requests and Generations.
 
-A thread writes; the caller only puts into a bounded queue. While the store is locked or gone the
-queue fills, then the newest are dropped and counted, and serving goes on. Secrets are taken out
-before anything is written. No Strategy is made of a served answer, so none of it is taught.
+A thread writes; the caller only puts into a bounded queue. While the store is locked or gone,
+answers go to a spool on disk and from there, later, to the store; where the disk takes nothing
+either, the queue fills, then the newest are dropped and counted. Serving goes on all the while.
+Secrets are taken out before anything is written. No Strategy is made of a served answer, so none
+of it is taught.
 """
 
 from __future__ import annotations
@@ -15,10 +17,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from qc_builder_lora.errors import StoreError
+from qc_builder_lora.errors import DiskFull, StoreError, StoreUnavailable
 from qc_builder_lora.ids import new_id, now
 from qc_builder_lora.log import get_logger
 from qc_builder_lora.models.chain import Answered
+from qc_builder_lora.models.served_spool import Pair, ServedSpool
 from qc_builder_lora.records import Build, Generation, Request, Role
 from qc_builder_lora.redact import Redactor
 
@@ -46,19 +49,23 @@ class Recorder:
         most: int = _MOST,
         rest_s: float = _REST_S,
         gather_s: float = _GATHER_S,
+        spool: ServedSpool | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`host` is what Builds made here say of where they came from; `then` is called, on the
         recorder's thread, with the id of each Generation once it is in the store.
         """
         self._open, self._host, self._then = open_store, host, then
         self._rest_s, self._gather_s = rest_s, gather_s
+        self._spool, self._clock = spool, clock
+        self._away_until = 0.0
         self._waiting: queue.Queue[Answered] = queue.Queue(most)
         self._store: Store | None = None
         self._ending = threading.Event()
-        self._said = False
+        self._said, self._full = False, False
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self.counts: Counter[str] = Counter()
-        """`kept`, `dropped`, and `redacted` secrets, since the start."""
+        """`kept`, `spooled`, `dropped`, and `redacted` secrets, since the start."""
         self._thread.start()
 
     @property
@@ -97,6 +104,8 @@ class Recorder:
                 self._keep(batch)
             for _ in batch:
                 self._waiting.task_done()
+            self._drain()
+        self._drain()
 
     def _gathered(self) -> list[Answered]:
         """What is waiting, after a moment in which more may come: a transaction has its price,
@@ -112,45 +121,86 @@ class Recorder:
         return batch
 
     def _keep(self, batch: Sequence[Answered]) -> None:
+        redactor = Redactor()
+        records = [self._records(answered, redactor) for answered in batch]
+        self.counts["redacted"] += redactor.counts.total()
         while True:
             try:
-                keys = self._write(batch)
-            except StoreError as error:
+                self._write_rested(records)
+            except (StoreError, DiskFull) as error:
                 self._say_once(error)
+                if self._spooled(records):
+                    return
                 if self._ending.wait(self._rest_s):
                     self.counts["dropped"] += len(batch)
                     return
                 continue
             self._said = False
             self.counts["kept"] += len(batch)
-            for key, answered in zip(keys, batch, strict=True):
-                self._then(key, answered)
+            for (_, generation), answered in zip(records, batch, strict=True):
+                self._then(generation.id, answered)
             return
 
-    def _say_once(self, error: StoreError) -> None:
+    def _write_rested(self, records: Sequence[Pair]) -> None:
+        """As `_write`; where there is a spool, a store that failed is left alone for a while."""
+        if self._spool is not None and self._clock() < self._away_until:
+            raise StoreUnavailable("The store did not answer a moment ago.")
+        try:
+            self._write(records)
+        except (StoreError, DiskFull):
+            self._away_until = self._clock() + self._rest_s
+            raise
+
+    def _spooled(self, records: Sequence[Pair]) -> bool:
+        if self._spool is None:
+            return False
+        try:
+            self._spool.add(records)
+        except OSError as error:
+            if not self._full:
+                log.warning("served answers cannot be spooled", why=str(error))
+            self._full = True
+            return False
+        self._full = False
+        self.counts["spooled"] += len(records)
+        return True
+
+    def _drain(self) -> None:
+        """What was spooled into the store, where that is back."""
+        if self._spool is None or self._clock() < self._away_until or self._spool.empty():
+            return
+        try:
+            taken = self._spool.drain(self._write)
+        except (StoreError, DiskFull, OSError) as error:
+            self._away_until = self._clock() + self._rest_s
+            self._say_once(error)
+            return
+        self._said = False
+        self.counts["kept"] += taken
+        log.info("spooled answers are in the store", answers=taken)
+
+    def _say_once(self, error: Exception) -> None:
         if not self._said:
-            log.warning("served answers wait for the store", why=str(error))
+            where = {"spool": str(self._spool.file)} if self._spool else {}
+            log.warning("served answers wait for the store", why=str(error), **where)
         self._said = True
 
-    def _write(self, batch: Sequence[Answered]) -> list[str]:
-        """All of them or none, in one transaction; the ids of their Generations."""
+    def _write(self, records: Sequence[Pair]) -> None:
+        """All of them or none, in one transaction."""
         if self._store is None:
             self._store = self._open()
-        store, redactor = self._store, Redactor()
-        records = [self._records(answered, redactor) for answered in batch]
+        store = self._store
         with store.transaction():
             for request, generation in records:
                 if generation.build_id is not None and not store.builds.has(generation.build_id):
                     store.builds.add(self._build(generation.build_id))
                 store.requests.add(request)
                 store.generations.add(generation)
-        self.counts["redacted"] += redactor.counts.total()
-        return [generation.id for _, generation in records]
 
     def _build(self, key: str) -> Build:
         return Build(id=key, title="requests served", host=self._host, started_at=now())
 
-    def _records(self, answered: Answered, redactor: Redactor) -> tuple[Request, Generation]:
+    def _records(self, answered: Answered, redactor: Redactor) -> Pair:
         asked, draft = answered.request, answered.draft
         request = Request(
             id=asked.id,

@@ -24,6 +24,7 @@ from qc_builder_lora.models.ledger import StoreLedger
 from qc_builder_lora.models.prices import load_prices
 from qc_builder_lora.models.provider import StrategyProvider
 from qc_builder_lora.models.recorder import Recorder
+from qc_builder_lora.models.served_spool import ServedSpool
 from qc_builder_lora.models.shadow import Shadow, ShadowRule, parse_window
 from qc_builder_lora.models.standing import HOSTED
 from qc_builder_lora.models.watch import new_watch
@@ -49,7 +50,8 @@ class Side:
         self.shadow = self._make_shadow(provider) if settings.shadow_share else None
         self.recorder: Recorder | None = None
         if settings.keep_requests or self.shadow:
-            self.recorder = Recorder(self._open, host="gateway", then=self._offer)
+            spool = ServedSpool(settings.home / "served-spool")
+            self.recorder = Recorder(self._open, host="gateway", then=self._offer, spool=spool)
             provider.chain.on_answer = self.recorder.take
         self.webhook = Webhook(settings.notify_webhook, settings.notify_secret)
         kept = settings.home / "serving-figures.json"

@@ -10,9 +10,11 @@ from qc_builder_lora.config import Settings
 from qc_builder_lora.models.adapter_host import AdapterHost
 from qc_builder_lora.models.artefact import describe
 from qc_builder_lora.models.batch import ONE, Batch
+from qc_builder_lora.models.http_exchange import HttpExchange
 from qc_builder_lora.models.ledger import BUSY_S
 from qc_builder_lora.models.local import LocalWriter
 from qc_builder_lora.models.local_server import LocalServer
+from qc_builder_lora.models.rotating import RotatingKey
 from qc_builder_lora.models.writer import Writer
 
 if TYPE_CHECKING:
@@ -64,8 +66,11 @@ def hosted_writer(settings: Settings, name: str) -> Writer | None:
     key: str | None = getattr(settings, f"{name}_key")
     if not key:
         return None
-    writer: Callable[..., Writer] = _hosted_class(name)
-    return writer(key, getattr(settings, f"{name}_model"), url=getattr(settings, f"{name}_url"))
+    make: Callable[..., HttpExchange] = _hosted_class(name)
+    writer = make(key, getattr(settings, f"{name}_model"), url=getattr(settings, f"{name}_url"))
+    file: Path | None = getattr(settings, f"{name}_key_file")
+    writer.rotating = RotatingKey(key, file) if file else None
+    return writer
 
 
 def _hosted_class(name: str) -> Any:

@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
-from qc_builder_lora.errors import MissingExtra, StoreError
+from qc_builder_lora.errors import MissingExtra, StoreError, StoreUnavailable
 from qc_builder_lora.store.address import Address
 from qc_builder_lora.store.faults import explain, explain_sqlite
 
@@ -34,6 +34,7 @@ class Database:
         self.engine = _sqlite(address, busy_s) if address.path else _postgresql(address, busy_s)
         self._joined: ContextVar[Connection | None] = ContextVar("joined", default=None)
         self._process = os.getpid()
+        self._file: tuple[int, int] | None = None
 
     @property
     def kind(self) -> str:
@@ -94,7 +95,28 @@ class Database:
             # A forked child must neither use nor close the connections of its parent.
             self.engine.dispose(close=False)
             self._process = os.getpid()
+        self._follow_file()
         return self.engine.connect()
+
+    def _follow_file(self) -> None:
+        """Notice a SQLite file that was deleted or replaced: what an open connection writes goes
+        to the old one, which nobody will ever read."""
+        path = self.address.path
+        if path is None:
+            return
+        try:
+            found = path.stat()
+        except OSError as error:
+            if self._file is None:
+                return  # Not made yet.
+            self.engine.dispose()
+            raise StoreUnavailable(
+                f"{path}: the database file is gone ({error.strerror}). Put it back, or make a new "
+                "one with: qc-lora store upgrade"
+            ) from error
+        if self._file not in (None, (found.st_dev, found.st_ino)):
+            self.engine.dispose()
+        self._file = found.st_dev, found.st_ino
 
     @contextmanager
     def _joining(self, connection: Connection) -> Iterator[None]:

@@ -16,13 +16,13 @@ KEY = "qcl-test-key"
 class Running:
     """A gateway on a free port."""
 
-    def __init__(self, settings, with_side=False):
+    def __init__(self, settings, with_side=False, key=KEY):
         self.provider = StrategyProvider(settings)
         self.side = Side(self.provider) if with_side else None
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
         self.key = KEY
-        app = build_app(self.provider, KEY, self.side)
+        app = build_app(self.provider, key, self.side)
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off")
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(

@@ -109,10 +109,13 @@ def test_a_damaged_page_is_a_problem(databases: Any, make: Any) -> None:
     with Store.open(url) as store:
         store.requests.add_all(make.request(f"Buy {number}. " * 40) for number in range(300))
     content = bytearray(path_of(url).read_bytes())
-    content[-200_000:-100_000] = os.urandom(100_000)
+    # Pages of this very table: where others lie changes with every migration.
+    start = content.index(b"Buy 150. ") // 4096 * 4096
+    content[start : start + 8192] = os.urandom(8192)
     path_of(url).write_bytes(content)
     problems = check_store(url).problems
-    assert any("PRAGMA integrity_check" in problem for problem in problems)
+    told = ("PRAGMA integrity_check", "the file is damaged")
+    assert any(words in problem for problem in problems for words in told)
 
 
 def test_what_is_no_database_cannot_be_checked(tmp_path: Path) -> None:
