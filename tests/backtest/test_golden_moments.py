@@ -20,11 +20,13 @@ PUBLISHED = json.loads((GOLDEN / "moments.json").read_text())
 # Since 2026-07-06 it is worked out on returns in excess of the risk free rate.
 CHANGED = {
     "Probabilistic Sharpe Ratio": {
-        "end_of_day", "extended_limit", "only_fresh_prices", "told_execution", "past_actions"
+        "end_of_day", "extended_limit", "only_fresh_prices", "told_execution", "past_actions",
+        "stored_past", "weighed_insight",
     },
     # Published in 2024, before the orders were hashed with other spellings of their properties.
     "OrderListHash": {
-        "extended_limit", "split_by_the_hour", "only_fresh_prices", "close_buffer_extended"
+        "extended_limit", "split_by_the_hour", "only_fresh_prices", "close_buffer_extended",
+        "stored_past", "weighed_insight",
     },
 }  # fmt: skip
 

@@ -32,7 +32,10 @@ UNKNOWN = {
         "self.universe_settings.schedule.on(self.date_rules.month_start())",
         "UniverseSettings.schedule.on",
     ),
-    "the object store": ("self.object_store.read('x')", "QCAlgorithm.object_store"),
+    "a file of the object store": (
+        "self.object_store.get_file_path('x')",
+        "ObjectStore.get_file_path (x)",
+    ),
     "another brokerage": (
         "self.set_brokerage_model(BrokerageName.KRAKEN)",
         "BrokerageName.KRAKEN",

@@ -63,7 +63,8 @@ def summary(record: Record, rates: Rates) -> dict[str, str]:
     found["Net Profit"] = _percent(net, 3)
     risk_free = fmean(rates(time) for time in times) if times else 0.0
     found.update(_risk(returns if enough else [], benchmark, risk_free, record.trading_days))
-    found["Total Fees"] = f"${_half_up(record.fees)}"
+    # Cents: a sum of halves of a cent may lie a hair below.
+    found["Total Fees"] = f"${_half_up(round(record.fees, 8))}"
     turnover = fmean(record.turnover) if record.turnover else 0.0
     found["Portfolio Turnover"] = _percent(turnover, 2)
     found["Drawdown Recovery"] = str(recovery)

@@ -21,6 +21,7 @@ from .framework.course import Framework
 from .interest import use as use_for_rates
 from .known import not_modelled
 from .margin import PATTERN_DAY, numbers_of
+from .object_store import ObjectStore
 from .orders import OrderProperties
 from .own_brokerage import refused
 from .own_models import OwnModels
@@ -77,6 +78,7 @@ class Desk:
         self.on_order_event: Callable[[OrderEvent], Any] | None = None
         self.security_initializer: Callable[[Security], Any] | None = None
         self.order_properties = OrderProperties()
+        self.object_store = ObjectStore()
         self.brokerage, self.cash_account = "DEFAULT", False
         self.universe = UniverseSettings()
         self.name = ""

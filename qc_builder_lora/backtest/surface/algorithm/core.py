@@ -70,6 +70,10 @@ class QCAlgorithm(
     def project_id(self) -> int:
         return 0
 
+    @property
+    def object_store(self) -> Any:
+        return self._desk.object_store
+
     # The schedule.
 
     @property

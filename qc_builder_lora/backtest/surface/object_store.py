@@ -1,0 +1,96 @@
+"""`self.object_store`: what a strategy keeps by name, in its own memory, for one backtest.
+
+LEAN's outlives the backtest; here each begins empty, and nothing of it reaches a disk.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from .alias import both_styles
+from .known import Lean, not_modelled
+from .symbol import KeyValuePair
+
+
+@both_styles
+class ObjectStore(Lean):
+    """Bytes by key; text is UTF-8. Keys are read with any slash, and without regard to case."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    @staticmethod
+    def _key(key: str) -> str:
+        return str(key).replace("\\", "/").strip("/").lower()
+
+    @property
+    def keys(self) -> list[str]:
+        return list(self._kept)
+
+    # Some of LEAN's own examples call it.
+    @property
+    def max_size(self) -> int:
+        return 2**31 - 1
+
+    @property
+    def max_files(self) -> int:
+        return 2**31 - 1
+
+    def contains_key(self, key: str) -> bool:
+        return self._key(key) in self._kept
+
+    def __contains__(self, key: object) -> bool:
+        return self._key(str(key)) in self._kept
+
+    def read_bytes(self, key: str) -> bytes | None:
+        """What is kept under a key; None where nothing is."""
+        return self._kept.get(self._key(key))
+
+    def read(self, key: str, *encoding: Any) -> str | None:
+        """As text."""
+        found = self.read_bytes(key)
+        return None if found is None else found.decode()
+
+    def read_string(self, key: str, *encoding: Any) -> str | None:
+        return self.read(key)
+
+    def read_json(self, key: str, *rest: Any) -> Any:
+        """As what `save_json` was given, in plain JSON values."""
+        found = self.read(key)
+        return None if found is None else json.loads(found)
+
+    def save_bytes(self, key: str, contents: Any = b"") -> bool:
+        self._kept[self._key(key)] = bytes(contents)
+        return True
+
+    def save(self, key: str, text: str = "", *encoding: Any) -> bool:
+        """Keep text."""
+        if not isinstance(text, str):
+            return self.save_bytes(key, text)
+        return self.save_bytes(key, text.encode())
+
+    def save_string(self, key: str, text: str, *encoding: Any) -> bool:
+        return self.save(key, text)
+
+    def save_json(self, key: str, obj: Any, *rest: Any) -> bool:
+        """Keep a JSON value."""
+        return self.save(key, json.dumps(obj))
+
+    def save_xml(self, key: str, *rest: Any) -> bool:
+        not_modelled("ObjectStore.save_xml")
+
+    def delete(self, key: str) -> bool:
+        """Whether there was something to delete."""
+        return self._kept.pop(self._key(key), None) is not None
+
+    def clear(self) -> None:
+        self._kept.clear()
+
+    def get_file_path(self, key: str) -> str:
+        """A file for other libraries: a strategy has no disk here."""
+        not_modelled("ObjectStore.get_file_path", str(key)[:100])
+
+    def __iter__(self) -> Iterator[KeyValuePair]:
+        return iter([KeyValuePair(key, value) for key, value in self._kept.items()])
