@@ -47,6 +47,7 @@ class Clock:
         self._next_equity = 0
         self._spacing = 0
         self._told: list[int] = []
+        self._rates: dict[int, float] = {}
         self._hours_of_benchmark: Series | None = None
         """The benchmark's hourly bars, where the folder has them."""
         desk.figures = self.statistics
@@ -350,11 +351,22 @@ class Clock:
 
     def _own_benchmark(self) -> float:
         """What the strategy's function gives for this moment, as LEAN rounds it."""
-        try:
-            value = float(self.desk.ask_model("benchmark", 0, self.engine.now.utc))
-        except Mistake as mistake:
-            raise Failed(self.desk.phase, f"the benchmark's function: {mistake}") from mistake
+        value = self._own("benchmark", self.engine.now.utc)
         return round(value, 4) if value > 1000 else float(f"{value:.7g}")
+
+    def _own(self, what: str, utc: int) -> float:
+        """What a function of the strategy's says of a moment."""
+        try:
+            return float(self.desk.ask_model(what, 0, utc))
+        except Mistake as mistake:
+            raise Failed(self.desk.phase, f"the {what}'s function: {mistake}") from mistake
+
+    def _own_rate(self, utc: int) -> float:
+        """The strategy's own risk free rate, asked for once a day."""
+        day = utc // DAY
+        if day not in self._rates:
+            self._rates[day] = self._own("interest rate", utc)
+        return self._rates[day]
 
     def _sample_equity(self) -> None:
         engine = self.engine
@@ -366,6 +378,8 @@ class Clock:
         self._tell(["end"])
         self.upkeep.close(last=True)
         self._sample()
+        if self.engine.plan.own_rates:
+            self.statistics()  # While there is somebody to ask.
         self.desk.channel.send(pack(["bye"]))
 
     def statistics(self) -> dict[str, str]:
@@ -373,8 +387,10 @@ class Clock:
         record, account = self.record, self.engine.account
         record.profits, record.fees = account.profits, account.fees
         record.orders = len(self.engine.book.orders)
-        days, rates = self.desk.shelf.rates()
-        found = summary(record, lambda utc: rate_at(days, rates, utc // DAY))
+        given = None if self.engine.plan.own_rates else self.desk.shelf.rates()
+        found = summary(
+            record, lambda utc: rate_at(*given, utc // DAY) if given else self._own_rate(utc)
+        )
         return in_order(found | of_the_book(self.engine), self.desk.statistics)
 
 

@@ -170,7 +170,7 @@ class Desk(Counter):
             plan.precise = bool(value)
         elif key in ("start", "end", "warm_up_bars", "warm_up_seconds",
                      "warm_up_resolution", "trading_days", "max_orders",
-                     "close_buffer_s", "own_benchmark"):  # fmt: skip
+                     "close_buffer_s", "own_benchmark", "own_rates"):  # fmt: skip
             if key == "max_orders" and value > _MOST_ORDERS:
                 raise NotModelled(self.phase, f"more than {_MOST_ORDERS} orders ({value} asked)")
             setattr(plan, key, int(value))

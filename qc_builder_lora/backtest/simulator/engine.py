@@ -137,6 +137,8 @@ class Plan:
     benchmark: str | None = None
     own_benchmark: int = 0
     """Whether a function of the strategy's gives the benchmark's values."""
+    own_rates: int = 0
+    """Whether a model of the strategy's gives the risk free rates."""
     trading_days: int = 252
     max_orders: int = 10_000
     """LEAN's default for a backtest."""

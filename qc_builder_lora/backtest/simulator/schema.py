@@ -36,6 +36,7 @@ _SETTINGS: dict[str, Check] = {
     "cash": _number,
     "benchmark": _text(200),
     "own_benchmark": _within(0, 1),
+    "own_rates": _within(0, 1),
     "start": _DAY,
     "end": _DAY,
     "warm_up_bars": _within(0, 10**6),

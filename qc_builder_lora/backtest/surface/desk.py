@@ -12,7 +12,7 @@ from typing import Any
 from .alias import spelled
 from .bars import TradeBar, trade_bars
 from .brokerages import BROKERAGES
-from .consolidators import ConsolidatorBase, consolidator_for
+from .consolidators import ConsolidatorBase, consolidator_for, takes_quotes
 from .enums import DataNormalizationMode, Resolution
 from .exchange import SecurityExchange, converted
 from .exchange import use as use_for_sessions
@@ -301,7 +301,7 @@ class Desk:
 
     def consolidate(self, security: Security, consolidator: Any) -> None:
         """Feed a consolidator, and have it scanned when its period is over."""
-        quotes = getattr(consolidator, "TAKES_QUOTES", False)
+        quotes = takes_quotes(consolidator)
         config = self.subscription(security, quotes=quotes)
 
         take, scan = spelled(consolidator, "update"), spelled(consolidator, "scan")

@@ -78,9 +78,6 @@ class ObjectStore(Lean):
         """Keep a JSON value."""
         return self.save(key, json.dumps(obj))
 
-    def save_xml(self, key: str, *rest: Any) -> bool:
-        not_modelled("ObjectStore.save_xml")
-
     def delete(self, key: str) -> bool:
         """Whether there was something to delete."""
         return self._kept.pop(self._key(key), None) is not None

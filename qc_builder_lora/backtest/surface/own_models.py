@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from .alias import both_styles
+from .alias import both_styles, spelled
 from .enums import OrderStatus, OrderType
 from .known import Lean
 from .model import Model, OrderFeeParameters
@@ -228,6 +228,8 @@ class OwnModels:
         self._desk = desk
         self.benchmark: Callable[[datetime], Any] | None = None
         self.brokerage: OwnBrokerage | None = None
+        self.rates: Any = None
+        """The strategy's risk free interest rate model, where it has chosen one."""
 
     def furnish(self, security: Security) -> None:
         """The models of the strategy's own brokerage, where it has one."""
@@ -248,6 +250,8 @@ class OwnModels:
         if kind == "benchmark" and self.benchmark is not None:
             # The number is the moment, in seconds since 1970.
             return float(self.benchmark(self._desk.utc_from(order_id)))
+        if kind == "interest rate":
+            return float(spelled(self.rates, "get_interest_rate")(self._desk.utc_from(order_id)))
         security = self._desk.by_index[index]
         model = security.models[kind]
         if kind == "buying_power" and not order_id:

@@ -24,6 +24,14 @@ class Bar(Lean):
     ) -> None:  # fmt: skip
         self.open, self.high, self.low, self.close = open, high, low, close
 
+    def update(self, value: float) -> None:
+        """Move on to a price; 0 is none."""
+        if not value:
+            return
+        if not self.open:
+            self.open = self.high = self.low = value
+        self.high, self.low, self.close = max(self.high, value), min(self.low, value), value
+
     def __repr__(self) -> str:
         return f"O: {self.open:g} H: {self.high:g} L: {self.low:g} C: {self.close:g}"
 
@@ -59,6 +67,21 @@ class QuoteBar(Lean):
         self.last_bid_size, self.last_ask_size = last_bid_size, last_ask_size
         self.end_time = time + (period or timedelta(minutes=1)) if time != datetime.min else time
         self.is_fill_forward = False
+
+    def update(
+        self, last_trade: float, bid_price: float, ask_price: float, volume: float,
+        bid_size: float, ask_size: float,
+    ) -> None:  # fmt: skip
+        """Move on to new quotes; of a trade there is nothing to keep."""
+        for name, price, size in (("bid", bid_price, bid_size), ("ask", ask_price, ask_size)):
+            side = getattr(self, name)
+            if side is None and price:
+                side = Bar()
+                setattr(self, name, side)
+            if side is not None:
+                side.update(price)
+            if size > 0:
+                setattr(self, f"last_{name}_size", size)
 
     def _middle(self, name: str) -> float:
         sides = [getattr(side, name) for side in (self.bid, self.ask) if side is not None]

@@ -18,6 +18,7 @@ from .session import Session
 from .shorting import NullShortableProvider, own_provider
 from .standard import adopted, standard
 from .symbol import Symbol, SymbolDict
+from .volatility import VolatilityModel, listener
 
 if TYPE_CHECKING:
     from .quotes import QuoteBar
@@ -85,7 +86,8 @@ class Security(Properties, Lean):
         self._session: Session | None = None
         self._last_quote: QuoteBar | None = None
         self.shortable_provider: Any = NullShortableProvider()
-        self.volatility_model: Any = None
+        self.volatility_model: Any = VolatilityModel.NULL
+        self._told: Any = None
 
     def take(self, bar: TradeBar) -> None:
         """Move to a new bar."""
@@ -96,6 +98,8 @@ class Security(Properties, Lean):
         self.price = self.close = bar.close
         self.volume = bar.volume
         self.has_data = True
+        if self._told is not None:
+            self._told(self, bar)
 
     def take_quote(self, bar: QuoteBar) -> None:
         """Move to a new quote."""
@@ -104,6 +108,8 @@ class Security(Properties, Lean):
             self.bid_price, self.bid_size = bar.bid.close, bar.last_bid_size
         if bar.ask is not None:
             self.ask_price, self.ask_size = bar.ask.close, bar.last_ask_size
+        if self._told is not None:
+            self._told(self, bar)
 
     @property
     def resolution(self) -> Any:
@@ -231,7 +237,9 @@ class Security(Properties, Lean):
         self._set("settlement", model)
 
     def set_volatility_model(self, model: Any) -> None:
-        not_modelled("Security.set_volatility_model", type(model).__name__)
+        if type(model).__name__ == "StandIn" or not hasattr(model, "volatility"):
+            not_modelled("Security.set_volatility_model", type(model).__name__)
+        self.volatility_model, self._told = model, listener(model)
 
     def set_shortable_provider(self, provider: Any) -> None:
         self.shortable_provider = own_provider(provider)

@@ -10,6 +10,7 @@ from . import (
     extensions,
     figures,
     holdings,
+    interest,
     model,
     orders,
     own_brokerage,
@@ -17,10 +18,12 @@ from . import (
     portfolio,
     tickets,
     transactions,
+    volatility,
 )
 
 _MODULES = (
     orders, tickets, model, own_models, own_brokerage, brokerage_models, extensions, figures,
+    interest, volatility,
 )  # fmt: skip
 _NOT_LEANS = frozenset({"Model", "OwnModels", "Brokerage", "OwnBrokerage"})
 

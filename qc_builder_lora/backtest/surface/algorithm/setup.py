@@ -9,6 +9,7 @@ from ..brokerage_models import Brokerage
 from ..desk import EPOCH, Desk, Refused
 from ..enums import DataNormalizationMode, LeanEnum, SecurityType, enum
 from ..figures import StatisticsResults
+from ..interest import InterestRateProvider
 from ..known import not_modelled
 from ..own_brokerage import OwnBrokerage
 from ..own_models import FuncBenchmark
@@ -265,7 +266,22 @@ class Setup:
         return self._desk.warming_up
 
     def set_risk_free_interest_rate_model(self, model: Any) -> None:
-        not_modelled("QCAlgorithm.set_risk_free_interest_rate_model")
+        """A model of LEAN's, or any object that has `get_interest_rate`."""
+        get = getattr(model, "get_interest_rate", getattr(model, "GetInterestRate", None))
+        if not callable(get):
+            raise TypeError(
+                "IRiskFreeInterestRateModel.GetInterestRate must be implemented. Please implement "
+                f"this missing method on {type(model)}"
+            )
+        self._desk.own_models.rates = model
+        self._desk.send(["set", "own_rates", int(not isinstance(model, InterestRateProvider))])
+
+    @property
+    def risk_free_interest_rate_model(self) -> Any:
+        models = self._desk.own_models
+        if models.rates is None:
+            models.rates = InterestRateProvider()
+        return models.rates
 
     # Parameters, names, statistics.
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from inspect import getattr_static
 from typing import Any
 
 from ..enums import Resolution
 from ..known import not_modelled
+from ..quotes import QuoteBar
 from ..subscriptions import SECONDS
 from .base import Calendar, CalendarInfo, ConsolidatorBase, IdentityConsolidator
 from .bricks import (
@@ -46,6 +48,12 @@ NAMES: dict[str, Any] = {
     "VolumeRenkoConsolidator": VolumeRenkoConsolidator,
 }
 """As `from AlgorithmImports import *` gives them."""
+
+
+def takes_quotes(consolidator: Any) -> bool:
+    """Whether it is fed with quotes; a strategy's own says so by its `input_type`."""
+    own = (getattr_static(consolidator, name, None) for name in ("input_type", "InputType"))
+    return bool(getattr(consolidator, "TAKES_QUOTES", False)) or QuoteBar in own
 
 
 def consolidator_for(
