@@ -103,3 +103,56 @@ def test_a_consolidator_from_scratch_says_that_it_takes_quotes(run: Run) -> None
     # Days have no quotes to feed it with.
     assert result.status.value == "failed"
     assert "no subscription of that kind of bars" in str(result.reason)
+
+
+LEVERED = "self.securities[self.aapl].set_leverage(8)\n"
+DEEP = """
+if self.time.date() == date(2010, 1, 5):
+    self.set_holdings(self.aapl, 7)
+"""
+
+
+def calls(run: Run, model: str) -> int:
+    result = run(LEVERED + model, DEEP)
+    assert result.status.value == "completed", result.reason
+    return sum(order["tag"] == "Margin Call" for order in result.orders)
+
+
+def test_without_margin_calls_a_position_beyond_its_margin_stays(run: Run) -> None:
+    usual = calls(run, "")
+    assert usual > 0
+    assert calls(run, "self.portfolio.set_margin_call_model(MarginCallModel.NULL)") == 0
+    assert calls(run, "self.portfolio.margin_call_model = MarginCallModel.Null") == 0
+    named = "self.portfolio, self.default_order_properties"
+    again = f"self.portfolio.margin_call_model = DefaultMarginCallModel({named})"
+    assert calls(run, again) == usual
+
+
+def test_a_wide_margin_call_buffer_calls_later(run: Run) -> None:
+    wide = "self.portfolio.margin_call_model = DefaultMarginCallModel(self.portfolio, None, 1e6)"
+    assert calls(run, wide) == 0
+
+
+def test_closed_trades_are_read_while_the_backtest_runs(run: Run) -> None:
+    result = run(
+        "",
+        """
+        if self.time.day == 10 and not self.portfolio.invested:
+            self.market_order(self.aapl, 10)
+        elif self.portfolio.invested and self.time.day > 20:
+            self.liquidate()
+        """,
+        "def on_end_of_algorithm(self):\n"
+        "    trades = self.trade_builder.closed_trades\n"
+        "    self.log(f'closed {len(trades)}')\n"
+        "    assert trades and all(trade.symbol == self.aapl for trade in trades)\n"
+        "    first = trades[0]\n"
+        "    assert first.quantity == 10 and first.direction == TradeDirection.LONG\n"
+        "    gain = (first.exit_price - first.entry_price) * 10\n"
+        "    assert abs(first.profit_loss - gain) < 0.01 and first.is_win == (gain > 0)\n"
+        "    assert first.duration == first.exit_time - first.entry_time > timedelta(5)\n"
+        "    assert first.order_ids == [1, 2]\n"
+        "    assert not self.trade_builder.has_open_position(self.aapl)",
+    )
+    assert result.status.value == "completed", result.reason
+    assert f"closed {result.closed_trades}" in result.logs[-1]

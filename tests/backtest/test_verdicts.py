@@ -45,12 +45,20 @@ UNKNOWN = {
         "DefaultBrokerageModel.get_leverage (replaced by Mine)",
     ),
     "an own margin call": (
-        "self.portfolio.set_margin_call_model(MarginCallModel.NULL)",
-        "MarginCallModel",
+        "class Mine(DefaultMarginCallModel): pass",
+        "a subclass of DefaultMarginCallModel (Mine)",
+    ),
+    "another margin call": (
+        "self.portfolio.margin_call_model = None",
+        "SecurityPortfolioManager.set_margin_call_model (NoneType)",
+    ),
+    "another way to count trades": (
+        "TradeBuilder(FillGroupingMethod.FLAT_TO_FLAT, 0)",
+        "TradeBuilder",
     ),
     "foreign cash": ('self.set_cash("EUR", 1000)', "cash in a foreign currency (EUR)"),
     "a member of the portfolio": (
-        "self.portfolio.margin_call_model = None\nself.portfolio.positions",
+        "self.portfolio.positions",
         "SecurityPortfolioManager.positions",
     ),
     "an own settlement": (

@@ -183,6 +183,14 @@ class Counter:
         self.engine.account.version += 1
         self._answer(None)
 
+    def _on_margin_calls(self, buffer: float, calls: bool) -> None:
+        plan = self.engine.plan
+        plan.margin_buffer, plan.margin_calls = float(buffer), calls
+        self._answer(None)
+
+    def _on_trades(self) -> None:
+        self._answer([trade.plain() for trade in self.engine.book.trades.trades])
+
     def _on_brokerage(self, name: str, cash: bool) -> None:
         plan = self.engine.plan
         if name not in BROKERAGES:

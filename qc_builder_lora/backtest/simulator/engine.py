@@ -144,6 +144,9 @@ class Plan:
     """LEAN's default for a backtest."""
     brokerage: Brokerage = DEFAULT
     cash_account: bool = False
+    margin_calls: bool = True
+    margin_buffer: float = 0.10
+    """No call before the margin in use exceeds the portfolio by that share."""
     close_buffer_s: int = 930
     """LEAN's MarketOnCloseOrder.SubmissionTimeBuffer: 15.5 minutes."""
     stale_price_s: float = STALE_S

@@ -14,8 +14,6 @@ from qc_builder_lora.backtest.surface.sizing import order_quantity
 
 EVERY_S = 300
 _WARN_AT = 0.05
-_BUFFER = 0.10
-"""No call before the margin in use exceeds the portfolio by a tenth."""
 
 
 @dataclass(frozen=True)
@@ -26,15 +24,15 @@ class Call:
     orders: tuple[tuple[int, float], ...] = ()
 
 
-def margin_call(account: Account) -> Call:
-    """The call that the account's state asks for."""
+def margin_call(account: Account, buffer: float) -> Call:
+    """The call that the account's state asks for, once it is over by more than a share."""
     used, value = account.margin_used, account.value
     if used <= 0:
         return Call(warn=False)
     left = value - account.settlement.unsettled - used
     if left > 0:
         return Call(warn=left <= value * _WARN_AT)
-    if used <= value * (1 + _BUFFER):
+    if used <= value * (1 + buffer):
         return Call(warn=False)
     orders = []
     for index in _held(account):

@@ -145,6 +145,8 @@ FORMS: dict[str, Sequence[Check]] = {
     "margin_orders": (_many(_margin_order, 2000),),
     "brokerage": (_WORD, _flag),
     "own_brokerage": (_flag, _flag),
+    "margin_calls": (_number, _flag),
+    "trades": (),
     "dates": (_rule, _whole),
     "history": (
         _many(lambda x: _whole(x) or _text(50)(x), 2000),

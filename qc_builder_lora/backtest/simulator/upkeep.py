@@ -65,10 +65,11 @@ class Upkeep:
     def call(self) -> Call:
         """LEAN's margin call, looked at every five minutes."""
         now = self._engine.now.utc
-        if now < self._next_call or self._engine.warming_up:
+        plan = self._engine.plan
+        if now < self._next_call or self._engine.warming_up or not plan.margin_calls:
             return Call(warn=False)
         self._next_call = now + EVERY_S
-        return margin_call(self._engine.account)
+        return margin_call(self._engine.account, plan.margin_buffer)
 
     def execute(self, wishes: list[Wish]) -> list[str]:
         """Carry a margin call out, the greatest losers first; a line for each order."""

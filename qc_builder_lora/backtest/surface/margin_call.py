@@ -5,13 +5,45 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from .alias import both_styles
 from .enums import OrderType, SecurityType
+from .known import Lean, not_modelled
 from .tickets import SubmitOrderRequest
 
 if TYPE_CHECKING:
     from .desk import Desk
 
 TAG = "Margin Call"
+_BUFFER = 0.10
+
+
+@both_styles
+class NullMarginCallModel(Lean):
+    """No margin calls, and no warnings."""
+
+    buffer: float | None = None
+
+
+@both_styles
+class DefaultMarginCallModel(Lean):
+    """LEAN's: a call once the margin in use exceeds the portfolio by a buffer."""
+
+    def __init__(
+        self, portfolio: Any = None, default_order_properties: Any = None,
+        margin_buffer: float = _BUFFER,
+    ) -> None:  # fmt: skip
+        self.buffer = float(margin_buffer)
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        if cls.__module__ == "__main__":
+            not_modelled("a subclass of DefaultMarginCallModel", cls.__name__)
+
+
+class MarginCallModel:
+    """The model without calls, by the name of LEAN's static member."""
+
+    NULL = Null = NullMarginCallModel()
 
 
 def call_margin(desk: Desk, listener: Callable[..., Any], orders: list[list[Any]]) -> None:

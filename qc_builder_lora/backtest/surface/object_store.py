@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 from .alias import both_styles
 from .known import Lean, not_modelled
@@ -65,11 +65,9 @@ class ObjectStore(Lean):
         self._kept[self._key(key)] = bytes(contents)
         return True
 
-    def save(self, key: str, text: str = "", *encoding: Any) -> bool:
-        """Keep text."""
-        if not isinstance(text, str):
-            return self.save_bytes(key, text)
-        return self.save_bytes(key, text.encode())
+    def save(self, key: str, text: Any = "", *encoding: Any) -> bool:
+        """Keep text, or bytes."""
+        return self.save_bytes(key, text.encode() if isinstance(text, str) else text)
 
     def save_string(self, key: str, text: str, *encoding: Any) -> bool:
         return self.save(key, text)
@@ -85,7 +83,7 @@ class ObjectStore(Lean):
     def clear(self) -> None:
         self._kept.clear()
 
-    def get_file_path(self, key: str) -> str:
+    def get_file_path(self, key: str) -> NoReturn:
         """A file for other libraries: a strategy has no disk here."""
         not_modelled("ObjectStore.get_file_path", str(key)[:100])
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from .alias import both_styles
 from .known import Lean, not_modelled
+from .margin_call import DefaultMarginCallModel, NullMarginCallModel
 from .symbol import SymbolDict
 
 
@@ -77,7 +78,7 @@ class Portfolio(SymbolDict):
         self.total_net_profit = 0.0
         self.cash_book = CashBook(self)
         self.unsettled_cash_book = CashBook(self, settled=False)
-        self.margin_call_model: Any = None
+        self._margin_call_model: Any = DefaultMarginCallModel()
 
     def take(self, account: list[float]) -> None:
         """Copy the simulator's figures."""
@@ -167,8 +168,21 @@ class Portfolio(SymbolDict):
         kept: float = self.total_portfolio_value * trading.rates_of(security).free
         return max(free - kept, 0.0)
 
+    @property
+    def margin_call_model(self) -> Any:
+        return self._margin_call_model
+
+    @margin_call_model.setter
+    def margin_call_model(self, model: Any) -> None:
+        self.set_margin_call_model(model)
+
     def set_margin_call_model(self, model: Any) -> None:
-        not_modelled("SecurityPortfolioManager.set_margin_call_model", type(model).__name__)
+        """LEAN's own, or the one without calls."""
+        if not isinstance(model, NullMarginCallModel | DefaultMarginCallModel):
+            not_modelled("SecurityPortfolioManager.set_margin_call_model", type(model).__name__)
+        self._margin_call_model = model
+        never = model.buffer is None
+        self._desk.ask(["margin_calls", 0.0 if never else model.buffer, not never])
 
     def set_cash(self, *args: Any) -> None:
         """Change the account's cash."""

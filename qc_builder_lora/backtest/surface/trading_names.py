@@ -11,21 +11,24 @@ from . import (
     figures,
     holdings,
     interest,
+    margin_call,
     model,
     orders,
     own_brokerage,
     own_models,
     portfolio,
     tickets,
+    trade_builder,
     transactions,
     volatility,
 )
 
 _MODULES = (
     orders, tickets, model, own_models, own_brokerage, brokerage_models, extensions, figures,
-    interest, volatility,
+    interest, margin_call, trade_builder, volatility,
 )  # fmt: skip
-_NOT_LEANS = frozenset({"Model", "OwnModels", "Brokerage", "OwnBrokerage"})
+# Of a TradeBuilder only the one that there is, not one made by a strategy.
+_NOT_LEANS = frozenset({"Model", "OwnModels", "Brokerage", "OwnBrokerage", "TradeBuilder"})
 
 
 def _public() -> dict[str, Any]:

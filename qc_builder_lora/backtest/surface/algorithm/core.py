@@ -11,6 +11,7 @@ from ..enums import enum
 from ..framework.methods import FrameworkMethods
 from ..known import missing
 from ..schedule import DateRules, ScheduleManager, TimeRules
+from ..trade_builder import TradeBuilder
 from .callbacks import Callbacks
 from .indicators import IndicatorMethods
 from .odd_shortcuts import OddShortcuts
@@ -69,6 +70,10 @@ class QCAlgorithm(
     @property
     def project_id(self) -> int:
         return 0
+
+    @property
+    def trade_builder(self) -> TradeBuilder:
+        return TradeBuilder(self._desk)
 
     @property
     def object_store(self) -> Any:
