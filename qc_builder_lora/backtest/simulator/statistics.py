@@ -304,4 +304,6 @@ def two_digits(value: float) -> str:
 
 
 def _half_up(value: float) -> str:
-    return format(Decimal(repr(value)).quantize(Decimal("0.01"), ROUND_HALF_UP), "f")
+    # A sum of binary fractions: LEAN's decimals have no such dust, and a half is a half.
+    exact = Decimal(repr(round(value, 9)))
+    return format(exact.quantize(Decimal("0.01"), ROUND_HALF_UP), "f")
