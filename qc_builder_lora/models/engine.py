@@ -19,6 +19,8 @@ from qc_builder_lora.models.artefact import Artefact
 from qc_builder_lora.models.openai_wire import Ask, Usage, WireError, context_overflow
 from qc_builder_lora.template import get_template
 
+_LETTERS_A_TOKEN, _CUT = 6, 64
+
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
@@ -101,6 +103,20 @@ class Engine(ABC):
 
         threading.Thread(target=work, name="llama", daemon=True).start()
 
+    def _fitting(self, text: str) -> list[int]:
+        """The tokens of a text; WireError, after a part of it, where they are far too many.
+
+        Megabytes take a minute and gigabytes to tokenise, only to be refused. A part has as many
+        tokens as it has in the whole, but for the last few, where it is cut.
+        """
+        size = self.window * _LETTERS_A_TOKEN
+        while size < len(text):
+            count = len(self.tokenize(text[:size]))
+            if count > self.window + _CUT:
+                raise context_overflow(count - _CUT, self.window, at_least=True)
+            size *= 4
+        return self.tokenize(text)
+
     @property
     def waiting(self) -> int:
         """Requests in the queue."""
@@ -111,9 +127,9 @@ class Engine(ABC):
         if isinstance(ask.prompt, tuple):
             tokens = list(ask.prompt)
         elif isinstance(ask.prompt, str):
-            tokens = self.tokenize(ask.prompt)
+            tokens = self._fitting(ask.prompt)
         else:
-            tokens = self.tokenize(self.template.render_messages(ask.messages))
+            tokens = self._fitting(self.template.render_messages(ask.messages))
         bos = self._bos()
         if self.template.bos and bos >= 0 and tokens[:1] != [bos]:
             tokens.insert(0, bos)

@@ -267,11 +267,12 @@ def unknown_model(asked: str, known: Sequence[str]) -> WireError:
     )
 
 
-def context_overflow(prompt: int, window: int) -> WireError:
+def context_overflow(prompt: int, window: int, *, at_least: bool = False) -> WireError:
     """400 with OpenAI's code, which clients take as "shorten it", never as "try again"."""
+    count = f"at least {prompt}" if at_least else str(prompt)
     return WireError(
         400,
         "context_length_exceeded",
-        f"The prompt has {prompt} tokens and the context window of the model is {window}. "
+        f"The prompt has {count} tokens and the context window of the model is {window}. "
         "Shorten the prompt, or start the model with a larger context (QC_LORA_LOCAL_CONTEXT).",
     )
