@@ -129,3 +129,10 @@ def test_a_position_ties_up_half_its_value(lean: Simulator) -> None:
         "self.log(f'said {tied == self.spy.holdings.holdings_value / 2}')",
     )
     assert set(said(result)) == {"True"}
+
+
+def test_a_strategy_that_quits_in_initialize_sees_no_data(lean: Simulator) -> None:
+    result = run(lean, "self.quit()", "raise ValueError('still here')")
+    assert result.status is BacktestStatus.COMPLETED, result.reason
+    assert result.statistics["Total Orders"] == "0"
+    assert result.statistics["End Equity"] == "100000"

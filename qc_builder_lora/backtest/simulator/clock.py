@@ -76,7 +76,8 @@ class Clock:
         if plan.flags.get("on_end_of_day"):
             self._take_up(_END_OF_DAY, engine.now.utc)
         self._take_up_fresh()
-        self._run_to_the_end(opening)
+        if not engine.quitting:
+            self._run_to_the_end(opening)
         self._finish()
 
     def _run_to_the_end(self, opening: int) -> None:
