@@ -191,11 +191,12 @@ class Recorder:
             self._store = self._open()
         store = self._store
         with store.transaction():
-            for request, generation in records:
-                if generation.build_id is not None and not store.builds.has(generation.build_id):
-                    store.builds.add(self._build(generation.build_id))
-                store.requests.add(request)
-                store.generations.add(generation)
+            for build in {generation.build_id for _, generation in records} - {None}:
+                assert build is not None
+                if not store.builds.has(build):
+                    store.builds.add(self._build(build))
+            store.requests.add_all(request for request, _ in records)
+            store.generations.add_all(generation for _, generation in records)
 
     def _build(self, key: str) -> Build:
         return Build(id=key, title="requests served", host=self._host, started_at=now())
