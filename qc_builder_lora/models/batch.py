@@ -17,6 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from qc_builder_lora.models.artefact import read_numbers
+from qc_builder_lora.models.memory import available_mb
 
 _SHARE = 0.25
 """Of the memory that is free, for the windows."""
@@ -51,7 +52,10 @@ def batch_for(wanted: str, slots: int, model: Path, window: int, free: int | Non
     if wanted == "llama-cpp-python" or (wanted == "auto" and not here):
         return ONE
     needs = window_bytes(read_numbers(model)) * window
-    room = int(_SHARE * (_free_bytes() if free is None else free))
+    if free is None:
+        found = available_mb()
+        free = needs * slots * 4 if found is None else int(found * 2**20)
+    room = int(_SHARE * free)
     return Batch("xllamacpp", max(1, min(slots, room // needs if needs else slots)))
 
 
@@ -66,9 +70,3 @@ def window_bytes(numbers: Mapping[str, int]) -> int:
     both = find("attention.key_length", width) + find("attention.value_length", width)
     kept = find("attention.head_count_kv", heads)
     return find("block_count", 0) * kept * both * _VALUE_BYTES
-
-
-def _free_bytes() -> int:
-    import psutil
-
-    return int(psutil.virtual_memory().available)
