@@ -94,6 +94,7 @@ def status(as_json: bool) -> None:
         click.echo(
             f"{state.id}  {state.host}  {'running' if state.running else 'ended'}  "
             f"{state.records:,} records, {taken}, {state.lost} lost, {state.damaged} damaged"
+            + (f", the last one cut short after {state.torn} bytes" if state.torn else "")
         )
         if state.missing:
             click.echo(f"  not hooked, for the host lacks them: {', '.join(state.missing)}")

@@ -180,6 +180,11 @@ def _troubles(spool: dict[str, Any]) -> list[str]:
         found.append(f"{spool['lost']} records were lost when written (a full disk?)")
     if spool["damaged"]:
         found.append(f"{spool['damaged']} damaged records were passed over")
+    if spool["torn"]:
+        found.append(
+            f"its last record was cut short after {spool['torn']} bytes, and what came after it "
+            "was lost (a full disk? or the run was killed)"
+        )
     if waiting:
         found.append(f"{waiting} records wait: qc-lora harvest ingest")
     return found

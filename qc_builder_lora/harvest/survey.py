@@ -8,7 +8,7 @@ from typing import Any
 
 from qc_builder_lora.harvest import events
 from qc_builder_lora.harvest.ingest import SPOOL_FOLDER
-from qc_builder_lora.harvest.spool import Damage, Spool, is_finished, read, spools
+from qc_builder_lora.harvest.spool import Damage, Spool, is_finished, read, spools, torn_bytes
 from qc_builder_lora.store import Store
 
 
@@ -27,6 +27,8 @@ class SpoolState:
     lost: int = 0
     """Numbers that are missing: what a full disk kept from being written."""
     damaged: int = 0
+    torn: int = 0
+    """Bytes of a last record that was cut short, where its process has ended."""
     missing: tuple[str, ...] = field(default=())
     """Names that the host does not have, or has as something that cannot be hooked."""
 
@@ -42,8 +44,9 @@ def survey(home: Path, store: Store | None) -> list[SpoolState]:
 
 def _look(spool: Spool, store: Store | None) -> SpoolState:
     state = SpoolState(spool.id, spool.path.stat().st_size, not is_finished(spool))
-    highest = -1
+    highest, end = -1, 0
     for item in read(spool.path):
+        end = item.end
         if isinstance(item, Damage):
             state.damaged += 1
             continue
@@ -53,6 +56,7 @@ def _look(spool: Spool, store: Store | None) -> SpoolState:
             state.host = str((item.body.get("arguments") or ["unknown"])[0])
         elif item.kind == events.MAIN_START:
             state.missing = tuple(item.body.get("missing") or ())
+    state.torn = 0 if state.running else torn_bytes(spool.path, end)
     state.lost = highest + 1 - state.records
     if store is not None:
         state.taken = store.ingested.count(spool.id)
