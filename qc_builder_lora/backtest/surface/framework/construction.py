@@ -108,9 +108,8 @@ class PortfolioConstructionModel(Overridable):
         for insight in active:
             if insight not in shares:
                 continue
-            target = PortfolioTarget.percent(
-                algorithm, insight.symbol, float(shares[insight]), tag=insight.tag
-            )
+            # The insight's tag stays its own: LEAN's published orders of tagged insights have none.
+            target = PortfolioTarget.percent(algorithm, insight.symbol, float(shares[insight]))
             if target is None:
                 failed.add(insight.symbol)
             else:
