@@ -36,6 +36,10 @@ UNKNOWN = {
         "self.object_store.get_file_path('x')",
         "ObjectStore.get_file_path (x)",
     ),
+    "slippage nobody is sure of": (
+        "self.set_brokerage_model(BrokerageName.ALPHA_STREAMS)\nself.add_equity('EDV')",
+        "slippage of EDV in AlphaStreamsBrokerageModel",
+    ),
     "another brokerage": (
         "self.set_brokerage_model(BrokerageName.KRAKEN)",
         "BrokerageName.KRAKEN",

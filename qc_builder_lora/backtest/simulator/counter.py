@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from qc_builder_lora.backtest.simulator.account import Account, Holding
 from qc_builder_lora.backtest.simulator.calendar import DAY, day_of
 from qc_builder_lora.backtest.simulator.channel import Forged
-from qc_builder_lora.backtest.simulator.feed import Mode
+from qc_builder_lora.backtest.simulator.feed import Mode, NoData
 from qc_builder_lora.backtest.simulator.orders import Kind, Lifetime, Order, Wish
 from qc_builder_lora.backtest.simulator.past import last_point
 from qc_builder_lora.backtest.simulator.reality import OWN, Mistake
@@ -246,10 +246,12 @@ class Counter:
 def furnish(holding: Holding, engine: Engine) -> None:
     """Give a security the models of the brokerage."""
     plan = engine.plan
+    if holding.ticker.upper() in plan.brokerage.unsure:
+        raise NoData(f"not modelled: slippage of {holding.ticker} in {plan.brokerage.name}")
     holding.fee_model = plan.brokerage.fee_model
-    holding.slippage_model = holding.fill_model = ()
+    holding.slippage_model, holding.fill_model = plan.brokerage.slippage_model, ()
     holding.settlement = (DAYS, SECOND) if plan.cash_account else None
-    holding.lever(1.0 if plan.cash_account else 2.0)
+    holding.lever(1.0 if plan.cash_account else plan.brokerage.leverage)
 
 
 def _choose(holding: Holding, kind: str, described: list[Any]) -> bool:

@@ -23,6 +23,11 @@ class Brokerage:
     order_types: tuple[int, ...] = _ALL
     fee_model: tuple[Any, ...] = ()
     """() is the Interactive Brokers model, LEAN's default."""
+    slippage_model: tuple[Any, ...] = ()
+    unsure: tuple[str, ...] = ()
+    """Tickers whose slippage LEAN has had other numbers for: they are not modelled."""
+    leverage: float = 2.0
+    """Of a margin account."""
     benchmark: bool = True
     """Whether SPY is the benchmark where the strategy names none; else it is a flat zero."""
     market_on_open: tuple[int | None, int] | None = None
@@ -57,6 +62,10 @@ BROKERAGES: dict[str, Brokerage] = {
     ),
     "AXOS": Brokerage(
         "AxosClearingBrokerageModel", (0, 1, 5), ("AxosFeeModel", 0.0035), benchmark=False
+    ),
+    "ALPHA_STREAMS": Brokerage(
+        "AlphaStreamsBrokerageModel", slippage_model=("ConstantSlippageModel", 0.0001),
+        leverage=1.1, cash_account=False, unsure=("PPLT", "DGAZ", "EDV", "SOXL"),
     ),
 }  # fmt: skip
 """By the names of LEAN's BrokerageName."""
