@@ -685,3 +685,14 @@ def test_a_forked_child_has_connections_of_its_own(store: Store, make: Any) -> N
             os._exit(2)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     assert store.builds.count() == 2
+
+
+def test_an_example_says_what_it_was_made_from_and_most_were_made_from_nothing(
+    store: Store, make: Any
+) -> None:
+    plain = store.examples.add(make.example())
+    origin = {"kind": "fix", "base": plain.id, "seed": 1, "broken": "def (\0\ud800"}
+    fix = store.examples.add(make.example(instruction="Mend it.", origin=origin))
+    assert store.examples.get(fix.id) == fix
+    assert (fix.kind, store.examples.get(fix.id).origin) == ("fix", origin)
+    assert (store.examples.get(plain.id).origin, plain.kind) == (None, "write")

@@ -1,13 +1,24 @@
 """Pairs from builders' iterations: what failed, what was said, and what was accepted after it."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from qc_builder_lora.config import Settings
 from qc_builder_lora.harvest.corpus.fixes.chains import add_chains
 from qc_builder_lora.harvest.rules import Rules
 from qc_builder_lora.ids import new_id
-from qc_builder_lora.records import Example, Gate, Generation, Outcome, Strategy
+from qc_builder_lora.records import (
+    Example,
+    Gate,
+    Generation,
+    Outcome,
+    RunStatus,
+    Strategy,
+    Turn,
+)
+from qc_builder_lora.stages import Stages, _quietly
 from qc_builder_lora.store import Store
 
 from ..conftest import NOON, Told, code
@@ -138,3 +149,21 @@ def test_generations_without_a_build_are_no_chain(told: Told) -> None:
     (only,) = told.store.generations.find()
     assert isinstance(only, Generation)
     assert add_chains(told.store, RULES).counts["in"] == 0
+
+
+@pytest.mark.parametrize(("asked", "pairs"), [("true", 1), ("false", 0)])
+def test_a_turn_makes_pairs_only_where_gates_toml_says_so(
+    told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: str, pairs: int
+) -> None:
+    build = told.build()
+    judged(told, code(3), build, 1, label="runtime_error", error="x")
+    accept(told.store, judged(told, code(5), build, 2))
+    told.example(1)
+    (tmp_path / "harvest").mkdir()
+    (tmp_path / "harvest" / "gates.toml").write_text(
+        f'line = ["G1 parse"]\n[snapshot]\nfixes_of_builders = {asked}\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    turn = Turn(id=new_id(), trigger="test", status=RunStatus.RUNNING, started_at=NOON)
+    made = Stages(Settings(home=tmp_path), told.store, turn).snapshot(_quietly)
+    assert made["by_kind"].get("fix", 0) == len(fixes(told.store)) == pairs

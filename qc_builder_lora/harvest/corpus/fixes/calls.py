@@ -73,6 +73,10 @@ CALLS = (
         one(r"^( +self\._\w+),$", r"\1(),"),
     ),
     mutation(
+        "action_wrapper", "a .NET delegate is put around a method", "compile rules run",
+        one(r"^( +)(self\._\w+),$", r"\1Action(\2),"),
+    ),
+    mutation(
         "swapped_rules", "the time rule stands before the date rule", "compile",
         one(r"^( +self\.date_rules.*,\n)( +self\.time_rules.*,\n)", r"\2\1"),
     ),

@@ -20,6 +20,19 @@ _GUARD = r"^ +if self\.is_warming_up(?: or .*)?:\n +return\n"
 _WARM_UP = r"^ +self\.set_warm_up\(.*\)\n"
 
 
+def _stub(code: str, source: random.Random) -> str | None:
+    """The last method's body is `pass`, as a generator leaves it that writes in two steps."""
+    lines = lines_of(code)
+    heads = [n for n, line in enumerate(lines) if re.match(r"    def (on_data|_rebalance)\(", line)]
+    if not heads:
+        return None
+    last = heads[-1] + 1
+    while last < len(lines) and (not lines[last].strip() or lines[last].startswith(" " * 8)):
+        last += 1
+    body = source.choice(("        pass\n", "        # TODO: entry and exit rules\n        pass\n"))
+    return "".join([*lines[: heads[-1] + 1], body, *lines[last:]])
+
+
 def _days_swapped(code: str, source: random.Random) -> str | None:
     found = re.search(r"set_start_date\((.*)\)\n(.*)set_end_date\((.*)\)", code)
     if found is None:
@@ -141,6 +154,9 @@ RUNNING = (
         one(r"\{s: (self\..*) for s in self\._symbols\}",
             r"{n: \1 for n, s in enumerate(self._symbols)}"),
     ),
+    mutation("wall_clock", "the machine's clock is asked instead of the backtest's", "rules",
+             every(r"self\.time(?=\.)", "datetime.now()")),
+    mutation("stub_left", "the method that trades is still a stub", "rules trades", _stub),
     mutation("order_in_initialize", "an order is placed in initialize", "rules run",
              _ordered_early),
     mutation("dates_swapped", "the end is before the start", "rules run", _days_swapped),

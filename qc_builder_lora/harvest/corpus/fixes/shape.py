@@ -30,6 +30,13 @@ def _two(code: str, source: random.Random) -> str | None:
     return None if found is None else code.rstrip("\n") + _SECOND.format(name=found[1])
 
 
+def _twice(code: str, source: random.Random) -> str | None:
+    """on_data stands there a second time, and the second one counts."""
+    if not re.search(r"^    def on_data\(self, data\):", code, re.MULTILINE):
+        return None
+    return code.rstrip("\n") + "\n\n    def on_data(self, data):\n        return\n"
+
+
 def _dedented(code: str, source: random.Random) -> str | None:
     """The only line of a block stands as far out as the line that opens it."""
     found = list(re.finditer(r"^( +)(if|elif|for|else)\b.*:\n\1    (?=\S)", code, re.MULTILINE))
@@ -98,6 +105,7 @@ SHAPES = (
         "print_statement", "print is used as in Python 2", "parse",
         one(r"^( +)(self\.liquidate\(.*\))$", r'\1\2\n\1print "position closed"'),
     ),
+    mutation("defined_twice", "a method is defined twice", "rules trades", _twice),
     mutation("two_classes", "there are two algorithms in the file", "parse", _two),
     mutation(
         "no_base_class", "the class does not derive from QCAlgorithm", "parse",
