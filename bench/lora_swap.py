@@ -5,7 +5,8 @@
 On the embedded base, with a trained adapter in peft's format or one of small random numbers. Both
 ways begin with a child that answers and end when the new model has written its first word. Prints
 seconds, memory while both models are there, tokens a second, and how many greedy answers of base
-and adapter are those of the merged F16 file; writes bench/results/lora_swap.json.
+and adapter are those of the merged F16 file, once with the base as it is (Q4_K_M: llama.cpp rounds
+what it multiplies such weights with) and once unpacked to F16; writes bench/results/lora_swap.json.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def random_adapter(reader: Any) -> AdapterWeights:
             continue
         columns, rows = (int(side) for side in tensor.shape)
         a = source.normal(0, columns**-0.5, (RANK, columns)).astype(np.float32)
-        b = source.normal(0, 0.02, (rows, RANK)).astype(np.float32)
+        b = source.normal(0, 0.005, (rows, RANK)).astype(np.float32)
         factors[tensor.name] = Factors(a, b, 2.0)
     return AdapterWeights(factors, RANK, 2.0 * RANK)
 
@@ -124,17 +125,26 @@ def run(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     with LocalServer(describe(merged, "merged"), context=2048) as server:
         wanted = answers(server, "merged", prompts, options.tokens)
     replaced["tok_s"] = speed(wanted)
-    pairs = list(zip(drafts, wanted, strict=True))
+    unpacked = folder / "base-f16.gguf"
+    write_merged(reader, AdapterWeights({}, RANK, 1.0), unpacked, GEMMA)
+    with LocalServer(describe(unpacked, "base"), context=2048, adapters={"one": lora}) as server:
+        exact = answers(server, "one", prompts, options.tokens)
     return {
         "second child, merged F16": replaced,
         "adapter, base Q4_K_M": swapped,
         "adapter_mb": lora.stat().st_size / 2**20,
-        "same_greedy_text": sum(one.text == other.text for one, other in pairs),
-        "common_characters": [
-            len(os.path.commonprefix([one.text, other.text]))  # noqa: RUF071 - texts, not paths
-            for one, other in pairs
-        ],
-        "characters": [len(other.text) for _, other in pairs],
+        "equal": {"base Q4_K_M": same(drafts, wanted), "base F16": same(exact, wanted)},
+    }
+
+
+def same(found: Sequence[Draft], wanted: Sequence[Draft]) -> dict[str, Any]:
+    """How many answers are the same text, and how much of each is."""
+    pairs = [(one.text, other.text) for one, other in zip(found, wanted, strict=True)]
+    return {
+        "same": sum(one == other for one, other in pairs),
+        "of": len(pairs),
+        "common_characters": [len(os.path.commonprefix(pair)) for pair in pairs],  # noqa: RUF071
+        "characters": [len(other) for _, other in pairs],
     }
 
 
@@ -152,8 +162,11 @@ def main() -> None:
     print(f"{'':<12}{'second child':>14}{'adapter':>14}{'ratio':>8}")
     for name, value in first.items():
         print(f"{name:<12}{value:>14.2f}{second[name]:>14.2f}{second[name] / value:>8.2f}")
-    print(f"same greedy text: {found['same_greedy_text']} of {len(found['characters'])}; in common "
-          f"{found['common_characters']} of {found['characters']} characters")  # fmt: skip
+    for name, equal in found["equal"].items():
+        print(
+            f"same greedy text as merged F16, {name} and adapter: {equal['same']} of {equal['of']}"
+        )
+        print(f"  in common {equal['common_characters']} of {equal['characters']} characters")
     result = {
         "machine": f"{platform.machine()}, {os.cpu_count()} CPUs",
         "load": os.getloadavg()[0],

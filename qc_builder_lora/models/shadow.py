@@ -38,7 +38,7 @@ REASONS = (
     "foreground_busy", "preempted", "over_budget", "paused", "failed", "same_model", "not_kept",
 )  # fmt: skip
 _THE_MODELS_OWN = {Kind.EMPTY, Kind.TRUNCATED, Kind.CONTEXT_OVERFLOW, Kind.CONTENT_FILTER}
-_LOOK_S = 0.02
+_LOOK_S, _REST_S = 0.02, 0.5
 _WINDOW = 10_000
 
 log = get_logger(__name__)
@@ -178,6 +178,10 @@ class Shadow:
                 continue
             reason = self._quiet(offer) or self.ask(offer.answered)
             self.counts[reason] += 1
+            if reason == "preempted":
+                # Where requests come thick, beginning again at each pause would cost them more
+                # than it brings.
+                self._ending.wait(_REST_S)
 
     def _quiet(self, offer: _Offer) -> str | None:
         """Wait for a moment without foreground requests; why not, where there was none."""
