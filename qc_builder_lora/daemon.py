@@ -22,8 +22,10 @@ from qc_builder_lora.errors import MissingExtra, QcLoraError, SettingsError, Sto
 from qc_builder_lora.ids import now
 from qc_builder_lora.log import get_logger
 from qc_builder_lora.loop import LEASE, turn
+from qc_builder_lora.notify import Webhook
 from qc_builder_lora.records import RunStatus, Turn
 from qc_builder_lora.store import Store
+from qc_builder_lora.watch_job import JudgedWatch, funnel_judge
 
 HARVEST_LEASE = "harvest"
 START_LEASE = "daemon start"
@@ -85,6 +87,8 @@ class Daemon:
         self._stop = threading.Event()
         self._busy = threading.Lock()
         self._scheduler = _scheduler(store)
+        self._webhook = Webhook(settings.notify_webhook, settings.notify_secret)
+        self._watch = JudgedWatch(settings, funnel_judge(settings), self._webhook.send)
 
     def run(self) -> None:
         """Schedule, then wait for SIGINT or SIGTERM; a turn under way checkpoints and stops."""
@@ -100,6 +104,7 @@ class Daemon:
                 _check_alive()
         finally:
             self._scheduler.shutdown(wait=False)
+            self._webhook.close()
             log.info("daemon stopped")
 
     def _start(self) -> bool:
@@ -151,6 +156,7 @@ class Daemon:
             return None
         try:
             self._harvest()
+            self._look_who_is_worse()
             found = due(self.settings, self.store)
             if not found.now:
                 log.debug("no turn is due", waits_for=found.waits_for)
@@ -178,6 +184,13 @@ class Daemon:
             return None
         log.info("turn finished", turn=made.id, report=made.stages["report"]["path"])
         return made
+
+    def _look_who_is_worse(self) -> None:
+        """Judge some of what was served by who is on trial; a trouble with it stops no turn."""
+        try:
+            self._watch.look(self.store)
+        except QcLoraError as error:
+            log.warning("who is on trial cannot be judged", error=str(error))
 
     def _harvest(self) -> None:
         """Ingest and gates, by one process at a time; a store that is busy is tried next time."""

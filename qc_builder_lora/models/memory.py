@@ -11,9 +11,9 @@ from pathlib import Path
 from qc_builder_lora.errors import InputError
 
 _MB = 1 << 20
-_BESIDES_MB = 400
-"""Context, output buffer and the interpreter of a llama.cpp child: 390 to 430 MB were measured
-for one with a file of 253 MB, whose pages are shared with nobody else."""
+_BESIDES_MB = 300
+"""Context, output buffer and the interpreter of a llama.cpp child. Measured: 439 MB resident for
+one with a file of 253 MB and a context of 4096 tokens; a larger model's context takes more."""
 _KEPT_FREE_MB = 100
 
 

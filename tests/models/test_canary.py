@@ -242,11 +242,11 @@ def test_a_canary_without_room_in_memory_is_not_started(
     both: Home, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(memory, "available_mb", lambda: 50.0)
-    monkeypatch.setattr("qc_builder_lora.models.provider.available_mb", lambda: 950.0)
+    monkeypatch.setattr("qc_builder_lora.models.provider.available_mb", lambda: 750.0)
     caplog.set_level(logging.WARNING, "qc_builder_lora")
     with StrategyProvider(both.settings()) as provider:
         assert set(asked(provider).values()) == {"m2", "m1"}
-    monkeypatch.setattr("qc_builder_lora.models.provider.available_mb", lambda: 900.0)
+    monkeypatch.setattr("qc_builder_lora.models.provider.available_mb", lambda: 700.0)
     with StrategyProvider(both.settings()) as provider:
         assert set(asked(provider).values()) == {"m1"}
         assert "the canary does not answer then=all Builds as before" in caplog.text
