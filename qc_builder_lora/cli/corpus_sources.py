@@ -42,7 +42,7 @@ def command(source: str | None, limit: int, as_json: bool) -> None:
     table(headings, [[row[heading] for heading in headings] for row in rows])
     there = {row["source"] for row in rows}
     for name, way in WAYS.items():
-        if not any(one == name or one.startswith(f"{name}:") for one in there):
+        if name not in there:
             click.echo(f"  not added: {name}  ({way})")
 
 
