@@ -162,6 +162,22 @@ def test_an_event_can_be_removed(run: Run) -> None:
     assert any("fired 3" in line for line in result.logs)
 
 
+def test_an_event_may_be_removed_and_made_anew_from_within_itself(run: Run) -> None:
+    result = run(
+        "self.at = self.date_rules.on(self.time + timedelta(7))\n"
+        "self.event = self.schedule.on(self.at, self.time_rules.at(10, 0), self.again)",
+        more="""
+            def again(self) -> None:
+                self.log("fired")
+                self.schedule.remove(self.event)
+                next_one = self.date_rules.on(self.time + timedelta(7))
+                self.event = self.schedule.on(next_one, self.time_rules.at(10, 0), self.again)
+        """,
+    )
+    assert result.status is BacktestStatus.COMPLETED, result.reason
+    assert sum("fired" in line for line in result.logs) >= 3
+
+
 def test_end_of_day_is_called_ten_minutes_before_the_close(run: Run) -> None:
     result = run(
         more="""

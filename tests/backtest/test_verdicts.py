@@ -93,6 +93,26 @@ def test_what_lean_has_and_the_simulator_has_not_is_unknown_by_name(run: Run, wh
     assert result.phase == "initialize"
 
 
+def test_money_paid_in_while_it_runs_is_unknown(run: Run) -> None:
+    result = run("", "self.portfolio.cash_book['USD'].add_amount(1000)")
+    assert result.status is BacktestStatus.UNKNOWN
+    assert result.reason == "not modelled: SecurityPortfolioManager.set_cash (after initialize)"
+    paid = run("self.portfolio.cash_book['USD'].add_amount(1000)")
+    assert paid.status is BacktestStatus.COMPLETED, paid.reason
+
+
+def test_the_default_brokerage_has_two_names(run: Run) -> None:
+    result = run("self.set_brokerage_model(BrokerageName.QUANT_CONNECT_BROKERAGE)")
+    assert result.status is BacktestStatus.COMPLETED, result.reason
+
+
+def test_the_next_session_is_the_regular_one(run: Run) -> None:
+    hours = "self.aapl_hours.get_next_market_close(self.time, extended_market_hours={})"
+    begin = "self.aapl_hours = self.securities['AAPL'].exchange.hours"
+    assert run(begin, hours.format(False)).status is BacktestStatus.COMPLETED
+    assert run(begin, hours.format(True)).status is BacktestStatus.UNKNOWN
+
+
 @pytest.mark.parametrize("guard", ["except Exception:", "except:", "except BaseException:"])
 def test_a_strategy_cannot_swallow_an_unknown(run: Run, guard: str) -> None:
     result = run(f'try:\n    self.add_option("AAPL")\n{guard}\n    pass')

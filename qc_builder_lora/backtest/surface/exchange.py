@@ -49,6 +49,11 @@ def _seconds(moment: Any) -> int:
     return int((moment.replace(tzinfo=None) - EPOCH).total_seconds())
 
 
+def _regular_only(extended: bool) -> None:
+    if extended:
+        not_modelled("SecurityExchangeHours", "extended market hours")
+
+
 @both_styles
 class SecurityExchangeHours(Lean):
     """The regular session; times are the exchange's."""
@@ -66,10 +71,12 @@ class SecurityExchangeHours(Lean):
     def is_date_open(self, moment: Any, *rest: Any) -> bool:
         return bool(self._ask("date_open", moment))
 
-    def get_next_market_open(self, moment: Any, extended: bool = False) -> datetime:
+    def get_next_market_open(self, moment: Any, extended_market_hours: bool = False) -> datetime:
+        _regular_only(extended_market_hours)
         return EPOCH + timedelta(seconds=self._ask("next_open", moment))
 
-    def get_next_market_close(self, moment: Any, extended: bool = False) -> datetime:
+    def get_next_market_close(self, moment: Any, extended_market_hours: bool = False) -> datetime:
+        _regular_only(extended_market_hours)
         return EPOCH + timedelta(seconds=self._ask("next_close", moment))
 
     def get_next_trading_day(self, moment: Any) -> datetime:

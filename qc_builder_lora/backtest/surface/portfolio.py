@@ -185,7 +185,9 @@ class Portfolio(SymbolDict):
         self._desk.ask(["margin_calls", 0.0 if never else model.buffer, not never])
 
     def set_cash(self, *args: Any) -> None:
-        """Change the account's cash."""
+        """Change the account's cash; money paid in or out while it runs is not modelled."""
+        if self._desk.locked:
+            not_modelled("SecurityPortfolioManager.set_cash", "after initialize")
         self._desk.set_cash(*args)
 
     @property

@@ -178,6 +178,7 @@ class ScheduleManager(Lean):
     def __init__(self, desk: Any) -> None:
         self._desk = desk
         self.callbacks: dict[int, tuple[ScheduledEvent, Callable[..., Any]]] = {}
+        self._made = 0
         self.date_rules = DateRules(desk)
         self.time_rules = TimeRules(desk)
 
@@ -200,7 +201,8 @@ class ScheduleManager(Lean):
         *, selects: int = 0,
     ) -> ScheduledEvent:  # fmt: skip
         """Schedule a function; `selects`: 1 for a universe's selection, 2 for one by rules."""
-        number = len(self.callbacks)
+        # Not how many there are: those that were removed keep their numbers.
+        number, self._made = self._made, self._made + 1
         event = ScheduledEvent(number, name)
         self.callbacks[number] = (event, callback)
         self._desk.ask(["schedule", number, dates.rule, times.rule, selects])

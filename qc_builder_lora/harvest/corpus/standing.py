@@ -23,7 +23,6 @@ WAYS = {
     "qc-docs": "qc-lora corpus add qc-docs",
     "lean": "qc-lora corpus add lean --checkout DIR",
     "folder": "qc-lora corpus add folder DIR --licence SPDX",
-    "error-fix": "qc-lora corpus add fixes",
 }
 """Source → the command that adds it."""
 
