@@ -247,3 +247,18 @@ def test_no_overload_shows_what_is_not_over_yet(lean: Simulator) -> None:
         """,
     )
     completed(result)
+
+
+def test_a_history_that_lacks_its_file_is_empty_as_leans_and_says_so(lean: Simulator) -> None:
+    result = ask(
+        lean,
+        """
+        assert self.history("FB", 5, Resolution.MINUTE).empty
+        assert self.history(self.spy, datetime(2010, 1, 1), datetime(2010, 1, 9)).empty
+        assert self.history(self.spy, timedelta(0)).empty
+        """,
+    )
+    notes = [line for line in completed(result) if "Note: an empty history" in line]
+    assert len(notes) == 2, notes
+    assert "minute/fb/20131008_trade.zip does not exist" in notes[0]
+    assert "minute/spy/20100104_trade.zip does not exist" in notes[1]

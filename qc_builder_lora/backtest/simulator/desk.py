@@ -14,7 +14,7 @@ from qc_builder_lora.backtest.simulator.charts import Charts
 from qc_builder_lora.backtest.simulator.counter import Counter, furnish
 from qc_builder_lora.backtest.simulator.engine import Engine, Security
 from qc_builder_lora.backtest.simulator.feed import RESOLUTIONS, Mode, NoData, Source
-from qc_builder_lora.backtest.simulator.past import MOST_BARS, collect, past_actions, window
+from qc_builder_lora.backtest.simulator.past import MOST_BARS, collect, hole, past_actions, window
 from qc_builder_lora.backtest.simulator.rules import rule_days
 from qc_builder_lora.backtest.simulator.schema import check
 from qc_builder_lora.backtest.simulator.shelf import Shelf
@@ -284,6 +284,8 @@ class Desk(Counter):
                             source.resolution, beyond, engine.plan.precise)  # fmt: skip
             rows.append(collect(source, wanted, engine.hours, engine.exchange, fill=filled,
                                 extended=beyond))  # fmt: skip
+            if not rows[-1][0] and (why := hole(source, wanted, engine.hours)):
+                self._on_log("debug", f"Note: an empty history: {why}")
             total += len(rows[-1][0])
             if total > MOST_BARS:
                 raise NotModelled(self.phase, f"history of more than {MOST_BARS} bars")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qc_builder_lora.backtest.simulator.actions import actions
-from qc_builder_lora.backtest.simulator.calendar import DAY, Hours, Zone
+from qc_builder_lora.backtest.simulator.calendar import DAY, OPEN, Hours, Zone
 from qc_builder_lora.backtest.simulator.feed import Company, NoData, Source, refuse_dividend
 from qc_builder_lora.backtest.simulator.stream import Point, Stream, points
 
@@ -105,6 +105,24 @@ def last_point(
             break
         last = point
     return last
+
+
+def hole(source: Source, wanted: Window, hours: Hours) -> str:
+    """Why a window has no bars at all, where it is a file that is missing; empty where not.
+
+    LEAN gives an empty history then, and so do we; but it is said.
+    """
+    first, last = wanted.after // DAY, wanted.until // DAY
+    days = [
+        day for day in hours.between(first, last)
+        if day * DAY + hours.close(day) > wanted.after and day * DAY + OPEN < wanted.until
+    ]  # fmt: skip
+    try:
+        if days:
+            source.cover(days[0], days[-1], hours)
+    except NoData as gap:
+        return str(gap)
+    return ""
 
 
 def past_actions(
