@@ -20,6 +20,8 @@ from qc_builder_lora.backtest.simulator.orders import Kind, Order
 _LEAN = Context(prec=29, rounding=ROUND_HALF_EVEN)
 """A .NET decimal: 28 to 29 significant digits, halves to even."""
 
+_LIFETIMES = {"day": "DayTimeInForce", "gtd": "GoodTilDateTimeInForce"}
+
 
 @dataclass(frozen=True)
 class Traded:
@@ -98,8 +100,11 @@ def _common(order: Order, traded: Traded) -> list[str]:
 
 
 def _lifetime(order: Order) -> str:
-    expiry = order.lifetime.expiry
-    return f'{{"expiry":"{expiry}"}}' if expiry else "{}"
+    name, expiry = order.lifetime.name, order.lifetime.expiry
+    if name == "gtc":
+        return "{}"
+    kind = f'"$type":"QuantConnect.Orders.TimeInForces.{_LIFETIMES[name]}"'
+    return "{" + kind + (f',"Expiry":"{expiry}"' if expiry else "") + "}"
 
 
 def _broker(order: Order) -> str:
