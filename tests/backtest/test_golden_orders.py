@@ -20,10 +20,9 @@ GOLDEN = Path(__file__).parent / "golden"
 PUBLISHED = json.loads((GOLDEN / "orders.json").read_text())
 # Since 2026-07-06 it is worked out on returns in excess of the risk free rate.
 CHANGED = {"Probabilistic Sharpe Ratio"}
-# The orders were hashed with other spellings of their properties until 2024; that of limit_fill is
-# not, and ours is another one for a reason that we do not know: all its other figures are equal.
+# The orders were hashed with other spellings of their properties until 2024.
 OTHER_HASH = {
-    "custom_buying_power", "limit_fill", "limit_if_touched", "set_holdings_list",
+    "custom_buying_power", "limit_if_touched", "set_holdings_list",
     "statistics_results", "time_in_force", "trailing_stop",
 }  # fmt: skip
 

@@ -94,7 +94,7 @@ def _common(order: Order, traded: Traded) -> list[str]:
         f'"direction":{_direction(order.quantity)}',
         f'"value":{_plain(_whole(quantity) * price)}',
         f'"orderSubmissionData":{_submission(order)}',
-        f'"isMarketable":{_flag(order.marketable)}',
+        f'"isMarketable":{_flag(_marketable(order))}',
         f'"priceAdjustmentMode":{traded.adjustment}',
     ]
 
@@ -126,6 +126,18 @@ def _submission(order: Order) -> str:
     names = ("bidPrice", "askPrice", "lastPrice")
     pairs = zip(names, order.submitted, strict=True)
     return "{" + ",".join(f'"{name}":{_plain(exact(*quote))}' for name, quote in pairs) + "}"
+
+
+def _marketable(order: Order) -> bool:
+    """Whether it would fill at once: a market order, or a limit beyond the other side.
+
+    LEAN rounds the limit before it asks this, so a limit at the very quote may not be.
+    """
+    if order.kind is not Kind.LIMIT or order.submitted is None:
+        return order.kind is Kind.MARKET
+    limit = smart_decimal(order.limit or 0.0)
+    bid, ask, _ = (exact(*quote) for quote in order.submitted)
+    return limit >= ask if order.quantity > 0 else limit <= bid
 
 
 def _direction(quantity: float) -> int:

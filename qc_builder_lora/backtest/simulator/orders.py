@@ -158,15 +158,6 @@ class Order:
         return [self.quantity, self.limit, self.stop, self.trigger, self.trailing, self.triggered,
                 self.tag]  # fmt: skip
 
-    @property
-    def marketable(self) -> bool:
-        """Whether it would fill at once: a market order, or a limit beyond the other side."""
-        if self.kind is not Kind.LIMIT or self.submitted is None:
-            return self.kind is Kind.MARKET
-        (bid, _), (ask, _), _ = self.submitted
-        limit = self.limit or 0.0
-        return limit >= ask if self.quantity > 0 else limit <= bid
-
     def value(self, price: float) -> float:
         """USD at a price, signed; a resting one at its own price where that is worse."""
         stops = (Kind.STOP_MARKET, Kind.TRAILING_STOP)
