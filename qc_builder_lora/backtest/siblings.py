@@ -10,6 +10,8 @@ import ast
 import sys
 from pathlib import Path
 
+_LEANS = frozenset({"AlgorithmImports", "QuantConnect", "System", "clr"}) | sys.stdlib_module_names
+"""Never a file of the strategy's, though LEAN's own folder of algorithms has the first."""
 Files = dict[str, str]
 """Sources by module name."""
 
@@ -21,7 +23,7 @@ def siblings(path: Path, code: str) -> Files:
     while waiting:
         name = waiting.pop()
         beside = path.parent / f"{name}.py"
-        if name in found or name in sys.stdlib_module_names or beside == path:
+        if name in found or name in _LEANS or beside == path:
             continue
         if beside.is_file():
             found[name] = read_source(beside)

@@ -71,7 +71,8 @@ def test_each_file_of_many_gets_the_modules_it_imports(project: Path) -> None:
 def test_only_what_is_imported_and_lies_there_is_read(project: Path) -> None:
     (project / "json.py").write_text("raise SystemError")
     (project / "unused.py").write_text("raise SystemError")
-    code = MAIN + "import json, numpy\nfrom .other import x\n"
+    (project / "AlgorithmImports.py").write_text("raise SystemError")
+    code = "from AlgorithmImports import *\n" + MAIN + "import json, numpy\nfrom .other import x\n"
     assert siblings(project / "main.py", code) == FILES
     assert siblings(project / "main.py", "class A(:") == {}
 
