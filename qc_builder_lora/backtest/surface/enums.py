@@ -54,6 +54,8 @@ class LeanEnum(int, metaclass=_EnumType):
 
 
 _made: dict[str, Any] = {}
+# The stubs leave their numbers out.
+_SECOND_NAMES = {"BrokerageName": {"QUANT_CONNECT_BROKERAGE": "DEFAULT"}}
 
 
 def enum(name: str) -> Any:
@@ -69,6 +71,10 @@ def _make(name: str, members: dict[str, int]) -> Any:
         member = int.__new__(cls, number)
         member.name = key
         cls._members.setdefault(number, member)
+        setattr(cls, key, member)
+        setattr(cls, pascal(key.lower()), member)
+    for key, meant in _SECOND_NAMES.get(name, {}).items():
+        member = getattr(cls, meant)
         setattr(cls, key, member)
         setattr(cls, pascal(key.lower()), member)
     return cls
