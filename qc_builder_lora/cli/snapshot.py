@@ -11,6 +11,7 @@ from qc_builder_lora.cli.common import SHORT, facts, json_option, opened, resolv
 from qc_builder_lora.progress import show_progress
 
 if TYPE_CHECKING:
+    from qc_builder_lora.records import Snapshot
     from qc_builder_lora.store import Store
 
 
@@ -81,7 +82,14 @@ def build(
     if as_json:
         say_json(plain)
         return
-    facts([(key, plain[key]) for key in ("id", "examples", "validation", "families")])
+    facts(
+        [
+            ("id", plain["id"]),
+            ("to train on", plain["examples"]),
+            ("validation", plain["validation"]),
+            ("families", plain["families"]),
+        ]
+    )
     for kind, count in plain["by_kind"].items():
         click.echo(f"  {kind}: {count}")
     for reason, count in plain["left_out"].items():
@@ -113,13 +121,13 @@ def list_snapshots(as_json: bool) -> None:
 
 
 @command.command()
-@click.argument("snapshot")
+@click.argument("snapshot", required=False)
 @json_option
-def show(snapshot: str, as_json: bool) -> None:
-    """The families and splits of one snapshot, by the first digits of its id."""
+def show(snapshot: str | None, as_json: bool) -> None:
+    """The families and sides of one snapshot, the newest by default, and what was left out."""
     _, store = opened()
     with store:
-        found = resolve(store.snapshots.find(), "snapshot", snapshot, "qc-lora snapshot list")
+        found = _chosen(store, snapshot)
         examples = store.examples.of_snapshot(found.id)
     counts: dict[tuple[str, str], int] = {}
     for example in examples:
@@ -130,9 +138,26 @@ def show(snapshot: str, as_json: bool) -> None:
         settings = {key: value for key, value in found.settings.items() if key != "removed"}
         say_json({"id": found.id, "settings": settings, "families": rows})
         return
-    table(("family", "split", "examples"), [(*key, n) for key, n in sorted(counts.items())])
+    sides = sorted({side for _, side in counts})
+    rows = [(name, *(counts.get((name, side), 0) for side in sides))
+            for name in sorted({name for name, _ in counts})]  # fmt: skip
+    table(("family", *sides), rows)
+    click.echo()
+    totals = [(side, sum(n for (_, at), n in counts.items() if at == side)) for side in sides]
+    suites = ", ".join(sorted(found.settings.get("suites", {})))
+    facts([("id", found.id), ("families", len(rows)), *totals, ("kept clear of", suites or "none")])
     for reason, count in found.settings.get("left_out", {}).items():
         click.echo(f"  left out: {reason}  {count}")
+
+
+def _chosen(store: Store, name: str | None) -> Snapshot:
+    """The snapshot of that name, or the newest; NotFound says how to make one."""
+    from qc_builder_lora.errors import NotFound
+
+    known = store.snapshots.find(limit=None if name else 1)
+    if not known:
+        raise NotFound("snapshot", name or "newest", "Make one: qc-lora snapshot build")
+    return resolve(known, "snapshot", name or known[0].id, "qc-lora snapshot list")
 
 
 @command.command()
@@ -236,17 +261,12 @@ def report_snapshot(snapshot: str | None, out: Path | None, as_json: bool) -> No
 
     Lengths, families, sources, licences, what was left out and why, and examples to read.
     """
-    from qc_builder_lora.errors import NotFound
     from qc_builder_lora.files import write_text
     from qc_builder_lora.harvest.snapshot_page import page
 
     settings, store = opened()
     with store:
-        known = store.snapshots.find(limit=None if snapshot else 1)
-        if not known:
-            raise NotFound("snapshot", snapshot or "newest", "Make one: qc-lora snapshot build")
-        name = snapshot or known[0].id
-        found = resolve(known, "snapshot", name, "qc-lora snapshot list")
+        found = _chosen(store, snapshot)
         text = page(store, found)
     path = out or settings.home / "reports" / f"snapshot-{found.id[:SHORT]}.html"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from qc_builder_lora.harvest.choice import is_reserved
+from qc_builder_lora.harvest.snapshot_reading import FIX
 from qc_builder_lora.ids import text_hash
 from qc_builder_lora.records import Example, Snapshot, Split
 from qc_builder_lora.store import Store
@@ -54,6 +55,7 @@ def page(store: Store, snapshot: Snapshot) -> str:
         ("to learn from", splits[Split.TRAIN]),
         ("held out", splits[Split.VALIDATION]),
         ("families", families),
+        ("error-fix pairs", sum(one.kind == FIX for one in examples)),
         ("sources", len({one.source for one in examples})),
         ("left out", sum(snapshot.settings.get("left_out", {}).values())),
     ]
@@ -122,7 +124,7 @@ def _families(examples: Sequence[Example], members: Mapping[str, Split]) -> str:
             f"<td class=n>{learnt:,}</td><td class=n>{held:,}</td></tr>"
         )
     return (
-        "<div class=wide><table><thead><tr><th>family</th><th></th><th class=n>learnt</th>"
+        "<div class=wide><table><thead><tr><th>family</th><th></th><th class=n>to learn</th>"
         f"<th class=n>held out</th></tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
@@ -203,8 +205,21 @@ def _line(text: str) -> str:
 
 def _settings(snapshot: Snapshot) -> str:
     rows = [
-        [escape(str(key)), escape(str(value))]
+        [escape(str(key)), _value(value)]
         for key, value in sorted(snapshot.settings.items())
         if key not in ("left_out", "removed")
     ]
     return _table(("setting", "value"), rows, 0)
+
+
+def _value(value: object) -> str:
+    """A setting for reading: hashes by their beginning, an empty list for what it means."""
+    if isinstance(value, Mapping):
+        return "<br>".join(
+            f"{escape(str(key))} <code class=soft title='{escape(str(one))}'>"
+            f"{escape(str(one)[:12])}</code>"
+            for key, one in sorted(value.items())
+        )
+    if isinstance(value, list | tuple):
+        return escape(", ".join(map(str, value))) or "<span class=soft>all</span>"
+    return escape(str(value))
