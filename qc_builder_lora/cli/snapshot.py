@@ -139,13 +139,22 @@ def show(snapshot: str | None, as_json: bool) -> None:
         say_json({"id": found.id, "settings": settings, "families": rows})
         return
     sides = sorted({side for _, side in counts})
-    rows = [(name, *(counts.get((name, side), 0) for side in sides))
-            for name in sorted({name for name, _ in counts})]  # fmt: skip
-    table(("family", *sides), rows)
+    families = sorted({name for name, _ in counts})
+    table(
+        ("family", *sides),
+        [(name, *(counts.get((name, side), 0) for side in sides)) for name in families],
+    )
     click.echo()
     totals = [(side, sum(n for (_, at), n in counts.items() if at == side)) for side in sides]
     suites = ", ".join(sorted(found.settings.get("suites", {})))
-    facts([("id", found.id), ("families", len(rows)), *totals, ("kept clear of", suites or "none")])
+    facts(
+        [
+            ("id", found.id),
+            ("families", len(families)),
+            *totals,
+            ("kept clear of", suites or "none"),
+        ]
+    )
     for reason, count in found.settings.get("left_out", {}).items():
         click.echo(f"  left out: {reason}  {count}")
 
@@ -157,7 +166,8 @@ def _chosen(store: Store, name: str | None) -> Snapshot:
     known = store.snapshots.find(limit=None if name else 1)
     if not known:
         raise NotFound("snapshot", name or "newest", "Make one: qc-lora snapshot build")
-    return resolve(known, "snapshot", name or known[0].id, "qc-lora snapshot list")
+    found: Snapshot = resolve(known, "snapshot", name or known[0].id, "qc-lora snapshot list")
+    return found
 
 
 @command.command()
