@@ -248,3 +248,23 @@ def reported(store: Store, folder: Path, model: Model) -> Path:
         )
     )
     return path
+
+
+def test_a_report_opened_after_the_database_was_reset_says_that_nobody_can_decide_by_it(
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path}/home/store.db"
+    with Store.open(url) as store:
+        report = reported(store, tmp_path, store.models.add(made(tmp_path, "one")))
+    monkeypatch.setenv("BROWSER", "true")
+    assert "does not know" not in run("report", "open", str(report)).stderr
+    for file in (tmp_path / "home").glob("store.db*"):
+        file.unlink()
+    for _ in range(2):
+        done = run("report", "open", str(report))
+        assert done.returncode == 0
+        assert "The database does not know this report" in done.stderr
+        assert "Nobody can decide by it; build a new one with: qc-lora report build" in done.stderr
+        run("store", "upgrade")
+    refused = run("model", "promote", "one", "--report", str(report), "--by", "Ada")
+    assert "No model named 'one'" in refused.stderr

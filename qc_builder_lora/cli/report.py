@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qc_builder_lora.cli.common import facts, json_option, opened, resolve, say_json, table
+from qc_builder_lora.cli.common import SHORT, facts, json_option, opened, resolve, say_json, table
 
 if TYPE_CHECKING:
     from qc_builder_lora.web.views import Shown
@@ -110,8 +110,32 @@ def open_report(path: Path | None) -> None:
         path = Path(str(found[0].report_path))
     if not path.exists():
         raise NotFound("report", str(path), "See which there are: qc-lora report list")
+    _say_unknown(path)
     click.echo(path)
     webbrowser.open(path.absolute().as_uri())
+
+
+def _say_unknown(path: Path) -> None:
+    """A report that the database does not know can be read, but nobody can decide by it."""
+    from qc_builder_lora.config import load_settings
+    from qc_builder_lora.errors import QcLoraError
+    from qc_builder_lora.ids import file_hash
+    from qc_builder_lora.store import Store
+
+    digest = file_hash(path)
+    try:
+        with Store.open(load_settings().database_url, upgrade=False) as store:
+            if store.verdicts.find(report_sha256=digest, limit=1):
+                return
+            where = store.url
+    except QcLoraError as error:
+        where = f"none can be read ({error})"
+    click.echo(
+        f"The database does not know this report (SHA-256 {digest[:SHORT]}…; database: {where}): "
+        "it was changed, or the database was reset since. Nobody can decide by it; build a new one "
+        "with: qc-lora report build",
+        err=True,
+    )
 
 
 @command.command()

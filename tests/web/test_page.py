@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from qc_builder_lora.store import Store
 from tests.web.conftest import BASE, SENTENCE
 
 
@@ -239,3 +240,22 @@ def test_a_hundred_reports_are_shown_and_the_rest_is_pointed_to(project: Any, pa
     text = page.get("/").text
     assert text.count('<th scope="row">') == 100
     assert "Only the newest 100 are shown" in text
+
+
+def test_a_database_that_was_reset_under_the_page_is_said_and_nothing_can_be_decided(
+    project: Any, page: Any
+) -> None:
+    verdict = project.report(project.model("m1"))
+    place = f"/reports/{verdict.id}"
+    fields = page.fields(place)
+    for file in project.folder.glob("store.db*"):
+        file.unlink()
+    gone = page.get("/")
+    assert gone.status_code == 503
+    assert "the database file is gone" in gone.text
+    Store.open(project.url).close()
+    fresh = page.get("/")
+    assert (fresh.status_code, "No report yet" in fresh.text) == (200, True)
+    assert page.get(place).status_code == 404
+    assert page.decide(f"{place}/promote", fields).status_code == 404
+    assert project.store.promotions.history() == []
