@@ -22,7 +22,7 @@ def command() -> None:
     \b
     Examples:
       qc-lora corpus build                      draw, execute and keep the starter corpus
-      qc-lora corpus build --manifest full      all families, and alphas: a longer run
+      qc-lora corpus build --manifest full      all families, alphas, error-fix pairs: longer
       qc-lora corpus add alphas --count 200     formulaic alphas of our own
       qc-lora corpus add worldquant --paper 1601.00991.pdf
       qc-lora corpus add qc-docs                examples of QuantConnect's documentation

@@ -59,8 +59,9 @@ def build(
 
     Examples whose licence reserves the rights of somebody else (LicenseRef-WorldQuant-paper), or
     whose rights are not established (qc-docs), are left out unless that licence or source is
-    named. So are duplicates, near-duplicates, all but the last of
-    a builder's answers to one question, and whatever is like a suite's or a held-out example.
+    named. So are duplicates, near-duplicates, all but the last of a builder's answers to one
+    question, and whatever is like a suite's or a held-out example. Error-fix pairs stand on the
+    side of what they mend, and have quotas of their own (gates.toml).
     """
     from qc_builder_lora.eval.suite import suite_paths
     from qc_builder_lora.harvest.choice import load_choice
