@@ -4,8 +4,8 @@
 
 Both are our own child process, asked over loopback as the product asks it, without a prompt cache,
 in turn within a round, so that whatever else the machine does hits both. Prints tokens a second of
-prompt and of answer, time to the first text, memory, and how many greedy answers are the same text;
-writes bench/results/llama_engines.json.
+prompt and of answer, time to the first text, CPU time, memory, and how many greedy answers are the
+same text; writes bench/results/llama_engines.json.
 """
 
 from __future__ import annotations
@@ -95,14 +95,20 @@ class Arm:
         self.alone: list[Timed] = []
         self.together: list[Timed] = []
         self.sums: list[float] = []
+        self.cpu_ms = 0.0, 0.0
         self.rounds: list[dict[str, float]] = []
 
     def round(self, prompts: Sequence[str], tokens: int) -> None:
         """Every prompt alone, then all at once."""
+        begun = cpu_s(self.server.pid or 0)
         self.alone = [ask(self.writer, prompt, tokens) for prompt in prompts]
+        middle = cpu_s(self.server.pid or 0)
         wall, self.together = at_once(lambda prompt: ask(self.writer, prompt, tokens), prompts)
+        ended = cpu_s(self.server.pid or 0)
         written = sum(timed.draft.completion_tokens or 0 for timed in self.together)
         self.sums.append(written / wall)
+        before = sum(timed.draft.completion_tokens or 0 for timed in self.alone)
+        self.cpu_ms = 1000 * (middle - begun) / before, 1000 * (ended - middle) / written
         self.rounds.append(self.figures())
 
     def figures(self) -> dict[str, float]:
@@ -115,6 +121,8 @@ class Arm:
             "at_once_tok_s": self.sums[-1],
             "at_once_first_text_s": median(timed.first_s for timed in self.together),
             "at_once_last_first_text_s": max(timed.first_s for timed in self.together),
+            "cpu_ms_a_token": self.cpu_ms[0],
+            "at_once_cpu_ms_a_token": self.cpu_ms[1],
         }
 
     def summary(self) -> dict[str, float]:
@@ -123,6 +131,12 @@ class Arm:
             name: statistics.median(one[name] for one in self.rounds) for name in self.rounds[0]
         }
         return {**kept, "memory_mb": memory_mb(self.server.pid or 0), "load_s": self.load_s}
+
+
+def cpu_s(pid: int) -> float:
+    """CPU time the process has used; unlike the clock it says the same on a busy machine."""
+    used = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(used[11]) + int(used[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def memory_mb(pid: int) -> float:
