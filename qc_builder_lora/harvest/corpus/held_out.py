@@ -140,10 +140,10 @@ def _places(plan: Plan) -> list[_Place]:
     for index, (family, count) in enumerate(sorted(counts.items())):
         for number in range(count):
             style = plan.styles[(index + number) % len(plan.styles)]
-            at = (number + 0.5) / count
+            # Each family begins somewhere else, so that the first prompts are of all kinds.
+            at = (number + int(text_hash(family)[:8], 16) / 2**32) / count
             places.append(_Place(family, number, style, family in plan.reserved, at))
-    # Hashed, so that the first prompts are of all kinds.
-    return sorted(places, key=lambda one: (one.at, text_hash(one.family)))
+    return sorted(places, key=lambda one: (one.at, one.family))
 
 
 def _drawn(
