@@ -6,6 +6,7 @@ once and never touched again.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,7 +18,7 @@ from qc_builder_lora.eval import plots
 from qc_builder_lora.eval.compare import Contest, Pair, regressions
 from qc_builder_lora.eval.costs import HostedPrice, cost_note, cost_rows, or_unknown, traffic
 from qc_builder_lora.eval.earnings import sharpe_sentence
-from qc_builder_lora.eval.score import RATES, SHOWN, Judged, Scores
+from qc_builder_lora.eval.score import NOT_TAUGHT, RATES, RESERVED, SHOWN, Judged, Scores
 from qc_builder_lora.eval.shown import highlighted
 from qc_builder_lora.eval.statistics import wilson
 from qc_builder_lora.files import write_text
@@ -347,7 +348,22 @@ def _limits(material: Material) -> list[str]:
         ]
     return [
         *limits,
-        "The prompts are of the kinds the model was trained on, with other parameters; other kinds "
-        "of request are not covered.",
+        _kinds(material),
         "No hosted model was asked: this is not a comparison with Claude or GPT-4.",
     ]
+
+
+def _kinds(material: Material) -> str:
+    """Whether the prompts are of kinds that were taught."""
+    groups = Counter(one.group for one in material.challenger.judged)
+    strange = groups[RESERVED] + groups[NOT_TAUGHT]
+    if not strange:
+        return (
+            "The prompts are of the kinds the model was trained on, with other parameters; other "
+            "kinds of request are not covered."
+        )
+    return (
+        f"{strange} of the {groups.total()} prompts are of families that the model was not trained "
+        f"on, {groups[RESERVED]} of them of families that nothing is ever trained on; qc-lora eval "
+        "prints the rates of each apart."
+    )

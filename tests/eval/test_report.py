@@ -199,3 +199,15 @@ def test_an_answer_that_trades_but_does_something_else_says_what_is_missing(tmp_
     other = judged("a", faithful=False, findings=(missing,))
     _, found = page(material(scores(judged("a", faithful=True)), scores(other)), tmp_path)
     assert "trades, not faithful: no stop order" in found.text
+
+
+def test_the_page_says_how_many_prompts_are_of_kinds_that_were_not_taught(tmp_path: Path) -> None:
+    def written(*groups: str) -> str:
+        path = tmp_path / "kinds.html"
+        ones = [judged(str(n), group=group) for n, group in enumerate(groups)]
+        write_report(material(scores(*ones), scores(*ones, model="m")), path)
+        return path.read_text("utf-8")
+
+    assert "The prompts are of the kinds the model was trained on" in written("family taught")
+    text = written("family taught", "family not taught", "family reserved")
+    assert "2 of the 3 prompts are of families that the model was not trained on, 1 of them" in text
