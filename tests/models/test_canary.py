@@ -254,3 +254,27 @@ def test_a_canary_without_room_in_memory_is_not_started(
         assert set(asked(provider).values()) == {"m1"}
     assert "beside the model that answers now it needs about" in caplog.text
     assert "and 50 MB are free" in caplog.text
+
+
+def test_a_python_process_with_a_canary_follows_what_becomes_of_it(
+    both: Home, wait_until: Callable[..., bool]
+) -> None:
+    with StrategyProvider(both.settings()) as provider:
+        assert asked(provider) == expected(0.4)
+        both.store.promotions.rollback("Ada")
+        assert wait_until(lambda: provider.trial is None)
+        assert set(asked(provider).values()) == {"m1"}
+
+
+def test_a_python_process_takes_a_canary_back_that_does_worse(
+    both: Home, wait_until: Callable[..., bool]
+) -> None:
+    folder = Path(both.store.models.get("m2").path).parent
+    # With this template the random weights write blanks, which is no answer.
+    (folder / "manifest.json").write_text('{"template": "gemma"}')
+    with StrategyProvider(both.settings()) as provider:
+        for number in range(90):
+            assert provider.generate("Buy SPY", build_id=f"b{number}").model == "m1"
+        assert wait_until(lambda: provider.trial is None)
+    last = both.store.promotions.history()[-1]
+    assert last.decided_by.startswith("automatic (builder ")

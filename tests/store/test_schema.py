@@ -321,12 +321,12 @@ def test_sqlite_is_set_up_as_designed(lite: Store) -> None:
     }
 
 
-def test_the_default_patience_is_a_minute(databases: Any) -> None:
+def test_the_default_patience_is_a_minute_and_a_half(databases: Any) -> None:
     with (
         Store.open(databases.migrated("sqlite")) as store,
         store.database.reading() as connection,
     ):
-        assert connection.scalar(text("PRAGMA busy_timeout")) == 60_000
+        assert connection.scalar(text("PRAGMA busy_timeout")) == 90_000
 
 
 @pytest.mark.parametrize(
