@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from qc_builder_lora.backtest.sample_data import convert
+
 from .texts import CSHARP, STRATEGY, named, notebook
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -18,7 +20,10 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("bokeh_sampledata", reason="the sample data is an extra")
-    return tmp_path_factory.mktemp("home")
+    made = tmp_path_factory.mktemp("home")
+    # Real bars: the walks that stand in for them take seconds, and have tests of their own.
+    convert(made / "bars")
+    return made
 
 
 @pytest.fixture
@@ -28,6 +33,7 @@ def run(home: Path, check_cache: Path) -> Run:
         ours = {
             "QC_LORA_HOME": str(home),
             "QC_LORA_CACHE": str(check_cache),
+            "QC_LORA_DATA": str(home / "bars"),
             "QC_LORA_ALLOW_OPEN_SANDBOX": "1",
         }
         return subprocess.run(
