@@ -322,9 +322,12 @@ def test_nothing_of_llama_cpp_reaches_the_users_terminal(base_gguf, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_memory_limit_too_small_for_the_model_is_said_with_the_limit(base_gguf):
+@pytest.mark.parametrize("engine", ["llama-cpp-python", "xllamacpp"])
+def test_memory_limit_too_small_for_the_model_is_said_with_the_limit(base_gguf, engine):
+    if engine == "xllamacpp":
+        pytest.importorskip("xllamacpp", reason="xllamacpp is not installed")
     with (
-        LocalServer(describe(base_gguf), memory_mb=700) as server,
+        LocalServer(describe(base_gguf), memory_mb=700, engine=engine, slots=4) as server,
         pytest.raises(
             ProviderError, match=r"out of memory \(its limit is 700 MB; see QC_LORA_LOCAL_MEMORY_MB"
         ) as caught,
