@@ -27,7 +27,7 @@ HOSTED = "hosted models"
 """What is compared with where no local model was there before."""
 _NOBODYS = {Kind.CANCELLED, Kind.BUDGET, Kind.CONTEXT_OVERFLOW, Kind.BAD_REQUEST}
 """Failures that say nothing of the model."""
-_KEPT = 5000
+_KEPT, _NOT_COUNTED = 5000, 2000
 
 
 @dataclass
@@ -135,7 +135,8 @@ class Guard:
     def __init__(self, rule: RollbackRule) -> None:
         self.rule = rule
         self._lock = threading.Lock()
-        self._arrived: deque[Outcome] = deque(maxlen=10 * _KEPT)
+        # Bounded for where nobody counts: an outcome holds the whole answer.
+        self._arrived: deque[Outcome] = deque(maxlen=_NOT_COUNTED)
         self.tallies: dict[str, Tally] = {}
         """By Model id, and all hosted models together."""
         self._limits: dict[tuple[str, str], float] = {}
