@@ -115,19 +115,52 @@ def _distinct(items: Iterable[Item], clusters: Clusters, report: SnapshotReport)
     An error-fix pair is compared with those of the same mistake alone: its question holds most of
     the code that others of the same answer hold, and still teaches something else.
     """
-    seen: dict[tuple[str, str | None], tuple[Questions, dict[str, Item]]] = {}
+    seen: dict[tuple[str, str | None], _Alike] = {}
     for item in items:
         name = (clusters.find(item.code), item.mutation)
-        questions, having = seen.setdefault(name, (Questions(same_numbers=True), {}))
-        same = having.get(normalised(item.instruction))
+        before = seen.get(name)
+        if before is None:
+            seen[name] = _Alike(item)
+            yield item
+            continue
+        same = before.same(item)
         if same is not None and same.code == item.code:
             _remove(report, "duplicate", item, same)
-        elif same is not None or questions.near(item.instruction):
-            _remove(report, "near-duplicate", item, same or next(iter(having.values())))
+        elif same is not None or before.near(item):
+            _remove(report, "near-duplicate", item, same or before.first)
         else:
-            questions.add(item.instruction)
-            having[normalised(item.instruction)] = item
+            before.add(item)
             yield item
+
+
+class _Alike:
+    """Those of one cluster that stay. Most are alone, and an index for each would take most of the
+    memory: it is made when there is a second one to look up."""
+
+    __slots__ = ("_having", "_questions", "first")
+
+    def __init__(self, first: Item) -> None:
+        self.first = first
+        self._having: dict[str, Item] = {}
+        self._questions: Questions | None = None
+
+    def add(self, item: Item) -> None:
+        self._having[normalised(item.instruction)] = item
+        self._index().add(item.instruction)
+
+    def same(self, item: Item) -> Item | None:
+        """The one with the same question, layout and capitals aside."""
+        self._index()
+        return self._having.get(normalised(item.instruction))
+
+    def near(self, item: Item) -> bool:
+        return self._index().near(item.instruction)
+
+    def _index(self) -> Questions:
+        if self._questions is None:
+            self._questions = Questions(same_numbers=True)
+            self.add(self.first)
+        return self._questions
 
 
 def _remove(report: SnapshotReport, why: str, item: Item, stays: Item) -> None:
