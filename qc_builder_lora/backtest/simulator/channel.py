@@ -16,7 +16,7 @@ import time
 from typing import Any
 
 from qc_builder_lora.backtest.sandbox.launch import Child
-from qc_builder_lora.backtest.surface.wire import LENGTH, pack
+from qc_builder_lora.backtest.surface.wire import LENGTH, pack, take_soon
 
 MAX_FRAME = 1 << 20
 """Longest frame taken from a strategy, in bytes."""
@@ -80,7 +80,7 @@ class Channel:
                 return _decode(frame)
             self._look_at_the_time()
             try:
-                data = self._socket.recv(1 << 16)
+                data = take_soon(self._socket, 1 << 16)
             except BlockingIOError:
                 continue
             except OSError as error:

@@ -6,6 +6,7 @@ Both ends use `pack`; this end trusts its peer, the simulator's (`simulator/chan
 from __future__ import annotations
 
 import json
+import os
 import socket
 import struct
 from typing import Any
@@ -19,6 +20,21 @@ def pack(message: object) -> bytes:
     """One frame: four bytes of length, little endian, then the message as JSON."""
     body = json.dumps(message, separators=(",", ":"), allow_nan=True).encode()
     return LENGTH.pack(len(body)) + body
+
+
+_YIELDS = 20
+"""How often an end looks for the answer before it sleeps. To wake a sleeper costs the sender more
+than to look; between looks the core is given to whoever wants it."""
+
+
+def take_soon(connection: socket.socket, size: int) -> bytes:
+    """What has arrived; waits as the socket does, once it has looked for it for a while."""
+    for _ in range(_YIELDS):
+        try:
+            return connection.recv(size, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            os.sched_yield()
+    return connection.recv(size)
 
 
 class HungUp(BaseException):
@@ -70,7 +86,7 @@ class Wire:
 
     def _read(self) -> bytes:
         try:
-            data = self._connection.recv(1 << 18)
+            data = take_soon(self._connection, 1 << 18)
         except OSError as error:
             raise HungUp from error
         if not data:
