@@ -45,6 +45,18 @@ CASES = (
                  return super().__getattribute__(name)
          class Other(QCAlgorithm, metaclass=Liar): pass
          """,
+         status="completed"),
+    Case("is the last class, and lies",
+         head="""
+         class Liar(type):
+             def __instancecheck__(cls, other): return True
+             def __subclasscheck__(cls, other): return True
+             def __getattribute__(cls, name):
+                 if name in ("__mro__", "__dict__"):
+                     raise SystemExit(0)
+                 return super().__getattribute__(name)
+         class Zealot(QCAlgorithm, metaclass=Liar): pass
+         """,
          reason=""),
     Case("makes an instance that is no algorithm",
          more="def __new__(cls): return object()", reason=""),

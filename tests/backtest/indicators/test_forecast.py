@@ -67,3 +67,11 @@ def test_without_an_intercept_it_is_unknown(run: Callable[..., BacktestResult]) 
     result = run("AutoRegressiveIntegratedMovingAverage(1, 1, 1, 50, False)")
     assert result.status is BacktestStatus.UNKNOWN
     assert "without an intercept" in (result.reason or "")
+
+
+def test_more_lags_of_the_value_than_of_the_error_are_unknown(
+    run: Callable[..., BacktestResult],
+) -> None:
+    result = run("self.arima(self.aapl, 2, 1, 1, 50)")
+    assert result.status is BacktestStatus.UNKNOWN
+    assert "more AR than MA terms" in (result.reason or "")

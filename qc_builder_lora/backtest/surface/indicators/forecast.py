@@ -35,6 +35,9 @@ class AutoRegressiveIntegratedMovingAverage(WindowIndicator):
             raise ValueError("Period must exceed both arOrder and maOrder")
         if not intercept:
             not_modelled("AutoRegressiveIntegratedMovingAverage", "without an intercept")
+        if 0 < ma_order < ar_order:
+            # LEAN's second step takes more rows than the first has left.
+            not_modelled("AutoRegressiveIntegratedMovingAverage", "more AR than MA terms")
         super()._set_up(period)
         self._orders = int(ar_order), int(diff_order), int(ma_order)
         self.ar_parameters: list[float] = []
@@ -97,6 +100,8 @@ def _squares(values: Sequence[float]) -> float:
 
 def least_squares(rows: Rows, wanted: Sequence[float]) -> list[float]:
     """The weights of ordinary least squares, by the normal equations and Cholesky's factors."""
+    if not rows:
+        raise ValueError("The period leaves no value behind the lags and differences to fit to.")
     size = len(rows[0])
     normal = [[sum(row[i] * row[j] for row in rows) for j in range(size)] for i in range(size)]
     right = [sum(row[i] * want for row, want in zip(rows, wanted, strict=True))
