@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from qc_builder_lora.errors import DiskFull, NotFound
+from qc_builder_lora.errors import DiskFull, InputError, NotFound
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -83,6 +83,16 @@ def free_mb(path: Path) -> float:
     while not path.exists():
         path = path.parent
     return shutil.disk_usage(path).free / 1e6
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A file of ours or of the user's. Raises InputError for what is not TOML in UTF-8."""
+    import tomllib
+
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not valid TOML: {error}") from error
 
 
 def write_text(path: Path, text: str) -> None:

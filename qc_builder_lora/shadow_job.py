@@ -229,11 +229,8 @@ def _unanswered(
     store: Store, served: dict[str, Generation], model: str
 ) -> list[tuple[str, Generation]]:
     """Request ids with what was served for them, where the model has no shadow answer yet."""
-    return [
-        (key, generation)
-        for key, generation in served.items()
-        if not store.generations.find(request_id=key, role=Role.SHADOW, model=model, limit=1)
-    ]
+    answered = {one.request_id for one in store.generations.find(role=Role.SHADOW, model=model)}
+    return [(key, generation) for key, generation in served.items() if key not in answered]
 
 
 def _draft(generation: Generation, hosted: str | None) -> Any:
@@ -246,11 +243,10 @@ def _draft(generation: Generation, hosted: str | None) -> Any:
 @contextmanager
 def _asked(settings: Settings, model: Model | None, hosted: str | None) -> Iterator[Any]:
     """The Writer to ask, its Budget, and how many may ask at once; closed at the end."""
-    from qc_builder_lora.models.batch import batch_for
     from qc_builder_lora.models.budget import Budget
     from qc_builder_lora.models.ledger import StoreLedger
     from qc_builder_lora.models.prices import load_prices
-    from qc_builder_lora.models.writers import hosted_writer, open_store, own_writer
+    from qc_builder_lora.models.writers import hosted_writer, open_store
 
     ledger = StoreLedger(lambda: open_store(settings))
     writer: Any
@@ -261,10 +257,7 @@ def _asked(settings: Settings, model: Model | None, hosted: str | None) -> Itera
             raise SettingsError(f"No key of {hosted} is set, so it cannot be asked.")
     else:
         assert model is not None
-        path = Path(model.path)
-        wanted, slots = settings.batch_engine, settings.batch_slots
-        batch = batch_for(wanted, slots, path, settings.local_context)
-        writer, at_once = own_writer(settings, path, model.id, batch=batch), batch.slots
+        writer, at_once = _own(settings, Path(model.path), model.id)
     try:
         yield writer, Budget(load_prices(), settings.shadow_daily_usd, ledger), at_once
     finally:
@@ -278,24 +271,29 @@ def _asked(settings: Settings, model: Model | None, hosted: str | None) -> Itera
 def _base(settings: Settings, store: Store, model: Model | None, arm: str) -> Iterator[Any]:
     """As `_asked`, for a Model's base, alone or with examples."""
     from qc_builder_lora.eval.few_shot import FewShotWriter
-    from qc_builder_lora.models.batch import batch_for
-    from qc_builder_lora.models.writers import own_writer
+    from qc_builder_lora.models.artefact import BASE
     from qc_builder_lora.retrain.base import base_gguf
     from qc_builder_lora.retrain.recipe import load_base
 
     if model is None:
         raise InputError(f"--arm {arm} asks the base of a model of ours: leave --hosted out.")
     base = load_base(_base_of(model))
-    path = base_gguf(base, settings.cache_folder)
-    wanted, slots = settings.batch_engine, settings.batch_slots
-    batch = batch_for(wanted, slots, path, settings.local_context)
-    writer: Any = own_writer(settings, path, f"base:{base.name}", batch=batch)
+    writer, at_once = _own(settings, base_gguf(base, settings.cache_folder), BASE + base.name)
     if arm == "few-shot":
         writer = FewShotWriter(writer, _shots(store, model))
     try:
-        yield writer, None, batch.slots
+        yield writer, None, at_once
     finally:
         writer.close()
+
+
+def _own(settings: Settings, path: Path, name: str) -> tuple[Any, int]:
+    """A Writer of a file of ours, and how many may ask it at once."""
+    from qc_builder_lora.models.batch import batch_for
+    from qc_builder_lora.models.writers import own_writer
+
+    batch = batch_for(settings.batch_engine, settings.batch_slots, path, settings.local_context)
+    return own_writer(settings, path, name, batch=batch), batch.slots
 
 
 def _shots(store: Store, model: Model) -> list[Example]:

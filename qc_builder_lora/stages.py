@@ -285,6 +285,7 @@ def model_arm(model: Model) -> Arm:
 def champion_arm(settings: Settings, store: Store, challenger: Arm) -> Arm:
     """What answers now: the Model in production, or else the base model, as it comes."""
     from qc_builder_lora.eval.contest import Arm
+    from qc_builder_lora.models.artefact import BASE
     from qc_builder_lora.retrain.base import base_gguf
     from qc_builder_lora.retrain.recipe import load_base
 
@@ -294,7 +295,7 @@ def champion_arm(settings: Settings, store: Store, challenger: Arm) -> Arm:
     manifest = store.models.get(challenger.name).manifest
     base = load_base(manifest["base"]["name"])
     return Arm(
-        name=f"base:{base.name}",
+        name=BASE + base.name,
         sha256=str(manifest["base"]["sha256"]),
         path=base_gguf(base, settings.cache_folder),
         template=challenger.template,

@@ -6,7 +6,6 @@ one has to be, and how many pairs there must be at least.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -22,7 +21,7 @@ from qc_builder_lora.eval.sequential import (
     pairs_needed,
 )
 from qc_builder_lora.eval.statistics import discordant, mcnemar_exact
-from qc_builder_lora.files import find_default
+from qc_builder_lora.files import find_default, read_toml
 from qc_builder_lora.records import VerdictKind
 
 
@@ -51,10 +50,7 @@ class Rule:
 def load_rule() -> Rule:
     """The user's promotion rule, or the built-in one."""
     path = find_default("eval/promotion.toml")
-    try:
-        table = tomllib.loads(path.read_text("utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path}: not valid TOML: {error}") from error
+    table = read_toml(path)
     known = {item.name for item in fields(Rule)}
     for key in table:
         if key not in known:

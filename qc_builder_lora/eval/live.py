@@ -23,14 +23,13 @@ from qc_builder_lora.eval.score import SHOWN, Answer, Scores, judge_all
 from qc_builder_lora.eval.suite import Prompt, Suite
 from qc_builder_lora.files import write_json, write_text
 from qc_builder_lora.ids import json_hash, now
+from qc_builder_lora.models.artefact import BASE
 from qc_builder_lora.progress import SILENT, Progress
 from qc_builder_lora.records import Comparison, Generation, Request, Role
 from qc_builder_lora.store import Store
 
 NEVER = "never served, as the prompts of a suite are"
 """Why an answer has nothing to be paired with."""
-BASE = "base:"
-"""Before the name of a base model that answers as it comes."""
 _A_MONTH_S = 30 * 86400
 
 
@@ -123,18 +122,8 @@ def judge_traffic(
     suite = live_suite(traffic)
     arms = []
     for side, name in (("champion", traffic.champion), ("challenger", traffic.challenger)):
-        answers = [_answer(pair.request.id, getattr(pair, side)) for pair in traffic.pairs]
-        arms.append(
-            judge_all(
-                answers,
-                suite,
-                judging.engine,
-                model=name,
-                cache=judging.cache,
-                jobs=judging.jobs,
-                progress=progress,
-            )
-        )
+        answers = {pair.request.id: getattr(pair, side) for pair in traffic.pairs}
+        arms.append(_judged(suite, name, answers, judging, progress))
     instructions = {prompt.id: prompt.instruction for prompt in suite.prompts}
     return arms[0], arms[1], pair_up(arms[0], arms[1], instructions, load_rule()), suite
 
@@ -157,9 +146,19 @@ def judge_arm(
     progress: Progress = SILENT,
 ) -> Scores:
     """A further arm through the same funnel, on those of the Requests that it has answered."""
+    return _judged(live_suite(traffic), name, answers, judging, progress)
+
+
+def _judged(
+    suite: Suite,
+    name: str,
+    answers: dict[str, Generation],
+    judging: Judging,
+    progress: Progress,
+) -> Scores:
     return judge_all(
         [_answer(key, one) for key, one in answers.items()],
-        live_suite(traffic),
+        suite,
         judging.engine,
         model=name,
         cache=judging.cache,

@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 
 from qc_builder_lora.errors import InputError
+from qc_builder_lora.models.artefact import BASE
 
 _OWNERS = {
     "anthropic": r"claude",
@@ -47,7 +48,7 @@ class Ruling:
 
 def owner_of(model: str) -> str | None:
     """Whose family a model's name belongs to; None where the name does not tell."""
-    name = model.rsplit("/", 1)[-1].removeprefix("base:").lower()
+    name = model.rsplit("/", 1)[-1].removeprefix(BASE).lower()
     for owner, pattern in _OWNERS.items():
         if re.match(pattern, name):
             return owner

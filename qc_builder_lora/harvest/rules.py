@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from qc_builder_lora.errors import InputError, SettingsError, UnknownKey
-from qc_builder_lora.files import find_default
+from qc_builder_lora.errors import SettingsError, UnknownKey
+from qc_builder_lora.files import find_default, read_toml
 from qc_builder_lora.ids import json_hash
 
 LADDER = (
@@ -107,8 +106,4 @@ def load_rules() -> Rules:
 def read_table() -> tuple[Path, dict[str, Any]]:
     """`harvest/gates.toml` and where it is. Raises InputError for what is not TOML."""
     path = find_default("harvest/gates.toml")
-    try:
-        table = tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not valid TOML: {error}") from error
-    return path, table
+    return path, read_toml(path)

@@ -15,7 +15,7 @@ from typing import Any
 
 from qc_builder_lora.errors import CorruptFile, InputError, NotFound
 from qc_builder_lora.ids import file_hash
-from qc_builder_lora.models.artefact import Artefact, describe, read_manifest
+from qc_builder_lora.models.artefact import BASE, Artefact, describe, read_manifest
 from qc_builder_lora.models.local_server import LocalServer
 
 ADAPTER_FILE = "adapter-lora.gguf"
@@ -49,7 +49,7 @@ class AdapterHost:
         with self._lock:
             self._check(artefact, adapter)
             if self._server is None or not self._leases:
-                served = describe(self._base, f"base:{self._base.stem}", artefact.template)
+                served = describe(self._base, BASE + self._base.stem, artefact.template)
                 # Another's template would ask the models in words they were not trained on.
                 served = replace(served, template=artefact.template)
                 self._server = LocalServer(served, **self._options)

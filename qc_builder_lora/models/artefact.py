@@ -16,6 +16,9 @@ from typing import Any
 from qc_builder_lora.errors import CorruptFile, NotFound
 from qc_builder_lora.template import GEMMA, get_template
 
+BASE = "base:"
+"""Before the name of a base model that answers as it comes."""
+
 # Bytes a value of each metadata type takes; 8 is a string, 9 an array.
 _SCALARS = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 _STRING, _ARRAY, _UINT32 = 8, 9, 4

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, fields
 from typing import Any
 
-from qc_builder_lora.errors import InputError, SettingsError, UnknownKey
-from qc_builder_lora.files import find_default
+from qc_builder_lora.errors import SettingsError, UnknownKey
+from qc_builder_lora.files import find_default, read_toml
 
 FIGURES = 3
 """Errors, slow answers, answers that do not pass: alpha is shared by them."""
@@ -42,10 +41,7 @@ class RollbackRule:
 def load_rollback_rule() -> RollbackRule:
     """The user's rule, or the built-in one."""
     path = find_default("eval/rollback.toml")
-    try:
-        table = tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not valid TOML: {error}") from error
+    table = read_toml(path)
     known = {item.name: type(item.default) for item in fields(RollbackRule)}
     values: dict[str, Any] = {}
     for key, value in table.items():

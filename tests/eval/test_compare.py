@@ -117,6 +117,9 @@ def test_the_users_rule_wins_and_an_unknown_key_of_it_is_named(
     path.write_text("metric = \n")
     with pytest.raises(InputError, match=r"promotion\.toml: not valid TOML"):
         load_rule()
+    path.write_bytes('# für uns\nmetric = "runs"\n'.encode("latin-1"))
+    with pytest.raises(InputError, match=r"promotion\.toml: not valid TOML"):
+        load_rule()
 
 
 def test_the_path_takes_the_judged_pairs_in_their_order_and_leaves_the_unknown_out() -> None:

@@ -133,6 +133,17 @@ def lean_choice(tree: ast.Module) -> ast.ClassDef | None:
     return found[max(found)] if found else None
 
 
+def imported_modules(tree: ast.Module) -> set[str]:
+    """Top-level names of all modules that are imported anywhere, those beside the file too."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found.update(item.name.partition(".")[0] for item in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            found.add((node.module or "").partition(".")[0])
+    return found
+
+
 def _last_name(node: ast.expr) -> str:
     if isinstance(node, ast.Attribute):
         return node.attr

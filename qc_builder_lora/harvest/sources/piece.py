@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from qc_builder_lora.backtest.check.parsing import imported_modules
 from qc_builder_lora.errors import InputError
 from qc_builder_lora.ids import id_at
 from qc_builder_lora.records import BacktestStatus
@@ -128,14 +129,7 @@ def refusal(code: str, siblings: Set[str] = frozenset()) -> str | None:
         tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    imported = {
-        (node.module or "").split(".")[0] for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom)
-    } | {
-        name.name.split(".")[0] for node in ast.walk(tree)
-        if isinstance(node, ast.Import) for name in node.names
-    }  # fmt: skip
-    needed = sorted(imported & siblings)
+    needed = sorted(imported_modules(tree) & siblings)
     return f"it imports {', '.join(needed)} beside it, and one file is taken" if needed else None
 
 

@@ -49,16 +49,7 @@ def mutation(name: str, about: str, meant: str, rewrite: Rewrite) -> Mutation:
 
 def one(pattern: str, *texts: str) -> Rewrite:
     """Rewrites one of the places that match, chosen by the seed, with one of the texts."""
-    found = re.compile(pattern, re.MULTILINE)
-
-    def rewrite(code: str, source: random.Random) -> str | None:
-        places = list(found.finditer(code))
-        if not places:
-            return None
-        place = source.choice(places)
-        return code[: place.start()] + place.expand(source.choice(texts)) + code[place.end() :]
-
-    return rewrite
+    return _one_place(pattern, lambda place, source: place.expand(source.choice(texts)))
 
 
 def every(pattern: str, *texts: str) -> Rewrite:
@@ -75,6 +66,10 @@ def every(pattern: str, *texts: str) -> Rewrite:
 
 def mapped(pattern: str, table: Mapping[str, str]) -> Rewrite:
     """Rewrites one of the places that match with what the table has for it."""
+    return _one_place(pattern, lambda place, _: table[place[0]])
+
+
+def _one_place(pattern: str, text: Callable[[re.Match[str], random.Random], str]) -> Rewrite:
     found = re.compile(pattern, re.MULTILINE)
 
     def rewrite(code: str, source: random.Random) -> str | None:
@@ -82,7 +77,7 @@ def mapped(pattern: str, table: Mapping[str, str]) -> Rewrite:
         if not places:
             return None
         place = source.choice(places)
-        return code[: place.start()] + table[place[0]] + code[place.end() :]
+        return code[: place.start()] + text(place, source) + code[place.end() :]
 
     return rewrite
 

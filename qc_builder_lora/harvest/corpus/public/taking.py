@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Set
 from dataclasses import dataclass, field
 
+from qc_builder_lora.backtest.check.parsing import imported_modules
 from qc_builder_lora.harvest.corpus.candidate import Candidate, LeftOut
 from qc_builder_lora.harvest.corpus.public.describe import algorithm_class, describe
 from qc_builder_lora.ids import text_hash
@@ -105,14 +106,7 @@ def why_not(text: str, siblings: Set[str] = frozenset()) -> str | None:
         return None if "QCAlgorithm" in text else "no class derives from QCAlgorithm"
     if algorithm_class(tree) is None:
         return "no class derives from QCAlgorithm"
-    imported = {
-        (node.module or "").split(".")[0] for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom)
-    } | {
-        name.name.split(".")[0] for node in ast.walk(tree)
-        if isinstance(node, ast.Import) for name in node.names
-    }  # fmt: skip
-    return "imports a file beside it" if imported & siblings else None
+    return "imports a file beside it" if imported_modules(tree) & siblings else None
 
 
 def slug(text: str) -> str:
