@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+RATES = ("parses", "compiles", "runs", "trades")
+"""How far an answer comes, step by step: the funnel."""
+SHOWN = (*RATES, "faithful")
+"""What is counted of a model and shown, and what pairs are compared by."""
+
 
 class Outcome(StrEnum):
     """What a Gate says. UNKNOWN is never harvested and never counted as a pass."""

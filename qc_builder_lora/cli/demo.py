@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from qc_builder_lora.cli.common import say_json, table
+from qc_builder_lora.kinds import RATES
 
 
 @click.command("demo")
@@ -68,7 +69,7 @@ def _show(summary: dict[str, Any]) -> None:
     click.echo()
     table(
         ("of the suite's prompts", "base", "tuned"),
-        [(key, base[key], tuned[key]) for key in ("n", "parses", "compiles", "runs", "trades")],
+        [(key, base[key], tuned[key]) for key in ("n", *RATES)],
     )
     train, model, got = summary["train"], summary["model"], summary["harvested"]
     click.echo()

@@ -8,9 +8,7 @@ from typing import Any
 import click
 
 from qc_builder_lora.cli.common import json_option, opened, resolve, say_json, table
-
-SHOWN = ("parses", "compiles", "runs", "trades", "faithful")
-"""As in `eval.score`, which is not loaded for --help."""
+from qc_builder_lora.kinds import SHOWN
 
 
 @click.command("eval")

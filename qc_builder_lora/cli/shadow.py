@@ -16,6 +16,7 @@ from qc_builder_lora.cli.common import (
     say_json,
     table,
 )  # fmt: skip
+from qc_builder_lora.kinds import SHOWN
 
 if TYPE_CHECKING:
     from qc_builder_lora.config import Settings
@@ -183,9 +184,7 @@ def _show(made: dict[str, Any]) -> None:
     from qc_builder_lora.eval.markdown import HEADINGS, cells
 
     for name, arm in made["arms"].items():
-        steps = ", ".join(
-            f"{rate} {arm[rate]}" for rate in ("parses", "compiles", "runs", "trades")
-        )
+        steps = ", ".join(f"{rate} {arm[rate]}" for rate in SHOWN)
         click.echo(f"{name}: of {arm['n']} {steps}")
     rates = made["contest"]["rates"]
     table(HEADINGS, [cells(name, found) for name, found in rates.items()])

@@ -12,7 +12,7 @@ from typing import Any
 
 from qc_builder_lora.errors import InputError, SettingsError, UnknownKey
 from qc_builder_lora.eval.earnings import sharpe_outcome
-from qc_builder_lora.eval.score import RATES, SHOWN, Judged, Scores
+from qc_builder_lora.eval.score import Judged, Scores
 from qc_builder_lora.eval.sequential import (
     Counts,
     better_e_value,
@@ -22,7 +22,7 @@ from qc_builder_lora.eval.sequential import (
 )
 from qc_builder_lora.eval.statistics import discordant, mcnemar_exact
 from qc_builder_lora.files import find_default, read_toml
-from qc_builder_lora.records import VerdictKind
+from qc_builder_lora.kinds import RATES, SHOWN, VerdictKind
 
 
 @dataclass(frozen=True, kw_only=True)

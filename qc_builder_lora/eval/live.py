@@ -19,10 +19,11 @@ from qc_builder_lora.backtest.check import check_version
 from qc_builder_lora.backtest.protocol import Backtester
 from qc_builder_lora.errors import InputError
 from qc_builder_lora.eval.compare import Contest, count_pairs, load_rule, pair_up
-from qc_builder_lora.eval.score import SHOWN, Answer, Scores, judge_all
+from qc_builder_lora.eval.score import Answer, Scores, judge_all
 from qc_builder_lora.eval.suite import Prompt, Suite
 from qc_builder_lora.files import write_json, write_text
 from qc_builder_lora.ids import json_hash, now
+from qc_builder_lora.kinds import SHOWN
 from qc_builder_lora.models.artefact import BASE
 from qc_builder_lora.progress import SILENT, Progress
 from qc_builder_lora.records import Comparison, Generation, Request, Role

@@ -14,6 +14,7 @@ from itertools import accumulate
 from typing import Any
 
 from qc_builder_lora.errors import MissingExtra
+from qc_builder_lora.kinds import RATES
 
 CHAMPION, CHALLENGER = "#5b7f9f", "#e07b39"
 _INK = "#7f7f7f"
@@ -125,7 +126,7 @@ def families(table: Mapping[str, tuple[Share, Share]]) -> str:
     axes.set_yticks(range(len(names)), labels)
     axes.set_xlim(0, 102)
     axes.set_ylim(-0.6, len(names) - 0.4)
-    axes.set_xlabel("percent of the steps parses, compiles, runs, trades", color=_INK)
+    axes.set_xlabel(f"percent of the steps {', '.join(RATES)}", color=_INK)
     return _svg(figure, "How far each family came")
 
 

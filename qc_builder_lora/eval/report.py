@@ -18,11 +18,12 @@ from qc_builder_lora.eval import plots
 from qc_builder_lora.eval.compare import Contest, Pair, regressions
 from qc_builder_lora.eval.costs import HostedPrice, cost_note, cost_rows, or_unknown, traffic
 from qc_builder_lora.eval.earnings import sharpe_sentence
-from qc_builder_lora.eval.score import NOT_TAUGHT, RATES, RESERVED, SHOWN, Judged, Scores
-from qc_builder_lora.eval.shown import highlighted
+from qc_builder_lora.eval.score import NOT_TAUGHT, RESERVED, Judged, Scores
+from qc_builder_lora.eval.shown import highlighted, reached
 from qc_builder_lora.eval.statistics import wilson
 from qc_builder_lora.files import write_text
 from qc_builder_lora.ids import file_hash
+from qc_builder_lora.kinds import RATES, SHOWN
 from qc_builder_lora.records import Model, Outcome
 
 _CURVES, _PAIRS = 4, 3
@@ -227,12 +228,7 @@ def _side_by_side(pair: Pair) -> dict[str, Any]:
 
 
 def _reached(one: Judged) -> str:
-    passed = [rate for rate in RATES if getattr(one, rate)]
-    unknown = [rate for rate in RATES if getattr(one, rate) is None]
-    reached = passed[-1] if passed else "does not parse"
-    if passed and one.faithful is False:
-        reached += ", not faithful"
-    return f"{reached} ({', '.join(unknown)} unknown)" if unknown else reached
+    return reached({rate: getattr(one, rate) for rate in SHOWN})
 
 
 def _note(one: Judged) -> str:

@@ -20,14 +20,11 @@ from qc_builder_lora.eval.asked import constraints_of
 from qc_builder_lora.eval.faithful import judge, verdict
 from qc_builder_lora.eval.statistics import quantile, wilson
 from qc_builder_lora.eval.suite import Prompt, Suite
+from qc_builder_lora.kinds import RATES, SHOWN
 from qc_builder_lora.models.faults import Kind
 from qc_builder_lora.progress import SILENT, Progress
 from qc_builder_lora.records import BacktestStatus, Outcome
 
-RATES = ("parses", "compiles", "runs", "trades")
-"""The funnel."""
-SHOWN = (*RATES, "faithful")
-"""What is counted of one model, and pairs are compared by."""
 TAUGHT, NOT_TAUGHT, RESERVED = "family taught", "family not taught", "family reserved"
 _OF_THE_SERVER = frozenset(
     {

@@ -14,6 +14,7 @@ from typing import Any
 
 from qc_builder_lora.eval import plots
 from qc_builder_lora.ids import text_hash
+from qc_builder_lora.kinds import RATES, SHOWN
 
 _TOLD = ("Net Profit", "Drawdown", "Sharpe Ratio", "Total Orders")
 
@@ -34,9 +35,8 @@ class Answers:
         one = self._found.get(text_hash(code))
         if one is None:
             return "not judged yet"
-        steps = [rate for rate in ("parses", "compiles", "runs", "trades") if one[rate]]
         told = [f"{key} {one['statistics'][key]}" for key in _TOLD if key in one["statistics"]]
-        return ", ".join([steps[-1] if steps else "does not parse", *told])
+        return ", ".join([reached(one), *told])
 
     def has_plot(self, first: str, second: str) -> bool:
         """Whether either has an equity curve."""
@@ -49,6 +49,18 @@ class Answers:
     def _curve(self, code: str) -> tuple[tuple[str, float], ...]:
         one = self._found.get(text_hash(code))
         return tuple((day, value) for day, value in one["equity"]) if one else ()
+
+
+def reached(steps: Mapping[str, Any]) -> str:
+    """How far an answer came, by its rates; what nobody knows is said to be unknown."""
+    passed = [rate for rate in RATES if steps[rate]]
+    open_ = [rate for rate in SHOWN if steps.get(rate) is None]
+    found = passed[-1] if passed else "parses unknown" if "parses" in open_ else "does not parse"
+    if passed and steps.get("faithful") is not None:
+        found += ", faithful" if steps["faithful"] else ", not faithful"
+    if not passed or not open_:
+        return found
+    return f"{found} ({', '.join(open_)} unknown)"
 
 
 def highlighted(code: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,13 @@ import jinja2
 from markupsafe import Markup
 
 from qc_builder_lora.errors import NotFound, QcLoraError
+from qc_builder_lora.kinds import SHOWN
 from qc_builder_lora.records import Preference, Promotion, Verdict
 from qc_builder_lora.store import Store
 from qc_builder_lora.web.blind import Blind, Pair
 from qc_builder_lora.web.decisions import read_report
 
-SHOWN, DECISIONS_SHOWN = 100, 10
-_RATES = ("parses", "compiles", "runs", "trades")
+MOST, DECISIONS_SHOWN = 100, 10
 _PAGES = Path(__file__).with_name("pages")
 
 
@@ -78,16 +78,20 @@ class Views:
         self, *, made: Promotion | None = None, refusal: str = "", typed: Typed | None = None
     ) -> str:
         """All reports, the decisions, and the way back."""
-        verdicts = self._store.verdicts.find(limit=SHOWN + 1)
+        verdicts = self._store.verdicts.find(limit=MOST + 1)
         stages = {model.id: model.stage.value for model in self._store.models.find()}
         return self._render(
             "list",
-            rates=_RATES,
+            rates=(*SHOWN, "Sharpe"),
             rows=[
-                Row(one, [_won_and_lost(one, rate) for rate in _RATES], _stage(stages, one))
-                for one in verdicts[:SHOWN]
+                Row(
+                    one,
+                    [*(_won_and_lost(one, rate) for rate in SHOWN), _sharpe(one)],
+                    _stage(stages, one),
+                )
+                for one in verdicts[:MOST]
             ],
-            more=len(verdicts) > SHOWN,
+            more=len(verdicts) > MOST,
             made=made,
             refusal=refusal,
             typed=typed or Typed(),
@@ -102,6 +106,8 @@ class Views:
             verdict=verdict,
             stage=_stage(stages, verdict),
             sentence=verdict.evidence.get("sentence") or f"Verdict: {verdict.kind.value}.",
+            rates=[(rate, _won_and_lost(verdict, rate), *_effect(verdict, rate)) for rate in SHOWN],
+            sharpe=_sharpe(verdict),
             fault=_fault(verdict),
             refusal=refusal,
             typed=typed or Typed(),
@@ -195,7 +201,27 @@ def _fault(verdict: Verdict) -> str:
 
 def _won_and_lost(verdict: Verdict, rate: str) -> str:
     found = verdict.evidence.get("rates", {}).get(rate)
-    if found is None:
-        return "unknown"
+    return "unknown" if found is None else _tally(found)
+
+
+def _tally(found: Mapping[str, Any]) -> str:
     gap = "\N{NO-BREAK SPACE}"
     return f"+{found['wins']}{gap}\N{MINUS SIGN}{found['losses']} of{gap}{found['pairs']}"
+
+
+def _effect(verdict: Verdict, rate: str) -> tuple[str, str]:
+    """The difference in percentage points with its interval, and the e-value."""
+    found = verdict.evidence.get("rates", {}).get(rate, {})
+    if found.get("difference") is None:
+        return "unknown", "unknown"
+    low, high = found["interval"]
+    gap = f"{100 * found['difference']:+.0f} ({100 * low:+.0f} to {100 * high:+.0f})"
+    return gap, f"{found['e_value']:.3g}"
+
+
+def _sharpe(verdict: Verdict) -> str:
+    """Whose Sharpe ratio is higher in how many pairs, with the signed rank's e-value."""
+    found = verdict.evidence.get("sharpe")
+    if not found or not found["pairs"]:
+        return "unknown"
+    return f"{_tally(found)}, e\N{NO-BREAK SPACE}{found['e_value']:.3g}"

@@ -10,9 +10,10 @@ from qc_builder_lora.backtest.protocol import BacktestResult, BacktestSettings
 from qc_builder_lora.errors import ProviderError
 from qc_builder_lora.eval.compare import Contest, Rule, pair_up
 from qc_builder_lora.eval.report import Material
-from qc_builder_lora.eval.score import RATES, Answer, Judged, Scores
+from qc_builder_lora.eval.score import Answer, Judged, Scores
 from qc_builder_lora.eval.suite import Prompt, Suite
 from qc_builder_lora.ids import text_hash
+from qc_builder_lora.kinds import RATES
 from qc_builder_lora.models.writer import Draft
 from qc_builder_lora.records import BacktestStatus, Model, Request, Stage
 

@@ -106,7 +106,7 @@ def test_what_is_unknown_is_called_unknown_and_never_zero(tmp_path: Path) -> Non
     assert "trades unknown (2) unknown 1/2 " in found.text
     assert "0/0" not in found.text
     assert "Cannot be told: 2 prompts" in found.text
-    assert "parses (compiles, runs, trades unknown)" in found.text
+    assert "parses (compiles, runs, trades, faithful unknown)" in found.text
     assert "No difference in trading" not in found.text
 
 

@@ -7,7 +7,8 @@ from qc_builder_lora.backtest.sample_data import convert
 from qc_builder_lora.backtest.simulator import Simulator
 from qc_builder_lora.errors import ProviderError, QcLoraError
 from qc_builder_lora.eval.asking import ask_all
-from qc_builder_lora.eval.score import RATES, Scores, funnel, judge_all
+from qc_builder_lora.eval.score import Scores, funnel, judge_all
+from qc_builder_lora.kinds import RATES
 from qc_builder_lora.models.faults import Kind
 from qc_builder_lora.records import BacktestStatus
 from tests.eval.stand_ins import CODE, Oracle, Parrot, answer, judged, scores, suite, unknown

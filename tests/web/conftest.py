@@ -15,6 +15,7 @@ import pytest
 import uvicorn
 
 from qc_builder_lora.ids import file_hash, new_id, now, text_hash
+from qc_builder_lora.kinds import SHOWN
 from qc_builder_lora.records import Model, Stage, Verdict, VerdictKind
 from qc_builder_lora.release.register import promote
 from qc_builder_lora.store import Store
@@ -22,8 +23,11 @@ from qc_builder_lora.web.app import build_app
 from qc_builder_lora.web.serving import new_token
 
 BASE = "base:gemma"
+OUTCOME = {
+    "wins": 14, "losses": 1, "pairs": 24, "difference": 13 / 24, "interval": [0.1, 0.8],
+    "e_value": 212.3,
+}  # fmt: skip
 SENTENCE = "tuned is better than base:gemma: 14 prompts won, 1 lost."
-RATES = ("parses", "compiles", "runs", "trades")
 
 
 class Project:
@@ -60,7 +64,8 @@ class Project:
             "kind": VerdictKind.BETTER,
             "evidence": {
                 "sentence": SENTENCE,
-                "rates": {rate: {"wins": 14, "losses": 1, "pairs": 24} for rate in RATES},
+                "rates": dict.fromkeys(SHOWN, OUTCOME),
+                "sharpe": {"pairs": 9, "wins": 7, "losses": 2, "e_value": 3.25},
             },
             "created_at": now(),
             "report_path": str(path),

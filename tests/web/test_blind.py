@@ -209,7 +209,7 @@ def test_curves_and_figures_are_found_by_the_code(tmp_path: Path) -> None:
     }  # fmt: skip
     (folder / "m-few.json").write_text(json.dumps({"champion": {"judged": [one]}, "other": 1}))
     found = Answers(tmp_path)
-    assert found.note("x = 1") == "runs, Net Profit 3%"
+    assert found.note("x = 1") == "runs (trades, faithful unknown), Net Profit 3%"
     assert found.note("x = 2") == "not judged yet"
     assert found.has_plot("x = 1", "x = 2")
     assert not found.has_plot("x = 2", "x = 3")

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from qc_builder_lora.kinds import SHOWN
 from qc_builder_lora.store import Store
 from tests.web.conftest import BASE, SENTENCE
 
@@ -27,14 +28,34 @@ def test_the_list_has_the_newest_report_first_with_verdict_rates_and_stage(
     assert text.index(newer.id) < text.index(older.id)
     row = text[text.index(newer.id) : text.index(older.id)]
     assert '<b class="better">better</b>' in row
-    assert row.replace("\N{NO-BREAK SPACE}", " ").count("+14 \N{MINUS SIGN}1 of 24") == 4
+    assert row.replace("\N{NO-BREAK SPACE}", " ").count("+14 \N{MINUS SIGN}1 of 24") == 5
+    assert "+7 \N{MINUS SIGN}2 of 9, e 3.25" in row.replace("\N{NO-BREAK SPACE}", " ")
     assert "<td>candidate</td>" in row
     assert f"<td>{BASE}</td>" in row
 
 
 def test_a_verdict_without_rates_says_unknown_and_not_zero(project: Any, page: Any) -> None:
     project.report(project.model("m1"), evidence={})
-    assert page.get("/").text.count('<td class="n">unknown</td>') == 4
+    assert page.get("/").text.count('<td class="n">unknown</td>') == 6
+
+
+def test_whoever_decides_sees_every_rate_that_pairs_are_compared_by(
+    project: Any, page: Any
+) -> None:
+    verdict = project.report(project.model("m1"))
+    text = page.get(f"/reports/{verdict.id}").text.replace("\N{NO-BREAK SPACE}", " ")
+    for rate in SHOWN:
+        row = f'<th scope="row">{rate}</th><td class="n">+14 \N{MINUS SIGN}1 of 24</td>'
+        assert f'{row}<td class="n">+54 (+10 to +80)</td><td class="n">212</td>' in text
+    assert "+7 \N{MINUS SIGN}2 of 9, e 3.25" in text
+
+
+def test_a_sharpe_ratio_that_no_pair_has_is_unknown(project: Any, page: Any) -> None:
+    none = {"pairs": 0, "wins": 0, "losses": 0, "e_value": None}
+    verdict = project.report(project.model("m1"), evidence={"sharpe": none})
+    text = page.get(f"/reports/{verdict.id}").text
+    assert '<td class="n" colspan="3">unknown</td>' in text
+    assert "of\N{NO-BREAK SPACE}0" not in text
 
 
 def test_an_empty_store_says_how_to_get_a_report(page: Any) -> None:
