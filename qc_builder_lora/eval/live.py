@@ -82,7 +82,12 @@ def find_traffic(
     newest: dict[str, Generation] = {}
     for one in shadows:
         newest.setdefault(one.request_id, one)
-    served = {key: store.generations.find(request_id=key, role=Role.SERVED) for key in newest}
+    # One query each, whatever the number of pairs.
+    asked = {one.id: one for one in store.requests.find(answered_by=(Role.SHADOW, challenger))}
+    served: dict[str, list[Generation]] = {key: [] for key in newest}
+    for one in store.generations.find(role=Role.SERVED, beside=(Role.SHADOW, challenger)):
+        if one.request_id in served:
+            served[one.request_id].append(one)
     names = Counter(one.model for found in served.values() for one in found if one.model)
     if champion is None:
         if not names:
@@ -94,8 +99,7 @@ def find_traffic(
         if answer is None:
             traffic.dropped["another model was served" if served[key] else NEVER] += 1
             continue
-        request = store.requests.get(key)
-        traffic.pairs.append(LivePair(request=request, champion=answer, challenger=shadow))
+        traffic.pairs.append(LivePair(request=asked[key], champion=answer, challenger=shadow))
     traffic.pairs.sort(key=lambda pair: (pair.challenger.created_at, pair.request.id))
     if not traffic.pairs:
         raise InputError(_no_pairs(store, challenger, since))
@@ -131,11 +135,15 @@ def judge_traffic(
 
 def other_arms(store: Store, traffic: Traffic) -> dict[str, dict[str, Generation]]:
     """Answers of a base model to the paired Requests: model → request id → the newest answer."""
+    paired = {pair.request.id for pair in traffic.pairs}
     found: dict[str, dict[str, Generation]] = {}
-    for pair in traffic.pairs:
-        for one in store.generations.find(request_id=pair.request.id, role=Role.SHADOW):
-            if one.model and one.model.startswith(BASE):
-                found.setdefault(one.model, {}).setdefault(pair.request.id, one)
+    answers = store.generations.find(
+        role=Role.SHADOW, model_begins=BASE, beside=(Role.SHADOW, traffic.challenger)
+    )
+    for one in answers:
+        # A database's `like` may not tell capitals from small letters.
+        if one.model and one.model.startswith(BASE) and one.request_id in paired:
+            found.setdefault(one.model, {}).setdefault(one.request_id, one)
     return found
 
 
@@ -193,25 +201,20 @@ def _answer(request_id: str, one: Generation) -> Answer:
 def keep_comparisons(store: Store, traffic: Traffic, contest: Contest) -> int:
     """One Comparison a pair; returns how many are new. One judged before stays as it was."""
     judged = {pair.prompt_id: pair for pair in contest.pairs}
-    new = 0
+    made = [
+        Comparison(
+            id=json_hash([pair.champion.id, pair.challenger.id]),
+            request_id=pair.request.id,
+            champion_generation_id=pair.champion.id,
+            challenger_generation_id=pair.challenger.id,
+            judged=judged[pair.request.id].judged,
+            created_at=now(),
+        )
+        for pair in traffic.pairs
+    ]
     with store.transaction():
-        for pair in traffic.pairs:
-            both = judged[pair.request.id]
-            key = json_hash([pair.champion.id, pair.challenger.id])
-            if store.comparisons.has(key):
-                continue
-            new += 1
-            store.comparisons.add(
-                Comparison(
-                    id=key,
-                    request_id=pair.request.id,
-                    champion_generation_id=pair.champion.id,
-                    challenger_generation_id=pair.challenger.id,
-                    judged=both.judged,
-                    created_at=now(),
-                )
-            )
-    return new
+        known = {one.id for one in store.comparisons.find(challenger=traffic.challenger)}
+        return store.comparisons.add_all(one for one in made if one.id not in known)
 
 
 def agreement(scores: Sequence[Scores]) -> dict[str, dict[str, Any]]:

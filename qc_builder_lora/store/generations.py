@@ -5,11 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from qc_builder_lora.records import Build, Generation, Request, Role
 from qc_builder_lora.store.noun import Noun
 from qc_builder_lora.store.tables import BuildRow, GenerationRow, RequestRow
+
+
+def _asked(role: Role, model: str) -> Select[tuple[str]]:
+    """Ids of the Requests that a model answered in a role."""
+    made = GenerationRow.table().alias()
+    return select(made.c.request_id).where(made.c.role == role, made.c.model == model)
 
 
 class Builds(Noun[Build]):
@@ -40,9 +46,18 @@ class Requests(Noun[Request]):
     record, row, word = Request, RequestRow, "request"
     identity = ("instruction", "context")
 
-    def find(self, *, since: datetime | None = None, limit: int | None = None) -> list[Request]:
-        """Newest first."""
-        return self._select(*self._since(since), limit=limit)
+    def find(
+        self,
+        *,
+        since: datetime | None = None,
+        limit: int | None = None,
+        answered_by: tuple[Role, str] | None = None,
+    ) -> list[Request]:
+        """Newest first; with `answered_by` those that a model answered in that role."""
+        where = self._since(since)
+        if answered_by is not None:
+            where.append(self.table.c.id.in_(_asked(*answered_by)))
+        return self._select(*where, limit=limit)
 
 
 class Generations(Noun[Generation]):
@@ -81,10 +96,21 @@ class Generations(Noun[Generation]):
         since: datetime | None = None,
         limit: int | None = None,
         oldest_first: bool = False,
+        beside: tuple[Role, str] | None = None,
+        model_begins: str | None = None,
     ) -> list[Generation]:
-        """Newest first, unless asked for the other way round (the iterations of a Build)."""
+        """Newest first, unless asked for the other way round (the iterations of a Build).
+
+        `beside` leaves only answers to Requests that a model answered in that role;
+        `model_begins` is how the model's name begins.
+        """
+        where = self._since(since)
+        if beside is not None:
+            where.append(self.table.c.request_id.in_(_asked(*beside)))
+        if model_begins is not None:
+            where.append(self.table.c.model.startswith(model_begins, autoescape=True))
         return self._select(
-            *self._since(since),
+            *where,
             limit=limit,
             oldest_first=oldest_first,
             build_id=build_id,

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from qc_builder_lora.errors import InputError
 from qc_builder_lora.eval import live
@@ -85,6 +87,41 @@ def test_only_requests_answered_by_both_are_paired_and_the_rest_is_counted(store
         "never served, as the prompts of a suite are": 1,
     }
     assert found.served == 2
+
+
+def statements(store: Store, work: Callable[[], object]) -> int:
+    """How many statements the database is sent by `work`."""
+    seen: list[str] = []
+
+    def note(*given: Any) -> None:
+        seen.append(given[2])
+
+    engine = store.database.engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        work()
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+    return sum(one.startswith("SELECT") for one in seen)
+
+
+def test_any_number_of_pairs_takes_the_same_few_queries(store: Store) -> None:
+    def work() -> None:
+        traffic = live.find_traffic(store, NEW)
+        assert set(live.other_arms(store, traffic)) == {"base:tiny"}
+
+    counts = []
+    for number in (2, 20):
+        for at in range(number):
+            ask(store, f"{number} {at}", served(), shadow(), shadow(name="base:tiny"))
+        counts.append(statements(store, work))
+    assert counts[0] == counts[1] <= 5
+
+
+def test_a_capital_makes_another_model(store: Store) -> None:
+    ask(store, "one", served(), shadow(), shadow(name="Base:tiny"), shadow(name="base:tiny"))
+    found = live.other_arms(store, live.find_traffic(store, NEW))
+    assert list(found) == ["base:tiny"]
 
 
 def test_the_model_served_most_often_is_the_champion(store: Store) -> None:
