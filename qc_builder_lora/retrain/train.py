@@ -135,6 +135,8 @@ class Training:
             )
         others = checkpoint.restore(path, self.parameters, self._optimiser)
         torch.set_rng_state(others.pop("random"))
+        if "random_gpu" in others and self._device == "cuda":
+            torch.cuda.set_rng_state(others.pop("random_gpu"))
         self._loss.load_state(others)
         self.state = state
 
@@ -249,7 +251,11 @@ class Training:
     def save(self) -> None:
         """Checkpoint now."""
         self.state.peak_rss_mb = max(self.state.peak_rss_mb, peak_rss_mb())
-        others = {"random": _torch().get_rng_state(), **self._loss.state()}
+        torch = _torch()
+        others = {"random": torch.get_rng_state(), **self._loss.state()}
+        if self._device == "cuda":
+            # Dropout draws from the card's own generator.
+            others["random_gpu"] = torch.cuda.get_rng_state()
         checkpoint.save(self.folder, self.state, self.parameters, self._optimiser, others)
 
     def _finish(self) -> Trained:
@@ -267,6 +273,8 @@ class Training:
                 "tokens_per_s": round(state.tokens / state.seconds, 1),
                 "minutes": round(state.seconds / 60, 2),
                 "peak_rss_mb": round(max(state.peak_rss_mb, peak_rss_mb())),
+                "device": self._device_name(),
+                "peak_gpu_mb": self._peak_gpu_mb(),
                 "train_loss_first": round(state.losses[0][1], 4),
                 "train_loss_last": round(_mean([loss for _, loss in state.losses[-5:]]), 4),
                 "val_loss_first": _rounded(state.validation_first),
@@ -279,6 +287,15 @@ class Training:
                 "losses": [[step, round(loss, 4)] for step, loss in state.losses],
             },
         )
+
+    def _device_name(self) -> str:
+        return str(_torch().cuda.get_device_name()) if self._device == "cuda" else "cpu"
+
+    def _peak_gpu_mb(self) -> int | None:
+        """Most memory of the card in tensors at once, in MB (1e6 bytes); None without one."""
+        if self._device != "cuda":
+            return None
+        return round(int(_torch().cuda.max_memory_allocated()) / 1e6)
 
 
 def _save_adapter(model: Any, target: Path) -> None:

@@ -110,3 +110,36 @@ def test_one_row_and_one_more_than_a_chunk_are_no_special_cases() -> None:
         loss, gradient = CompletionLoss(weight, screen=True).value_and_gradient(hidden, targets)
         assert loss == pytest.approx(expected_loss, rel=1e-4)
         assert ((gradient - expected).norm() / expected.norm()).item() < 1e-4
+
+
+def test_a_base_in_bf16_gives_an_fp32_loss_and_the_gradient_that_bf16_can_hold() -> None:
+    hidden, weight, targets = case(6, words=20_000)
+    expected_loss, expected = stock(hidden, weight, targets)
+    own = hidden.bfloat16().requires_grad_()
+    total = CompletionLoss(weight.bfloat16())(own, targets)
+    total.backward()
+    assert total.dtype == torch.float32
+    # In bf16 the sum itself would be off by up to 0.4 %.
+    assert total.item() == pytest.approx(expected_loss, rel=2e-3)
+    assert own.grad is not None
+    assert own.grad.dtype == torch.bfloat16
+    assert ((own.grad.float() - expected).norm() / expected.norm()).item() < 2e-2
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+@pytest.mark.parametrize(
+    ("kind", "loss_error", "error"), [("float32", 1e-4, 1e-4), ("bfloat16", 2e-3, 2e-2)]
+)
+def test_a_gpu_agrees_with_the_cpu_over_several_chunks(
+    kind: str, loss_error: float, error: float
+) -> None:
+    hidden, weight, targets = case(7, rows=5000)
+    expected_loss, expected = stock(hidden, weight, targets)
+    dtype = getattr(torch, kind)
+    loss = CompletionLoss(weight.to("cuda", dtype))
+    own = hidden.to("cuda", dtype).requires_grad_()
+    total = loss(own, targets.cuda())
+    total.backward()
+    assert own.grad is not None
+    assert total.item() == pytest.approx(expected_loss, rel=loss_error)
+    assert ((own.grad.float().cpu() - expected).norm() / expected.norm()).item() < error
