@@ -13,6 +13,7 @@ from functools import cached_property
 
 from qc_builder_lora.backtest.check import api
 from qc_builder_lora.backtest.check.api import Member
+from qc_builder_lora.backtest.check.reading import argument
 from qc_builder_lora.backtest.check.tree import FUNCTIONS, Code, Function
 from qc_builder_lora.backtest.surface.alias import snake
 
@@ -196,12 +197,24 @@ class Types:
         for one in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs):
             if one.arg == name and one.annotation is not None:
                 return self._annotation(one.annotation)
+        if cls is not None and function.name == "__init__" and name in names:
+            return self._made_with(cls, names.index(name) - 1, name)
         if cls is None or len(names) < 2 or name != names[1]:
             return ""
         if cls.name in self._algorithms:
             return _HANDED.get(snake(function.name), "")
         named = name in ("algorithm", "algo")
         return "QCAlgorithm" if named and snake(function.name) in _OF_MODELS else ""
+
+    def _made_with(self, cls: ast.ClassDef, position: int, name: str) -> str:
+        """The algorithm's class, where every object of a class is made with the algorithm there."""
+        made = [
+            call for call in self._code.all(ast.Call)
+            if isinstance(call.func, ast.Name) and call.func.id == cls.name
+        ]  # fmt: skip
+        given = {self.of(argument(call, position, name)) for call in made}
+        found = given.pop() if len(given) == 1 else ""
+        return found if found[1:] in self._algorithms and found[:1] == "@" else ""
 
     def _annotation(self, node: ast.expr) -> str:
         name = node.id if isinstance(node, ast.Name) else ""
@@ -223,8 +236,21 @@ class Types:
                 continue
             scope = self._code.scope(node)
             if scope is not None:
-                found.setdefault(scope, {}).setdefault(node.id, []).append(self._given(node))
+                given = self._given(node) or self._gone_through(node)
+                found.setdefault(scope, {}).setdefault(node.id, []).append(given)
         return found
+
+    def _gone_through(self, target: ast.Name) -> ast.expr | None:
+        """`portfolio[…]` for the h of `for h in portfolio.values()` and `for s, h in …items()`."""
+        loop, wanted = self._code.parent(target), "values"
+        if isinstance(loop, ast.Tuple) and len(loop.elts) == 2 and loop.elts[1] is target:
+            loop, wanted = self._code.parent(loop), "items"
+        view = loop.iter if isinstance(loop, ast.For | ast.comprehension) else None
+        if isinstance(view, ast.Call) and not view.args:
+            view = view.func
+        if not isinstance(view, ast.Attribute) or snake(view.attr) != wanted:
+            return None
+        return ast.Subscript(view.value, ast.Constant("every"), ast.Load())
 
     def _given(self, target: ast.expr) -> ast.expr | None:
         parent = self._code.parent(target)

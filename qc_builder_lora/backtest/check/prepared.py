@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
+import typing
 from dataclasses import dataclass, replace
+from functools import cache
 
 from qc_builder_lora.backtest.check.parsing import tree_of
 from qc_builder_lora.backtest.check.result import TypeFault
 from qc_builder_lora.backtest.check.spelling import Change, changed, changes_to_snake_case
+from qc_builder_lora.backtest.surface.known import enums, exported
 
 _IMPORT = "from AlgorithmImports import *"
 # What AlgorithmImports gives in LEAN beside LEAN's own names; a star import of a stub hides it.
@@ -16,6 +19,7 @@ _ALONG = (
     ";from datetime import date, time, datetime, timedelta;import pandas as pd;"
     "import numpy as np;import math;import json;import os"
 )
+_WORD = re.compile(r"[A-Za-z_]\w*")
 _SWITCH = re.compile(r"^# mypy:", re.MULTILINE)
 _IGNORE_ALL = re.compile(r"^(\s*)#\s*type:\s*ignore", re.MULTILINE)
 
@@ -44,7 +48,41 @@ def prepare(code: str) -> Prepared:
     changes = changes_to_snake_case(code, tree)
     text = changed(code, changes)
     text = _SWITCH.sub("# mypi:", _without_ignoring_all(text, tree))
-    return Prepared(text.replace(_IMPORT, _IMPORT + _ALONG), changes)
+    return Prepared(text.replace(_IMPORT, _imported(text, tree) + _ALONG), changes)
+
+
+def _imported(text: str, tree: ast.Module) -> str:
+    """The star import, or what of it the code names where a class of its own has one of LEAN's
+    names: to Python the later one counts, to mypy the first."""
+    stars = [node.lineno for node in tree.body if _is_star(node)]
+    if len(stars) != 1:
+        return _IMPORT
+    known = _given_by_star()
+    own = {name for node in tree.body if node.lineno > stars[0] for name in _bound_by(node)}
+    if not own & known:
+        return _IMPORT
+    named = sorted((set(_WORD.findall(text)) & known) - own)
+    return f"from AlgorithmImports import {', '.join(named)}" if named else "pass"
+
+
+def _is_star(node: ast.stmt) -> bool:
+    return isinstance(node, ast.ImportFrom) and node.module == "AlgorithmImports" and any(
+        one.name == "*" for one in node.names
+    )  # fmt: skip
+
+
+def _bound_by(node: ast.stmt) -> list[str]:
+    """The names that a class, a function or an import of the module brings."""
+    if isinstance(node, ast.ClassDef | ast.FunctionDef):
+        return [node.name]
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return [one.asname or one.name for one in node.names]
+    return []
+
+
+@cache
+def _given_by_star() -> frozenset[str]:
+    return exported() | frozenset(enums()) | frozenset(typing.__all__) | {"QCAlgorithmFramework"}
 
 
 def _without_ignoring_all(code: str, tree: ast.Module) -> str:

@@ -11,7 +11,7 @@ import operator
 from collections.abc import Callable, Iterator
 from functools import cached_property
 
-from qc_builder_lora.backtest.check.reading import number_of
+from qc_builder_lora.backtest.check.reading import is_first, number_of
 from qc_builder_lora.backtest.check.tree import FUNCTIONS, Code, Function
 
 Number = int | float
@@ -179,10 +179,11 @@ class Reach:
             isinstance(node.value, str) and node.value == name
             for node in self._code.all(ast.Constant)
         )
-        return bool(stores) and not named and all(
-            isinstance(node.value, ast.Name) and self._code.types.of(node.value).startswith("@")
-            for node in stores
-        )  # fmt: skip
+        return bool(stores) and not named and all(self._is_of_self(node) for node in stores)
+
+    def _is_of_self(self, node: ast.Attribute) -> bool:
+        method = self._code.method_of(node)
+        return isinstance(node.value, ast.Name) and bool(method) and is_first(method, node.value)
 
     def _local(self, node: ast.Name) -> list[ast.expr | None]:
         scope = self._code.scope(node)

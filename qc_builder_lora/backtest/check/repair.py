@@ -32,7 +32,7 @@ class Repaired:
 def repair(text: str, rules: Sequence[Rule] = RULES) -> Repaired:
     """The source with every repair of the rules made; as it is where it does not parse."""
     result = Repaired(text)
-    given_up: set[tuple[str, str]] = set()
+    given_up: set[tuple[str, str, int]] = set()
     for _ in range(_MOST_ROUNDS):
         tree = tree_of(result.text)
         if isinstance(tree, str):
@@ -40,24 +40,31 @@ def repair(text: str, rules: Sequence[Rule] = RULES) -> Repaired:
         code = Code(result.text, tree)
         wanted = [
             one for one in findings(code, rules)
-            if one.edits and (one.rule, one.message) not in given_up
+            if one.edits and _key(one) not in given_up
         ]  # fmt: skip
         if not _round(code, wanted, result, given_up):
             return result
     return result
 
 
+def _key(one: Finding) -> tuple[str, str, int]:
+    return one.rule, one.message, one.line
+
+
 def _round(
-    code: Code, wanted: Sequence[Finding], result: Repaired, given_up: set[tuple[str, str]]
+    code: Code, wanted: Sequence[Finding], result: Repaired, given_up: set[tuple[str, str, int]]
 ) -> bool:
     """Make what can be made together; whether anything was."""
     together = _apart(wanted)
     text = _tried(code, together)
     if text is None:
-        together = [one for one in together if _tried(code, [one]) is not None]
-        given_up |= {(one.rule, one.message) for one in wanted if one not in together}
-        together, text = together[:1], _tried(code, together[:1])
-    if not together or text is None:
+        refused = {_key(one) for one in together if _tried(code, [one]) is None}
+        given_up |= refused
+        together = [one for one in together if _key(one) not in refused][:1]
+        text = _tried(code, together)
+        if text is None:
+            return bool(refused)  # what waited for them has its turn
+    if not together:
         return False
     result.text = text
     result.done += together

@@ -165,10 +165,11 @@ def _attribute(
     elif not node.attr[:1].isupper() or node.attr in own:
         return None
     elif isinstance(node.value, ast.Name):
-        known = _enum_members().get(node.value.id) or constants(node.value.id)
+        members_of = _enum_members().get(node.value.id)
+        known = members_of or constants(node.value.id)
         text, kind = known.get(node.attr.replace("_", "").lower()), "enum"
-        if text == node.attr:
-            return None
+        if text == node.attr or (text is None and members_of):
+            return None  # an enum's member in capitals, or none that LEAN has
     if text is None and snake(node.attr) in all_members():
         text, kind = snake(node.attr), "name"
         if node.attr in ("Keys", "Values") and not called:

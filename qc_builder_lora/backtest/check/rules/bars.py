@@ -189,9 +189,10 @@ _COLUMNS = {"Open": "open", "High": "high", "Low": "low", "Close": "close", "Vol
 
 
 def _column_case(code: Code) -> Iterator[Found]:
+    own = _own_columns(code)
     for node in code.all(ast.Subscript):
         text = text_of(node.slice)
-        if text in _COLUMNS and _is_history(code, node.value):
+        if text in _COLUMNS and text not in own and _is_history(code, node.value):
             yield Found(
                 node=node.slice,
                 message=f"LEAN's history has no column {text!r}",
@@ -199,7 +200,7 @@ def _column_case(code: Code) -> Iterator[Found]:
                 edits=(code.instead(node.slice, f'"{_COLUMNS[text]}"'),),
             )
     for column in code.all(ast.Attribute):
-        if column.attr in _COLUMNS and _is_history(code, column.value):
+        if column.attr in _COLUMNS and column.attr not in own and _is_history(code, column.value):
             yield Found(
                 node=column,
                 message=f"LEAN's history has no column {column.attr}",
@@ -208,8 +209,25 @@ def _column_case(code: Code) -> Iterator[Found]:
             )
 
 
-def _is_history(code: Code, node: ast.expr) -> bool:
+def _own_columns(code: Code) -> set[str]:
+    """Columns in capitals that the strategy makes itself: all where it names a frame's anew."""
+    made = {
+        text for node in code.all(ast.Subscript)
+        if isinstance(node.ctx, ast.Store) and (text := text_of(node.slice))
+    }  # fmt: skip
+    renamed = any(
+        node.attr in ("columns", "rename", "set_axis", "set_columns")
+        and (isinstance(node.ctx, ast.Store) or node.attr != "columns")
+        for node in code.all(ast.Attribute)
+    )
+    return {*_COLUMNS} if renamed else made
+
+
+def _is_history(code: Code, node: ast.expr, steps: int = 0) -> bool:
     """Whether it is the frame that history gives, or a part of one by loc."""
+    if isinstance(node, ast.Name) and not code.types.of(node) and steps < 3:
+        given = _only_given(code, node)
+        return isinstance(given, ast.Subscript) and _is_history(code, given, steps + 1)
     while (
         isinstance(node, ast.Subscript)
         and isinstance(node.value, ast.Attribute)
@@ -250,21 +268,58 @@ def _indexed_bar(code: Code) -> Iterator[Found]:
             )
 
 
+_INVENTED = {"adj_close": "close", "adjusted_close": "close", "close_price": "close",
+             "open_price": "open", "high_price": "high", "low_price": "low",
+             "last_price": "close"}  # fmt: skip
+
+
+def _invented(code: Code) -> Iterator[Found]:
+    for node in code.all(ast.Attribute):
+        name = _INVENTED.get(snake(node.attr))
+        if code.types.of(node.value) or node.attr in code.own_names:
+            continue  # of what is certainly a bar unknown-member says it
+        if name and _is_bar(code, node.value):
+            yield Found(
+                node=node,
+                message=f"no bar has {node.attr}",
+                cure=f"Write {name}; prices are adjusted unless the strategy asks for raw ones",
+                edits=(code.rename(node, name),),
+            )
+
+
+INVENTED = Rule(
+    id="QC076",
+    name="invented-price",
+    severity=Severity.ERROR,
+    summary="A price of a bar under a name that no bar has.",
+    why="adj_close and close_price are columns of other libraries. LEAN's bars have open, high, low "
+    "and close, adjusted for splits and dividends by default; anything else raises AttributeError.",
+    bad="def on_data(self, data):\n    if self._spy in data and data[self._spy].adj_close > 9:\n"
+    "        self.liquidate()\n",
+    good="def on_data(self, data):\n    if self._spy in data and data[self._spy].close > 9:\n"
+    "        self.liquidate()\n",
+    find=_invented,
+    repairs=True,
+)
+
+
 def _is_bar(code: Code, node: ast.expr) -> bool:
     if code.types.of(node) in ("TradeBar", "QuoteBar"):
         return True
-    if isinstance(node, ast.Name):
-        scope = code.scope(node)
-        given = [
-            one.value for one in (code.below(scope, ast.Assign) if scope else ())
-            if any(isinstance(to, ast.Name) and to.id == node.id for to in one.targets)
-        ]  # fmt: skip
-        return (
-            len(given) == 1
-            and isinstance(given[0], ast.Subscript)
-            and (code.types.of(given[0].value) == "Slice")
-        )
-    return isinstance(node, ast.Subscript) and code.types.of(node.value) == "Slice"
+    if any(True for _ in code.types.calls("add_data")):
+        return False  # data of the strategy's own kind is indexed by its columns
+    given = _only_given(code, node) if isinstance(node, ast.Name) else node
+    return isinstance(given, ast.Subscript) and code.types.of(given.value) == "Slice"
+
+
+def _only_given(code: Code, node: ast.Name) -> ast.expr | None:
+    """What a local name is given, where that is one thing only."""
+    scope = code.scope(node)
+    given = [
+        one.value for one in (code.below(scope, ast.Assign) if scope else ())
+        if any(isinstance(to, ast.Name) and to.id == node.id for to in one.targets)
+    ]  # fmt: skip
+    return given[0] if len(given) == 1 else None
 
 
 INDEXED_BAR = Rule(
@@ -282,4 +337,4 @@ INDEXED_BAR = Rule(
     repairs=True,
 )
 
-RULES = (HISTORY_ON_EVERY_BAR, UNCHECKED, PERHAPS_NONE, COLUMN_CASE, INDEXED_BAR)
+RULES = (HISTORY_ON_EVERY_BAR, UNCHECKED, PERHAPS_NONE, COLUMN_CASE, INDEXED_BAR, INVENTED)

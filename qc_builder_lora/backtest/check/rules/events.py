@@ -236,7 +236,7 @@ def _hour_of_daily(code: Code) -> Iterator[Found]:
             and snake(asked.value.attr) == "time"
             and code.types.is_self(asked.value.value)
             and len(node.ops) == 1
-            and isinstance(node.ops[0], ast.Eq)
+            and (isinstance(node.ops[0], ast.Eq) or _leaves_otherwise(code, node))
         ):
             wanted = number_of(node.comparators[0])
             if wanted is None or (asked.attr, wanted) in (("hour", 16), ("hour", 0), ("minute", 0)):
@@ -247,6 +247,17 @@ def _hour_of_daily(code: Code) -> Iterator[Found]:
                 cure="Schedule it: self.schedule.on(self.date_rules.every_day(symbol), "
                 "self.time_rules.after_market_open(symbol, 30), self._trade)",
             )
+
+
+def _leaves_otherwise(code: Code, node: ast.Compare) -> bool:
+    """`if self.time.hour != 10: return`"""
+    parent = code.parent(node)
+    return (
+        isinstance(node.ops[0], ast.NotEq)
+        and isinstance(parent, ast.If)
+        and parent.test is node
+        and isinstance(parent.body[0], ast.Return)
+    )
 
 
 HOUR_OF_DAILY = Rule(

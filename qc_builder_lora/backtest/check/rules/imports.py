@@ -263,8 +263,11 @@ def _meaning(code: Code, name: str) -> str:
     stored = any(one.id == name and isinstance(one.ctx, ast.Store) for one in code.all(ast.Name))
     if stored or any(one.arg == name for one in code.all(ast.arg)):
         return ""
+    hidden = [_before_star(code, node) for node in named]
+    if hidden and all(hidden) and all(code.parent(node) is code.tree for node in named):
+        return "class"  # the star import stands below and takes the name
     kinds = later or kinds
-    inner = any(code.scope(node) is not None or _before_star(code, node) for node in named)
+    inner = any(code.scope(node) is not None for node in named) or any(hidden)
     return kinds.pop() if len(kinds) == 1 and not inner else ""
 
 

@@ -241,7 +241,7 @@ def _of_every_bar(code: Code, call: ast.Call) -> bool:
 
 def _never_beyond(code: Code, node: ast.Compare, extremes: dict[str, str]) -> Iterator[Found]:
     left, right, op = node.left, node.comparators[0], type(node.ops[0])
-    if _extreme(left):
+    if _extreme(left) in extremes:
         left, right, op = right, left, {ast.Gt: ast.Lt, ast.Lt: ast.Gt}.get(op, op)
     name = _extreme(right)
     if name in extremes and op is _EXTREMES[extremes[name]] and _is_close(code, left):

@@ -78,6 +78,15 @@ _INSTEAD = {
         "price": "Index it first: data[symbol].close",
         "symbol": "Index it first: data[symbol]; its keys are the symbols",
     },
+    "TradeBar": {
+        "adj_close": "close",
+        "adjusted_close": "close",
+        "close_price": "close",
+        "open_price": "open",
+        "high_price": "high",
+        "low_price": "low",
+        "last_price": "close",
+    },
     "TimeRules": {
         "market_open": "Call after_market_open(symbol, minutes)",
         "market_close": "Call before_market_close(symbol, minutes)",
@@ -233,14 +242,20 @@ UNKNOWN = Rule(
 )
 
 
+_NOT_CALLED = frozenset(
+    {"bool", "int", "float", "str", "datetime", "IndicatorDataPoint", "SecurityPortfolioManager",
+     "SecurityManager", "SecurityHolding", "Symbol", "Slice", "TradeBars", "QuoteBars"}
+)  # fmt: skip
+"""Classes of properties whose objects cannot be called."""
+
+
 def _called_property(code: Code) -> Iterator[Found]:
     for call in code.all(ast.Call):
         function = call.func
         if not isinstance(function, ast.Attribute):
             continue
         member = code.types.member(function)
-        plain = ("bool", "int", "float", "str", "datetime")
-        if member is None or member.is_method or member.gives not in plain:
+        if member is None or member.is_method or member.gives not in _NOT_CALLED:
             continue
         _, end = code.span(function)
         yield Found(
@@ -318,7 +333,9 @@ def _uncalled_view(code: Code) -> Iterator[Found]:
         if isinstance(parent, ast.Call) and parent.func is node:
             continue
         member = code.types.member(node)
-        if member is not None and member.is_method and _is_gone_through(code, node):
+        bars = "DataDictionary" in api.lineage(code.types.of(node.value))
+        known = bars or (member is not None and member.is_method)
+        if known and _is_gone_through(code, node):
             _, end = code.span(node)
             yield Found(
                 node=node,

@@ -39,6 +39,16 @@ def _orders(code: Code) -> list[ast.Call]:
     ]  # fmt: skip
 
 
+def _kept_for_later(code: Code) -> list[ast.Attribute]:
+    """Ordering methods that are not called but kept or handed on: `buy = self.market_order`."""
+    called = {call.func for call in code.all(ast.Call)}
+    return [
+        node for node in code.all(ast.Attribute)
+        if node not in called and isinstance(node.ctx, ast.Load) and snake(node.attr) in _PLACING
+        and code.types.is_self(node.value) and code.types.member(node) is not None
+    ]  # fmt: skip
+
+
 def _is_whole(code: Code) -> bool:
     """Whether all that the strategy does can be seen in the file."""
     if code.strategy is None:
@@ -59,7 +69,7 @@ def _no_order(code: Code) -> Iterator[Found]:
         return  # what trades may stand in another file of the project
     calls = _orders(code)
     reach = Reach(code)
-    if any(reach.is_reached(call) for call in calls):
+    if any(reach.is_reached(node) for node in (*calls, *_kept_for_later(code))):
         return
     if not calls:
         fact = "nothing in it places an order"
@@ -178,7 +188,7 @@ def _is_nothing(node: ast.expr | None) -> bool:
 _OPEN = re.compile(
     r"\bTODO\b|\bFIXME\b|\bXXX\b|placeholder|not (?:yet )?implemented|to be implemented|"
     r"\b(?:your|insert|implement|add)\s+(?:\w+\s+){0,3}(?:logic|code|implementation)\b|"
-    r"\bimplement\b[^\n]{0,40}\bhere\b|"
+    r"\bimplement\b[^\n]{0,40}\bhere\b|\byour\s+(?:\w+\s+){1,4}here\b|"
     r"\brest of (?:the|your) (?:code|strategy|logic)|\.\.\.\s*\(?(?:existing|remaining|rest|same)|"
     r"\bdummy\b|\bstub\b|simplified (?:version|implementation)|in a real (?:implementation|strategy)",
     re.IGNORECASE,
