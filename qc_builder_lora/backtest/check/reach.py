@@ -183,7 +183,9 @@ class Reach:
 
     def _is_of_self(self, node: ast.Attribute) -> bool:
         method = self._code.method_of(node)
-        return isinstance(node.value, ast.Name) and bool(method) and is_first(method, node.value)
+        if method is None or not isinstance(node.value, ast.Name):
+            return False
+        return is_first(method, node.value)
 
     def _local(self, node: ast.Name) -> list[ast.expr | None]:
         scope = self._code.scope(node)
