@@ -65,10 +65,6 @@ UNKNOWN = {
         "self.portfolio.positions",
         "SecurityPortfolioManager.positions",
     ),
-    "an own settlement": (
-        "class Mine(ImmediateSettlementModel):\n    def apply_funds(self, x): pass",
-        "ImmediateSettlementModel.apply_funds (replaced by Mine)",
-    ),
     "a fee model of a foreign market": ("IndiaFeeModel()", "IndiaFeeModel"),
     "a library of LEAN's image": ("import xgboost", "library xgboost"),
     "another market": (

@@ -35,6 +35,8 @@ class Holding:
     fee_model: Model = ()
     slippage_model: Model = ()
     fill_model: Model = ()
+    own: set[str] = field(default_factory=set)
+    """Models of the strategy's own that move money: `settlement`, `margin_interest`."""
     settlement: tuple[int, int] | None = None
     """Trading days and second of the day after which a sale's money is free; None at once."""
     price: float = 0.0
@@ -78,13 +80,16 @@ class Account:
     """Whether the exchange is open and stays so for ten minutes: day trading margin asks."""
     kept: Callable[[Holding], float | None] = lambda holding: None
     """USD that a position ties up by the strategy's own model; None where LEAN's counts."""
+    late: float = 0.0
+    """Money that the strategy has paid in since LEAN last worked out the portfolio's value: it is
+    in the cash, and in the value from the next slice or fill on."""
     version: int = 0
     """Grows with everything that may change what can be afforded."""
 
     @property
     def value(self) -> float:
         """Total portfolio value, unsettled money too."""
-        total = self.cash + self.settlement.unsettled
+        total = self.cash - self.late + self.settlement.unsettled
         for holding in self.holdings:
             if holding.quantity:
                 total += holding.quantity * holding.price
@@ -129,9 +134,11 @@ class Account:
     # Fills.
 
     def fill(self, holding: Holding, quantity: float, price: float, cost: float, utc: int) -> None:
-        """Book a fill and its fee."""
+        """Book a fill and its fee; the money is there unless the strategy's own model settles."""
         self.version += 1
-        self.cash -= quantity * price + cost
+        self.late = 0.0
+        if "settlement" not in holding.own:
+            self.cash -= quantity * price + cost
         self.fees += cost
         holding.fees += cost
         holding.sale_volume += abs(quantity) * price

@@ -284,6 +284,7 @@ class Book:
         now, account = engine.now.utc, engine.account
         if fill.done:
             self.pending.pop(order.number, None)
+        self.reality.settle(account, item, order, fill)
         account.fill(item.holding, fill.quantity, fill.price, fill.fee, now)
         self._settle_later(item, fill)
         self.trades.add(item.ticker, fill.quantity, fill.price, fill.fee, now, order.number)
@@ -295,7 +296,7 @@ class Book:
     def _settle_later(self, item: Security, fill: Fill) -> None:
         """In a cash account the money of a sale comes a day later."""
         delay = item.holding.settlement
-        if delay is None or fill.quantity > 0:
+        if delay is None or fill.quantity > 0 or "settlement" in item.holding.own:
             return
         engine = self._engine
         usd = -fill.quantity * fill.price

@@ -13,15 +13,11 @@ from typing import Any
 
 from qc_builder_lora.backtest.simulator.actions import DELISTED, RENAMED, WARNED, Action
 from qc_builder_lora.backtest.simulator.calendar import DAY
-from qc_builder_lora.backtest.simulator.desk import Desk, Failed
-from qc_builder_lora.backtest.simulator.feed import NoData, Series, Source
-from qc_builder_lora.backtest.simulator.folder import rate_at
+from qc_builder_lora.backtest.simulator.desk import Desk
+from qc_builder_lora.backtest.simulator.feed import Source
 from qc_builder_lora.backtest.simulator.margin_calls import Call
-from qc_builder_lora.backtest.simulator.midday import midday_price
-from qc_builder_lora.backtest.simulator.outcome import of_the_book
-from qc_builder_lora.backtest.simulator.reality import Mistake
+from qc_builder_lora.backtest.simulator.samples import Samples
 from qc_builder_lora.backtest.simulator.span import HOUR, bounds
-from qc_builder_lora.backtest.simulator.statistics import Record, in_order, summary
 from qc_builder_lora.backtest.simulator.stream import NEVER, Stream
 from qc_builder_lora.backtest.simulator.timetable import Rules, Timetable
 from qc_builder_lora.backtest.simulator.upkeep import Upkeep
@@ -37,29 +33,18 @@ class Clock:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
         self.engine = desk.engine
-        self.record = Record(0.0)
+        self.samples = Samples(desk)
         self.upkeep = Upkeep(desk.engine)
-        self.benchmark: Series | None = None
-        self._flat = False
-        """Whether the benchmark is nothing, as some brokerages have it."""
         self._table = Timetable(desk.engine)
-        self._volume = 0.0
-        self._next_equity = 0
-        self._spacing = 0
         self._told: list[int] = []
-        self._rates: dict[int, float] = {}
-        self._hours_of_benchmark: Series | None = None
-        """The benchmark's hourly bars, where the folder has them."""
-        desk.figures = self.statistics
+        desk.figures = self.samples.statistics
 
     def run(self) -> None:
         """Everything after initialize; raises what ends a backtest early."""
         engine, plan = self.engine, self.engine.plan
         first, start, end = bounds(engine, self.desk.logs)
-        self.record = Record(engine.account.cash, trading_days=plan.trading_days)
-        self._benchmark(start, end)
+        self.samples.begin(start, end)
         opening = engine.zone.utc(start * DAY)
-        self._spacing = max(240, (end + 1 - start) * DAY // 4000)
         if not plan.precise:
             for stream in engine.lineup:
                 stream.source = stream.source.by_midnight
@@ -132,12 +117,13 @@ class Clock:
         anything depend on that.
         """
         engine = self.engine
-        if self.benchmark is None:
+        if self.samples.benchmark is None:
             return
         first = engine.exchange.local(opening) // DAY
         for day in engine.hours.between(first, engine.last_day):
             close = day * DAY + engine.hours.close(day)
-            if engine.warming_up and self._hours_of_benchmark is not None:
+            hourly = engine.warming_up or self.upkeep.scans
+            if hourly and self.samples.hours_of_benchmark is not None:
                 yield from map(engine.exchange.utc, range(close - close % DAY + 10 * HOUR, close,
                                                           HOUR))  # fmt: skip
             yield engine.exchange.utc(close)
@@ -145,6 +131,10 @@ class Clock:
     def _pulse(self) -> None:
         """A moment without bars."""
         now = self.engine.now
+        self.engine.account.late = 0.0
+        if self.upkeep.scans:
+            self._tell(["wake", now.plain()])
+            self.upkeep.scan()
         self._deliver()
         self._events(now.utc, including=True)
         self.engine.move_to(now.utc)
@@ -155,22 +145,6 @@ class Clock:
     def _tell(self, message: list[Any]) -> None:
         self.desk.tell(message)
         self._take_up_fresh()
-
-    def _benchmark(self, start: int, end: int) -> None:
-        plan = self.engine.plan
-        self._flat = plan.benchmark is None and not plan.brokerage.benchmark
-        if self._flat or plan.own_benchmark:
-            return
-        ticker = plan.benchmark or "SPY"
-        try:
-            found = self.desk.shelf.series(ticker)
-            found.cover(start, end, self.engine.hours)
-        except NoData as error:
-            self.desk.logs.append(f"Note: no figures against the benchmark {ticker}: {error}")
-            return
-        self.benchmark = found
-        if self.desk.shelf.folder.whole_path(ticker, "hour").exists():
-            self._hours_of_benchmark = self.desk.shelf.series(ticker, resolution=HOUR)
 
     def _warm_source(self, stream: Stream) -> Source | None:
         """The bars that warm a subscription up: its own, or those of the resolution asked for."""
@@ -204,7 +178,7 @@ class Clock:
         for utc, number in self._table.until(until, including=including):
             self.engine.move_to(utc)
             if number == _SAMPLE:
-                self._sample()
+                self.samples.take()
             elif number == _END_OF_DAY:
                 for index in range(len(self.engine.securities)):
                     self._tell(["day_end", index, self.engine.now.plain()])
@@ -226,19 +200,26 @@ class Clock:
 
     def _moment(self) -> None:
         engine, now = self.engine, self.engine.now
-        if self.benchmark is not None:
+        engine.account.late = 0.0
+        if self.samples.benchmark is not None:
             self.upkeep.look_ahead()
         actions = engine.due_actions()
         numbers, frames, filled = engine.advance()
+        if not frames and not actions:
+            # The strategy's own filter let nothing through: LEAN has no slice.
+            return
         told = "null" if numbers == self._told else str(numbers)
         self._told = numbers
         head = f"{now.text()},{told},[{','.join(frames)}],{filled}"
         self.upkeep.see_prices()
+        scans = self.upkeep.scans
         # A margin call comes after the fills, which are possible only where something is open.
-        busy = bool(actions) or not engine.book.idle or self._event_is_due(now.utc)
+        busy = bool(actions) or not engine.book.idle or self._event_is_due(now.utc) or scans
         call = Call(warn=False) if busy else self.upkeep.call()
         if busy or call.warn or call.orders:
             self.desk.channel.send(_frame(f'["prices",{head}]'))
+            if scans:
+                self.upkeep.scan()
             self._rename(actions)
             self._deliver()
             self._delist(actions)
@@ -280,7 +261,7 @@ class Clock:
     def _close_moment(self) -> None:
         if self.upkeep.close():
             self._tell(["account", self.engine.account.plain(), []])
-        self._sample_equity()
+        self.samples.take_equity()
 
     def _act(self, actions: list[tuple[int, Action]]) -> list[list[Any]]:
         engine = self.engine
@@ -315,84 +296,13 @@ class Clock:
                 self.engine.book.delist(index)
                 self.desk.flush()
 
-    # Samples.
-
-    def _sample(self) -> None:
-        """LEAN's daily sample: value, benchmark, and the turnover since the last one."""
-        engine, record = self.engine, self.record
-        if engine.warming_up:
-            return
-        utc, value = engine.now.utc, engine.account.value
-        if record.daily and record.daily[-1][0] == utc:
-            # The backtest ends at a midnight that has been sampled.
-            return
-        if record.daily and value:
-            record.turnover.append((engine.account.sale_volume - self._volume) / value)
-        self._volume = engine.account.sale_volume
-        record.daily.append((utc, value, self._benchmark_price()))
-        record.equity[utc] = value
-
-    def _benchmark_price(self) -> float | None:
-        if self.engine.plan.own_benchmark:
-            return self._own_benchmark()
-        if self._flat:
-            return 0.0
-        if self.benchmark is None:
-            return None
-        engine = self.engine
-        now = engine.now.exchange
-        day = now // DAY
-        if now < day * DAY + engine.hours.close(day):
-            price = midday_price(self.benchmark.ticker, self._hours_of_benchmark, engine)
-            if price is not None:
-                return price
-            day -= 1
-        row = self.benchmark.row_at(day)
-        return self.benchmark.close[row] if row >= 0 else 0.0
-
-    def _own_benchmark(self) -> float:
-        """What the strategy's function gives for this moment, as LEAN rounds it."""
-        value = self._own("benchmark", self.engine.now.utc)
-        return round(value, 4) if value > 1000 else float(f"{value:.7g}")
-
-    def _own(self, what: str, utc: int) -> float:
-        """What a function of the strategy's says of a moment."""
-        try:
-            return float(self.desk.ask_model(what, 0, utc))
-        except Mistake as mistake:
-            raise Failed(self.desk.phase, f"the {what}'s function: {mistake}") from mistake
-
-    def _own_rate(self, utc: int) -> float:
-        """The strategy's own risk free rate, asked for once a day."""
-        day = utc // DAY
-        if day not in self._rates:
-            self._rates[day] = self._own("interest rate", utc)
-        return self._rates[day]
-
-    def _sample_equity(self) -> None:
-        engine = self.engine
-        if not engine.warming_up and engine.now.utc > self._next_equity:
-            self._next_equity = engine.now.utc + self._spacing
-            self.record.equity[engine.now.utc] = engine.account.value
-
     def _finish(self) -> None:
         self._tell(["end"])
         self.upkeep.close(last=True)
-        self._sample()
+        self.samples.take()
         if self.engine.plan.own_rates:
-            self.statistics()  # While there is somebody to ask.
+            self.samples.statistics()  # While there is somebody to ask.
         self.desk.channel.send(pack(["bye"]))
-
-    def statistics(self) -> dict[str, str]:
-        """LEAN's summary, with what the strategy has added."""
-        record, account = self.record, self.engine.account
-        record.profits, record.fees = account.profits, account.fees
-        record.orders = len(self.engine.book.orders)
-        given = None if self.engine.plan.own_rates else self.desk.shelf.rates()
-        found = summary(
-            record, lambda utc: rate_at(*given, utc // DAY) if given else self._own_rate(utc)
-        )
-        return in_order(found | of_the_book(self.engine), self.desk.statistics)
 
 
 def _frame(text: str) -> bytes:

@@ -6,6 +6,7 @@ to one that does not, together, with the answer or at the end of the moment.
 
 from __future__ import annotations
 
+import json
 from math import isclose
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from qc_builder_lora.backtest.simulator.channel import Channel
     from qc_builder_lora.backtest.simulator.engine import Engine, Security
     from qc_builder_lora.backtest.simulator.shelf import Shelf
-    from qc_builder_lora.backtest.simulator.stream import Point
+    from qc_builder_lora.backtest.simulator.stream import Point, Stream
 
 _FILLS = ("EquityFillModel", "FillModel", "ImmediateFillModel")
 _FIELDS = ("quantity", "limit", "stop", "trigger", "trailing", "tag")
@@ -44,6 +45,7 @@ class Counter:
     shelf: Shelf
 
     def __init__(self) -> None:
+        self._paid = False
         self._held: list[list[Any]] = []
         """Events that a strategy which does not listen has not been told yet."""
         self.margin_orders: list[Wish] | None = None
@@ -53,6 +55,7 @@ class Counter:
         book.numbered = self._number
         book.complain = self.complain
         book.reality.ask = self.ask_model
+        self.engine.passes = self._passes
         book.refused = lambda *told: self.channel.send(pack(["refused", *told]))
 
     def tell(self, message: list[Any]) -> None:
@@ -146,7 +149,7 @@ class Counter:
 
     # Models.
 
-    def ask_model(self, kind: str, index: int, number: int) -> Any:
+    def ask_model(self, kind: str, index: int, number: Any) -> Any:
         """What the strategy's own model says; Mistake where it raised."""
         self.flush()
         self.channel.send(pack(["own", kind, index, number]))
@@ -155,6 +158,27 @@ class Counter:
             raise Mistake(str(value.get("error", ""))[:500])
         check_answer(kind, number, value)
         return value
+
+    def _passes(self, stream: Stream, point: Point) -> bool:
+        """Whether the strategy's own filter lets a bar through."""
+        told = [stream.number, json.loads(stream.text(point)), point[5], point[2]]
+        return bool(self.ask_model("data_filter", stream.security, told))
+
+    def _on_pay(self, usd: float, asked: bool) -> None:
+        """Money that a model of the strategy's own moves into the cash book, or out of it.
+
+        Where the strategy does so on its own account LEAN does not see it at once.
+        """
+        account = self.engine.account
+        if not any(item.own for item in account.holdings):
+            raise self._unknown("money paid in while a backtest runs")
+        account.cash += usd
+        account.late += 0.0 if asked else usd
+        account.version += 1
+        if not self._paid:
+            self._on_log("debug", "Note: models of the strategy's own have moved money")
+        self._paid = True
+        self._answer(account.plain())
 
     def _on_default_fill(self, number: int, name: str) -> None:
         """LEAN's own rule for an order that is being filled by a strategy's model."""
@@ -174,6 +198,9 @@ class Counter:
 
     def _on_model(self, index: int, kind: str, described: list[Any]) -> None:
         item = self._item(index)
+        if kind == "data_filter":
+            item.filtered = described == [OWN]
+            return self._answer(None)
         try:
             known = bool(described) and _choose(item.holding, kind, described)
         except (TypeError, ValueError, IndexError) as error:
@@ -181,7 +208,7 @@ class Counter:
         if not known:
             raise self._unknown(f"Security.set_{kind}_model ({described!r})"[:200])
         self.engine.account.version += 1
-        self._answer(None)
+        return self._answer(None)
 
     def _on_margin_calls(self, buffer: float, calls: bool) -> None:
         plan = self.engine.plan
@@ -260,6 +287,10 @@ def _choose(holding: Holding, kind: str, described: list[Any]) -> bool:
         holding.lever(float(described[0]))
         return True
     name, rest = str(described[0]), described[1:]
+    if kind in ("settlement", "margin_interest"):
+        holding.own.discard(kind)
+    if kind == "margin_interest" and name != OWN:
+        return name == "MarginInterestRateModel"
     if name == OWN:
         return _choose_own(holding, kind, tuple(described))
     numbers = [float(item) for item in rest]
@@ -286,6 +317,9 @@ def _choose_own(holding: Holding, kind: str, described: tuple[Any, ...]) -> bool
         numbers = [item for item in described[1:] if not isinstance(item, str)]
         holding.margin_model = tuple(item for item in described if isinstance(item, str))
         holding.base_margin = ("BuyingPowerModel", *numbers) if numbers else ()
+        return True
+    if kind in ("settlement", "margin_interest"):
+        holding.own.add(kind)
         return True
     if kind not in ("fee", "slippage", "fill"):
         return False

@@ -40,6 +40,8 @@ class Security:
     quote: Point | None = None
     """The last quote bar of that kind; minutes and seconds have them where the folder does."""
     delisted: bool = False
+    filtered: bool = False
+    """Whether the strategy's own filter is asked about every bar."""
 
     @property
     def ticker(self) -> str:
@@ -169,6 +171,8 @@ class Engine:
         self.lineup: list[Stream] = []
         """Subscriptions in LEAN's order within a moment."""
         self.book = Book(self)
+        self.passes: Callable[[Stream, Point], bool] = lambda stream, point: True
+        """What the strategy's own data filter says of a bar."""
         self.account.calm = self.is_calm
         self.account.kept = self._kept
         self.warming_up = True
@@ -220,6 +224,9 @@ class Engine:
                 continue
             point = stream.point
             assert point is not None
+            if self.securities[stream.security].filtered and not self.passes(stream, point):
+                stream.move()
+                continue
             if point[5]:
                 place = len(frames)
                 filled.append(place if self._is_native(stream, point[2]) else -1 - place)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 OWN = "own"
 _TICK = 1e-6
-Ask = Callable[[str, int, int], Any]
+Ask = Callable[[str, int, Any], Any]
 
 
 class Mistake(Exception):
@@ -32,7 +32,7 @@ class Dishonest(Exception):
     """A strategy's own model claims what the market did not give; names model and claim."""
 
 
-def _nobody(kind: str, index: int, number: int) -> Any:
+def _nobody(kind: str, index: int, number: Any) -> Any:
     raise Mistake(f"nobody answers for the {kind} model")
 
 
@@ -66,6 +66,19 @@ class Reality:
         if not model or model[0] != OWN or not _keeps(model):
             return None
         return float(self.ask("buying_power", item.index, 0))
+
+    def settle(self, account: Account, item: Security, order: Order, fill: Fill) -> None:
+        """Have the strategy's own model move the money of a fill; the fee is paid before."""
+        if "settlement" in item.holding.own:
+            account.cash -= fill.fee
+            self.ask("settlement", item.index, [order.number, fill.quantity, fill.price, fill.fee])
+
+    def scan(self, item: Security) -> None:
+        """LEAN's hourly look at the models that move money."""
+        if "margin_interest" in item.holding.own:
+            self.ask("margin_interest", item.index, 0)
+        if "settlement" in item.holding.own:
+            self.ask("settlement_scan", item.index, 0)
 
     def lack(self, account: Account, item: Security, order: Order) -> str | None:
         """Why an order cannot be afforded; None where it can."""

@@ -142,6 +142,7 @@ FORMS: dict[str, Sequence[Check]] = {
     "default_fill": (_whole, _WORD),
     "lacks": (_whole,),
     "answer": (_modelled,),
+    "pay": (_number, _flag),
     "margin_orders": (_many(_margin_order, 2000),),
     "brokerage": (_WORD, _flag),
     "own_brokerage": (_flag, _flag),

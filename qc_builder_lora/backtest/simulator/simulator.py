@@ -232,7 +232,7 @@ class _Backtest:
             self._engine.plan.flags = ready[1]
             desk.phase = "run"
             self._clock.run()
-            self._statistics = self._clock.statistics()
+            self._statistics = self._clock.samples.statistics()
             desk.phase = "done"
         except Failed as failure:
             return BacktestStatus.FAILED, str(failure)
@@ -288,7 +288,7 @@ class _Backtest:
         )
 
     def _runtime(self) -> dict[str, str]:
-        start = self._clock.record.start_cash
+        start = self._clock.samples.record.start_cash
         return runtime(self._engine, start, self._statistics) | self._desk.runtime
 
     def _dropped(self) -> list[str]:
@@ -310,7 +310,7 @@ class _Backtest:
             "trade_statistics": trade_statistics(trades) if done else {},
             "runtime_statistics": self._runtime() if done else {},
             "charts": self._desk.charts.plain() if done else {},
-            "equity": _daily(self._clock.record.equity, engine) if done else (),
+            "equity": _daily(self._clock.samples.record.equity, engine) if done else (),
             "logs": (*self._desk.logs, *self._dropped(), *self._printed.splitlines()),
             "truncated": self._output.truncated,
         }

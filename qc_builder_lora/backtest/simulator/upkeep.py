@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from qc_builder_lora.backtest.simulator.engine import Engine
 
 MARGIN_CALL = "Margin Call"
-_FIRST_HOUR = 10 * 3600
+_HOUR = 3600
+_FIRST_HOUR = 10 * _HOUR
 
 
 class Upkeep:
@@ -26,6 +27,7 @@ class Upkeep:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._next_call = 0
+        self._next_scan = 0
 
     # Corporate actions.
 
@@ -61,6 +63,22 @@ class Upkeep:
             book.update(order.number, changes)
 
     # Margin.
+
+    def scan(self) -> None:
+        """LEAN's look at the models that move money, at the first slice of every hour."""
+        engine = self._engine
+        now = engine.now.utc
+        if now < self._next_scan:
+            return
+        self._next_scan = now - now % _HOUR + _HOUR
+        for item in engine.securities:
+            if item.holding.own:
+                engine.book.reality.scan(item)
+
+    @property
+    def scans(self) -> bool:
+        """Whether there is anything to be scanned."""
+        return any(item.own for item in self._engine.account.holdings)
 
     def call(self) -> Call:
         """LEAN's margin call, looked at every five minutes."""
@@ -102,6 +120,9 @@ class Upkeep:
     def begin(self, start: int, end: int) -> None:
         """Days since 1970 of the first and the last day of the backtest."""
         self._engine.book.capacity.begin(start, end)
+        # LEAN's clock stands at the start date, warm-up or not, when it takes this down.
+        opening = self._engine.zone.utc(start * DAY)
+        self._next_scan = opening - opening % _HOUR + _HOUR
 
     def see_prices(self) -> None:
         """Open trades remember the best and the worst price they have seen."""

@@ -120,7 +120,17 @@ for _name in _ZONES.split():
 _TimeZones.EASTERN_STANDARD = _TimeZones.EasternStandard = "Etc/GMT+5"  # type: ignore[attr-defined]
 
 
+class Currencies(Lean):
+    """The codes of the currencies that LEAN has members for; the account is in US dollars."""
+
+    USD, EUR, GBP, INR, IDR = "USD", "EUR", "GBP", "INR", "IDR"
+    CNH, CHF, HKD, JPY = "CNH", "CHF", "HKD", "JPY"
+    NULL_CURRENCY = NullCurrency = "QCC"
+    """LEAN's word for no currency."""
+
+
 EXTRAS: dict[str, Any] = {
+    "Currencies": Currencies,
     "Market": Market,
     "BrokerageModelSecurityInitializer": BrokerageModelSecurityInitializer,
     "FuncSecuritySeeder": FuncSecuritySeeder,

@@ -112,9 +112,10 @@ class SecurityHolding(Lean):
 
     def get_quantity_value(self, quantity: float, price: float | None = None) -> Any:
         """What a quantity is worth, in the account's currency."""
-        from .orders import CashAmount
+        from .money_models import ConvertibleCashAmount
 
-        return CashAmount(quantity * (self.price if price is None else price), "USD")
+        worth = quantity * (self.price if price is None else price)
+        return ConvertibleCashAmount(worth, self._security.quote_currency)
 
     @property
     def net_profit(self) -> float:

@@ -282,10 +282,24 @@ assert PatternDayTradingMarginModel.__name__ == PATTERN_DAY
 assert NullBuyingPowerModel.__name__ == UNLIMITED
 
 
+@both_styles
 class SettlementModel(Model):
     """Base of the settlement models."""
 
     KIND = "settlement"
+    OVERRIDABLE = frozenset({"apply_funds", "scan", "get_unsettled_cash"})
+
+    def apply_funds(self, parameters: Any) -> None:
+        """The money of a fill goes into the cash book, at once."""
+        if self._numbers:
+            not_modelled(f"{type(self).__name__}.apply_funds", "of a strategy's own")
+        amount = parameters.cash_amount
+        parameters.portfolio.cash_book[amount.currency].add_amount(amount.amount)
+
+    def scan(self, parameters: Any) -> None:
+        """Nothing is left to settle."""
+        if self._numbers:
+            not_modelled(f"{type(self).__name__}.scan", "of a strategy's own")
 
 
 class ImmediateSettlementModel(SettlementModel):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .desk import Desk
     from .security import Security
 
-_MODELS = ("fee", "fill", "slippage", "buying_power")
+_MODELS = ("fee", "fill", "slippage", "buying_power", "settlement", "margin_interest_rate")
 _ASKED = {"submits": "can_submit_order", "updates": "can_update_order"}
 OVERRIDABLE = frozenset(
     {*_ASKED.values(), *(f"get_{kind}_model" for kind in _MODELS), "default_markets",

@@ -14,7 +14,12 @@ from .alias import both_styles, spelled
 from .enums import OrderStatus, OrderType
 from .known import Lean
 from .model import Model, OrderFeeParameters
-from .orders import Order, OrderFee, picture
+from .money_models import (
+    ApplyFundsSettlementModelParameters,
+    MarginInterestRateParameters,
+    ScanSettlementModelParameters,
+)
+from .orders import CashAmount, Order, OrderFee, picture
 from .own_brokerage import OwnBrokerage
 from .tickets import OrderEvent
 
@@ -230,17 +235,30 @@ class OwnModels:
         self.brokerage: OwnBrokerage | None = None
         self.rates: Any = None
         """The strategy's risk free interest rate model, where it has chosen one."""
+        self.moves_money = False
+        """Whether it has a settlement or margin interest model of its own."""
+        self.asked = False
+        """Whether one of these is at work."""
+        self.made: Callable[..., Any] = lambda *told: None
+        """A bar out of a subscription, the simulator's row, whether it is filled, and its end."""
 
     def furnish(self, security: Security) -> None:
         """The models of the strategy's own brokerage, where it has one."""
         if self.brokerage is not None:
             self.brokerage.furnish(security)
 
-    def answer(self, kind: str, index: int, order_id: int) -> Any:
+    def answer(self, kind: str, index: int, order_id: Any) -> Any:
         """JSON values; an exception of the model as LEAN takes it, which goes on without."""
         if self.brokerage is not None and kind in ("submits", "updates"):
             # What this raises ends the backtest.
             return self.brokerage.answer(kind, self._desk.by_index[index], order_id)
+        if kind in _ENDING:
+            self.asked = True
+            _ENDING[kind](self, self._desk.by_index[index], order_id)
+            self.asked = False
+            return 1
+        if kind == "data_filter":
+            return self._lets_through(self._desk.by_index[index], *order_id)
         try:
             return self._answer(kind, index, order_id)
         except Exception as error:  # noqa: BLE001 - whatever the strategy's model raises
@@ -269,6 +287,38 @@ class OwnModels:
         result = model.has_sufficient_buying_power_for_order(asked)
         return [bool(result.is_sufficient), str(result.reason)[:500]]
 
+    # What these raise ends the backtest.
+
+    def _lets_through(
+        self, security: Security, number: int, row: list[float], filled: bool, end: int
+    ) -> int:
+        desk = self._desk
+        bar = self.made(desk.subscriptions[number], row, filled, desk.utc_from(end))
+        return int(bool(spelled(security.models["data_filter"], "filter")(security, bar)))
+
+    def _settle(self, security: Security, told: list[Any]) -> None:
+        order_id, quantity, price, fee = told
+        desk = self._desk
+        event = OrderEvent(desk.trading.tickets[order_id], OrderStatus.FILLED, quantity, price, fee,
+                           utc_time=desk.utc_time)  # fmt: skip
+        money = CashAmount(-quantity * price, "USD")
+        spelled(security.models["settlement"], "apply_funds")(
+            ApplyFundsSettlementModelParameters(
+                desk.portfolio, security, desk.utc_time, money, event
+            )
+        )
+
+    def _scan_settlement(self, security: Security, _: Any) -> None:
+        desk = self._desk
+        spelled(security.models["settlement"], "scan")(
+            ScanSettlementModelParameters(desk.portfolio, security, desk.utc_time)
+        )
+
+    def _charge_interest(self, security: Security, _: Any) -> None:
+        spelled(security.models["margin_interest"], "apply_margin_interest_rate")(
+            MarginInterestRateParameters(security, self._desk.utc_time)
+        )
+
     def reserved(self, model: Any, security: Security) -> float:
         """USD that a position ties up by the strategy's model."""
         asked = PositionParameters(security)
@@ -285,6 +335,13 @@ class OwnModels:
              float(event.order_fee.value.amount), str(event.message or "")[:1000]]
             for event in events
         ]  # fmt: skip
+
+
+_ENDING: dict[str, Callable[[OwnModels, Security, Any], None]] = {
+    "settlement": OwnModels._settle,
+    "settlement_scan": OwnModels._scan_settlement,
+    "margin_interest": OwnModels._charge_interest,
+}
 
 
 def charged(fee: OrderFee) -> float:

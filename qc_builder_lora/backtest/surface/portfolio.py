@@ -30,10 +30,14 @@ class Cash(Lean):
         return self.amount
 
     def set_amount(self, amount: float) -> None:
-        self._portfolio.set_cash(amount)
+        self.add_amount(amount - self.amount)
 
-    def add_amount(self, amount: float) -> None:
-        self._portfolio.set_cash(self._portfolio.cash + amount)
+    def add_amount(self, amount: float) -> float:
+        """What there is with it; while it runs only where models of its own move money."""
+        if not self._settled:
+            not_modelled("SecurityPortfolioManager.unsettled_cash_book", "changed by a strategy")
+        self._portfolio.pay(float(amount))
+        return self.amount
 
     def __repr__(self) -> str:
         return f"USD: ${self.amount:,.2f}"
@@ -78,11 +82,13 @@ class Portfolio(SymbolDict):
         self.total_net_profit = 0.0
         self.cash_book = CashBook(self)
         self.unsettled_cash_book = CashBook(self, settled=False)
+        self._late: tuple[Any, float] = (None, 0.0)
         self._margin_call_model: Any = DefaultMarginCallModel()
 
     def take(self, account: list[float]) -> None:
         """Copy the simulator's figures."""
         self.cash, self.unsettled_cash, self.total_fees, self.total_net_profit = account
+        self._late = (None, 0.0)
 
     def _absent(self, ticker: str) -> str:
         return (
@@ -97,7 +103,7 @@ class Portfolio(SymbolDict):
 
     @property
     def total_portfolio_value(self) -> float:
-        total = self.cash + self.unsettled_cash
+        total = self.cash - self._late_until(self._desk.utc_time) + self.unsettled_cash
         for holding in self.values():
             if holding.quantity:
                 total += holding.quantity * holding.price
@@ -189,6 +195,22 @@ class Portfolio(SymbolDict):
         if self._desk.locked:
             not_modelled("SecurityPortfolioManager.set_cash", "after initialize")
         self._desk.set_cash(*args)
+
+    def _late_until(self, moment: Any) -> float:
+        """Money paid in at this moment that LEAN does not count before the next slice or fill."""
+        return self._late[1] if self._late[0] == moment else 0.0
+
+    def pay(self, usd: float) -> None:
+        """Money into the cash book, or out of it."""
+        if not self._desk.locked:
+            self.set_cash(self.cash + usd)
+        elif self._desk.own_models.moves_money:
+            asked = self._desk.own_models.asked
+            late = self._late_until(self._desk.utc_time)
+            self.take(self._desk.ask(["pay", usd, asked]))
+            self._late = (self._desk.utc_time, late + (0.0 if asked else usd))
+        else:
+            not_modelled("SecurityPortfolioManager.set_cash", "after initialize")
 
     @property
     def transactions(self) -> Any:

@@ -12,6 +12,7 @@ from .holdings import SecurityHolding
 from .known import Lean, not_modelled
 from .margin import PATTERN_DAY, numbers_of, rates
 from .model import OWN, Model
+from .money_models import MOVING_MONEY, is_own
 from .own_models import GetMaximumOrderQuantityForTargetBuyingPowerParameters
 from .properties import Properties
 from .session import Session
@@ -234,7 +235,10 @@ class Security(Properties, Lean):
         self._set("buying_power", model)
 
     def set_settlement_model(self, model: Any) -> None:
-        self._set("settlement", model)
+        if type(model).__module__ == "__main__":
+            self._set_own("settlement", model)
+        else:
+            self._set("settlement", model)
 
     def set_volatility_model(self, model: Any) -> None:
         if type(model).__name__ == "StandIn" or not hasattr(model, "volatility"):
@@ -245,10 +249,17 @@ class Security(Properties, Lean):
         self.shortable_provider = own_provider(provider)
 
     def set_margin_interest_rate_model(self, model: Any) -> None:
-        not_modelled("Security.set_margin_interest_rate_model", type(model).__name__)
+        self._set_own("margin_interest", model)
 
     def set_data_filter(self, data_filter: Any) -> None:
-        not_modelled("Security.set_data_filter", type(data_filter).__name__)
+        self._set_own("data_filter", data_filter)
+
+    def _set_own(self, kind: str, model: Any) -> None:
+        own = is_own(kind, model)
+        self._desk.trading.set_model(self, kind, [OWN] if own else [type(model).__name__])
+        self.models[kind] = model
+        if own and kind in MOVING_MONEY:
+            self._desk.own_models.moves_money = True
 
     def refresh_data_normalization_mode_property(self) -> None:
         """Nothing to refresh here."""
@@ -311,12 +322,28 @@ class Security(Properties, Lean):
         self._set("buying_power", model)
 
     @property
+    def margin_interest_rate_model(self) -> Any:
+        return self._model("margin_interest")
+
+    @margin_interest_rate_model.setter
+    def margin_interest_rate_model(self, model: Any) -> None:
+        self.set_margin_interest_rate_model(model)
+
+    @property
+    def data_filter(self) -> Any:
+        return self._model("data_filter")
+
+    @data_filter.setter
+    def data_filter(self, data_filter: Any) -> None:
+        self.set_data_filter(data_filter)
+
+    @property
     def settlement_model(self) -> Any:
         return self._model("settlement")
 
     @settlement_model.setter
     def settlement_model(self, model: Any) -> None:
-        self._set("settlement", model)
+        self.set_settlement_model(model)
 
     def __repr__(self) -> str:
         return str(self.symbol)

@@ -8,6 +8,7 @@ from . import model as models
 from .alias import snake
 from .known import not_modelled
 from .margin import PATTERN_DAY
+from .money_models import EquityDataFilter, MarginInterestRateModel
 from .own_models import EquityFillModel
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ def standard(kind: str, security: Security) -> Any:
         return EquityFillModel()
     if kind == "settlement":
         return models.ImmediateSettlementModel()
+    if kind == "margin_interest":
+        return MarginInterestRateModel()
+    if kind == "data_filter":
+        return EquityDataFilter()
     if security.margin_model and security.margin_model[0] == PATTERN_DAY:
         return models.PatternDayTradingMarginModel(*security.margin_model[1:])
     return models.SecurityMarginModel(*security.margin_model[1:])

@@ -13,7 +13,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import ModuleType
 from typing import Any
 
@@ -89,6 +89,7 @@ class Strategy:
 
     def _initialize(self, algorithm: Any) -> None:
         desk = self._desk
+        desk.own_models.made = self._made
         desk.parameters = self._order["parameters"]
         desk.fixed = {key: self._order[key] for key in ("start", "end", "cash") if self._order[key]}
         for which in ("start", "end"):
@@ -251,9 +252,10 @@ class Strategy:
             if native or not bar.is_fill_forward:
                 arrived.append((config, bar))
 
-    def _bar(self, config: SubscriptionDataConfig, row: list[float], filled: bool) -> Any:
-        """Make a bar, and show it to its security and the slice."""
-        end, symbol, security = self._desk.exchange_time, config.symbol, config.security
+    def _made(
+        self, config: SubscriptionDataConfig, row: list[float], filled: bool, end: datetime
+    ) -> Any:
+        """A bar that ends at a time of the exchange's."""
         length = self._warm_length if self._desk.warming_up else None
         if not (config.is_daily if length is None else length.days):
             start = end - (length or config.increment)
@@ -262,21 +264,26 @@ class Strategy:
         else:
             # LEAN's strict end times: the regular session, and of a filled bar just its length.
             start = end - SESSION if filled else end.replace(hour=9, minute=30, second=0)
+        make = make_bar if config.is_trade else make_quote
+        return make(config.symbol, start, end, row, filled)
+
+    def _bar(self, config: SubscriptionDataConfig, row: list[float], filled: bool) -> Any:
+        """Make a bar, and show it to its security and the slice."""
+        symbol, security = config.symbol, config.security
+        bar = self._made(config, row, filled, self._desk.exchange_time)
         if config.is_trade:
-            bar = make_bar(symbol, start, end, row, filled)
             if not filled:
                 security.take(bar)
             before = self._bars.get(symbol)
             if before is None or before.period > bar.period:
                 dict.__setitem__(self._bars, symbol, bar)
             return bar
-        quote = make_quote(symbol, start, end, row, filled)
         if not filled:
-            security.take_quote(quote)
+            security.take_quote(bar)
         if self._quotes is NO_QUOTES:
             self._quotes = QuoteBars()
-        dict.__setitem__(self._quotes, symbol, quote)
-        return quote
+        dict.__setitem__(self._quotes, symbol, bar)
+        return bar
 
     def _step(self, algorithm: Any, on_data: Callable[[Slice], Any], actions: list[Any]) -> None:
         """Consolidators and indicators, then corporate actions, then on_data: LEAN's order."""

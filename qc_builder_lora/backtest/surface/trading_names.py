@@ -12,7 +12,9 @@ from . import (
     holdings,
     interest,
     margin_call,
+    market_impact,
     model,
+    money_models,
     orders,
     own_brokerage,
     own_models,
@@ -25,7 +27,7 @@ from . import (
 
 _MODULES = (
     orders, tickets, model, own_models, own_brokerage, brokerage_models, extensions, figures,
-    interest, margin_call, trade_builder, volatility,
+    interest, margin_call, market_impact, money_models, trade_builder, volatility,
 )  # fmt: skip
 # Of a TradeBuilder only the one that there is, not one made by a strategy.
 _NOT_LEANS = frozenset({"Model", "OwnModels", "Brokerage", "OwnBrokerage", "TradeBuilder"})
@@ -44,7 +46,9 @@ def _public() -> dict[str, Any]:
 TRADING: dict[str, Any] = {
     **_public(),
     **brokerage_models.MODELS,
+    **money_models.NAMES,
     "Random": dice.Random,
+    "ISettlementModel": model.SettlementModel,
     "ISlippageModel": model.SlippageModel,
     "SecurityHolding": holdings.SecurityHolding,
     "SecurityPortfolioManager": portfolio.Portfolio,
