@@ -88,13 +88,24 @@ def command(
 def _read(paths: Iterable[Path]) -> list[HandedIn]:
     from qc_builder_lora.backtest.check.handed_in import read
 
+    paths = [*paths]
     found: dict[Path, None] = {}
     for path in paths:
         inside = _below(path) if path.is_dir() else [path]
         if not inside:
             raise InputError(f"{path}: no *.py files in or below this folder. Name the files.")
         found.update(dict.fromkeys(inside))
-    return [read(path) for path in found]
+    return [read(path) if path in paths else _read_if_possible(path) for path in found]
+
+
+def _read_if_possible(path: Path) -> HandedIn:
+    """One file of a folder that cannot be read must not hide the others."""
+    from qc_builder_lora.backtest.check.handed_in import HandedIn, read
+
+    try:
+        return read(path)
+    except InputError as error:
+        return HandedIn(str(path), b"", unread=str(error))
 
 
 def _below(folder: Path) -> list[Path]:
@@ -129,7 +140,7 @@ def _repair(
 
     after, count, changed = [], 0, 0
     for file in files:
-        repaired = repair(file.text, rules) if not file.refused else None
+        repaired = repair(file.text, rules) if not (file.refused or file.unread) else None
         if repaired is None or repaired.text == file.text:
             after.append(file)
             continue

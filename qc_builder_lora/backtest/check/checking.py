@@ -86,6 +86,9 @@ def check(
 def check_text(file: HandedIn, rules: Sequence[Rule] = RULES) -> Checked:
     """Everything but the types."""
     result = Checked(path=file.path, text=file.text)
+    if file.unread:
+        result.parses, result.reason = False, file.unread
+        return result
     if file.refused:
         result.parses = False
         result.findings.append(_whole(f"this is {file.refused}" if _is_noun(file.refused)
@@ -136,7 +139,7 @@ def _ask_types(
 ) -> None:
     asked = [one for one in checked if one.parses]
     for one in checked:
-        one.compiles = Outcome.FAIL
+        one.compiles = Outcome.UNKNOWN if one.reason and not one.parses else Outcome.FAIL
     answers = type_faults([one.text for one in asked], cache, told, jobs=jobs)
     for one, answer in zip(asked, answers, strict=True):
         if isinstance(answer, str):

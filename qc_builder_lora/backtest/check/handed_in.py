@@ -31,13 +31,15 @@ _MARKS = (
 
 @dataclass(frozen=True)
 class HandedIn:
-    """A file's text and how it was encoded; or `refused`, the sentence that says what it is."""
+    """A file's text and how it was encoded; `refused`, the sentence that says what it is where it
+    is no Python; or `unread`, why nobody can say."""
 
     path: str
     content: bytes
     text: str = ""
     encoding: str = "utf-8"
     refused: str = ""
+    unread: str = ""
 
     def write(self, path: Path, text: str) -> None:
         """The new text in the file's own encoding, atomically."""

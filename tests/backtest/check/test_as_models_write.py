@@ -111,3 +111,17 @@ def test_a_repair_that_cannot_be_made_holds_up_none_that_waited_for_it() -> None
     repaired = repair("x = wrong\ny = wrong\n", rules)
     assert repaired.text == "x = right\ny = right\n"
     assert [one.rule for one in repaired.done] == ["QC802", "QC802"]
+
+
+def test_a_comment_in_another_script_is_not_thrown_away() -> None:
+    code = as_strategy(
+        "self.set_cash(1000)  # Größe, naïve, ½ → 🚀 done\n"
+        "self.set_start_date(2020, 1, 1)  # 买入信号\n"
+        "self.set_end_date(2021, 1, 1)  # начало — конец\n"
+    )
+    repaired = repair(code).text
+    assert "# Grosse, naive, 1/2 -> " in repaired
+    assert "🚀" not in repaired
+    assert "# 买入信号" in repaired
+    assert "# начало — конец" in repaired
+    assert repair(repaired).text == repaired

@@ -175,3 +175,31 @@ def test_what_is_no_rule_of_ours_is_explained_too() -> None:
     assert "mypy with quantconnect-stubs" in run("--explain", "qc900")[1]
     listed = json.loads(run("--rules", "--json")[1])
     assert {"QC000", "QC066", "QC900"} < {one["id"] for one in listed}
+
+
+def test_a_file_of_a_folder_that_cannot_be_read_is_unknown_and_hides_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    put("a/bad.py", BAD)
+    put("a/good.py", GOOD)
+    put("a/shut.py", GOOD)
+    plain = Path.read_bytes
+
+    def read_bytes(path: Path) -> bytes:
+        if path.name == "shut.py":  # root reads everything, so a mode would not do
+            raise PermissionError(13, "Permission denied")
+        return plain(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    code, said = run("a", "--json")
+    files = {one["file"]: one for one in json.loads(said)["files"]}
+    assert code == 1
+    assert {name: one["verdict"] for name, one in files.items()} == {
+        "a/bad.py": "FAIL", "a/good.py": "PASS", "a/shut.py": "UNKNOWN",
+    }  # fmt: skip
+    assert files["a/shut.py"]["compiles"] == "UNKNOWN"
+    assert files["a/shut.py"]["reason"] == "a/shut.py: cannot be read: Permission denied."
+    assert run("a", "--fix", "--no-types")[0] == 3
+    assert Path("a/shut.py").stat().st_size == len(GOOD)
+    with pytest.raises(InputError, match=r"a/shut\.py: cannot be read: Permission denied"):
+        run("a/shut.py")

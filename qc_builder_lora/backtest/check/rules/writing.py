@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import unicodedata
 from collections.abc import Iterator
 
 from qc_builder_lora.backtest.check.finding import Edit, Found, Rule, Severity
@@ -14,8 +15,11 @@ _PLAIN = {
     "\u2212": "-", "\u2026": "...", "\u2192": "->", "\u2190": "<-", "\u2264": "<=", "\u2265": ">=",
     "\u2260": "!=", "\u00d7": "x", "\u00a0": " ", "\u2022": "*", "\u00b1": "+/-", "\u2248": "~",
     "\u202f": " ", "\u2011": "-", "\u03c3": "sigma", "\u03bc": "mu", "\u03b1": "alpha",
-    "\u03b2": "beta",
+    "\u03b2": "beta", "\u00df": "ss", "\u00e6": "ae", "\u00f8": "o", "\u0142": "l",
+    "\u2044": "/",
 }  # fmt: skip
+# Emoji with what joins and colours them, and marks that nobody sees.
+_DECORATION = frozenset({"So", "Sk", "Mn", "Cf", "Zs"})
 
 
 def _not_ascii(code: Code) -> Iterator[Found]:
@@ -40,9 +44,29 @@ def _in_comment(code: Code, number: int, line: str, comment: str) -> tuple[Edit,
     start = line.rfind(comment) if comment else -1
     if start < 0 or not line[:start].isascii():
         return ()
-    plain = "".join(_PLAIN.get(sign, sign if sign.isascii() else "") for sign in comment)
+    plain = _plain(comment)
+    if plain is None:
+        return ()
     begin = code.offset(number, 0) + start
     return (Edit(begin, begin + len(comment), plain.rstrip()),)
+
+
+def _plain(comment: str) -> str | None:
+    """The comment on a plain keyboard; None where a letter of it has no place there: what somebody
+    wrote is not thrown away for its script."""
+    written = ""
+    for sign in comment:
+        letters = _PLAIN.get(sign, sign)
+        if not letters.isascii():
+            letters = "".join(_PLAIN.get(part, part) for part in
+                              unicodedata.normalize("NFKD", letters)
+                              if not unicodedata.combining(part))  # fmt: skip
+        if not letters.isascii():
+            if unicodedata.category(sign) not in _DECORATION:
+                return None
+            letters = ""
+        written += letters
+    return written
 
 
 NOT_ASCII = Rule(
