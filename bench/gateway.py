@@ -79,6 +79,12 @@ class Instant:
     def stream(self, request: Any, *, max_tokens: int, deadline_s: float) -> Any:
         yield Chunk(text="x", draft=self.draft)
 
+    async def write_async(self, request: Any, *, max_tokens: int, deadline_s: float) -> Draft:
+        return self.draft
+
+    async def stream_async(self, request: Any, *, max_tokens: int, deadline_s: float) -> Any:
+        yield Chunk(text="x", draft=self.draft)
+
 
 def chain_overhead(calls: int) -> dict[str, float]:
     """Milliseconds of `Chain.write` over the Writer alone, call by call."""

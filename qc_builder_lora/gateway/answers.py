@@ -1,48 +1,92 @@
-"""From the chain, which blocks, to the event loop, which must not; and its errors as HTTP ones."""
+"""What goes back to a client: streams that end when it leaves, and the chain's errors as HTTP."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator
-from concurrent.futures import Executor
+from collections.abc import AsyncGenerator, Awaitable, Mapping
+from contextlib import aclosing
+from types import TracebackType
+from typing import TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from qc_builder_lora.errors import BudgetExhausted, NoProvider, ProviderError, QcLoraError
-from qc_builder_lora.models.cancel import Cancel, cancellable
 from qc_builder_lora.models.faults import Kind
 from qc_builder_lora.models.openai_wire import WireError
-from qc_builder_lora.models.writer import Chunk
+
+T = TypeVar("T")
 
 _COME_BACK_S = 5.0
 _WAITING = (Kind.OVERLOADED, Kind.RATE_LIMIT)
+_LOOK_S = 0.05
+"""After how long a client is looked after. Most answers that took no longer need no watch."""
 
 
-async def chunks_of(
-    work: Callable[[], Iterator[Chunk]], pool: Executor, cancel: Cancel
-) -> AsyncGenerator[Chunk, None]:
-    """The chunks of a blocking iterator, which runs in a thread until it ends or is cancelled."""
-    loop = asyncio.get_running_loop()
-    arrived: asyncio.Queue[Chunk | Exception | None] = asyncio.Queue()
+class EndsWithClient:
+    """Cancels the task whose block it is when the client closes the connection, and raises a
+    WireError 499 then. The request's body must have been read."""
 
-    def put(item: Chunk | Exception | None) -> None:
-        loop.call_soon_threadsafe(arrived.put_nowait, item)
+    def __init__(self, receive: Receive) -> None:
+        self._receive, self._gone = receive, False
+        self._watch: asyncio.Task[None] | None = None
 
-    def pump() -> None:
+    def __enter__(self) -> None:
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task()
+        assert task is not None
+        self._timer = loop.call_later(_LOOK_S, self._begin, loop, task)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._timer.cancel()
+        if self._watch is not None:
+            self._watch.cancel()
+        if self._gone:
+            raise WireError(499, "cancelled", "The client went away.") from None
+
+    def _begin(self, loop: asyncio.AbstractEventLoop, task: asyncio.Task[object]) -> None:
+        self._watch = loop.create_task(self._until_gone(task))
+
+    async def _until_gone(self, task: asyncio.Task[object]) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._gone = True
+        task.cancel()
+
+
+async def unless_gone(request: Request, wanted: Awaitable[T]) -> T:
+    """What is awaited; a WireError 499, and the end of it, where the client goes away before."""
+    with EndsWithClient(request.receive):
+        return await wanted
+
+
+class EventStream(Response):
+    """Server-sent events as they come. Whoever makes them is closed when the client goes away."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, parts: AsyncGenerator[bytes, None], headers: Mapping[str, str]) -> None:
+        self._parts = parts
+        self.status_code, self.background = 200, None
+        self.init_headers(headers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         try:
-            with cancellable(cancel):
-                for chunk in work():
-                    put(chunk)
-            put(None)
-        except Exception as error:  # noqa: BLE001 - raised again on the other side
-            put(error)
-
-    pool.submit(pump)
-    try:
-        while (item := await arrived.get()) is not None:
-            if isinstance(item, Exception):
-                raise item
-            yield item
-    finally:
-        cancel.cancel()
+            with EndsWithClient(receive):
+                async with aclosing(self._parts) as parts:
+                    async for part in parts:
+                        await send({"type": "http.response.body", "body": part, "more_body": True})
+        except WireError:
+            return
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def wire_error(error: QcLoraError) -> WireError:

@@ -10,32 +10,23 @@ provider in the same way. There is no CORS on purpose: a web page has no busines
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from qc_builder_lora.errors import QcLoraError
-from qc_builder_lora.gateway.answers import chunks_of, wire_error
+from qc_builder_lora.gateway.answers import EventStream, unless_gone, wire_error
 from qc_builder_lora.gateway.exposition import exposition
 from qc_builder_lora.gateway.metrics import Metrics, chain_families, side_families
-from qc_builder_lora.models.asgi import (
-    Handler,
-    guarded,
-    next_or_gone,
-    read_body,
-    refusal,
-    until_gone,
-)
-from qc_builder_lora.models.cancel import Cancel
+from qc_builder_lora.models.asgi import Handler, guarded, read_body, refusal
+from qc_builder_lora.models.background import waiting
 from qc_builder_lora.models.chain import Chain
-from qc_builder_lora.models.dialogue import new_dialogue
+from qc_builder_lora.models.dialogue import Dialogue, new_dialogue
 from qc_builder_lora.models.openai_wire import (
     AnswerWriter,
     Ask,
@@ -51,7 +42,6 @@ from qc_builder_lora.models.side import Side
 from qc_builder_lora.models.writer import Chunk, Draft
 
 WHOLE_CHAIN = "qc-lora"
-_THREADS = 64
 
 
 def build_app(
@@ -81,7 +71,6 @@ class _Gateway:
     def __init__(self, provider: StrategyProvider, side: Side | None) -> None:
         self._provider, self._side = provider, side
         self._metrics = Metrics()
-        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="gateway")
         provider.chain.on_failure = self._metrics.failure
         provider.chain.listen(self._metrics.outcome)
 
@@ -103,7 +92,7 @@ class _Gateway:
     async def metrics_text(self, _: Request) -> Response:
         families = [
             *self._metrics.families(),
-            *chain_families(self._provider, self._pool._work_queue.qsize()),
+            *chain_families(self._provider, waiting()),
             *(side_families(self._side) if self._side else ()),
         ]
         return PlainTextResponse(exposition(families), media_type="text/plain; version=0.0.4")
@@ -118,6 +107,15 @@ class _Gateway:
         chain = self._provider.chain
         return {WHOLE_CHAIN: chain, **chain.by_model()}
 
+    def _chain(self, name: str) -> Chain:
+        """The chain, or the provider of it alone, that answers to a name; WireError 404."""
+        if name == WHOLE_CHAIN:
+            return self._provider.chain
+        chains = self._chains()
+        if name not in chains:
+            raise unknown_model(name, list(chains))
+        return chains[name]
+
     def _loading(self) -> WireError | None:
         """503 while the one provider there is still loads its model."""
         server, writers = self._provider.local_server, self._provider.chain.writers
@@ -128,50 +126,45 @@ class _Gateway:
     async def _complete(self, request: Request, *, chat: bool) -> Response:
         default = self._provider.settings.max_tokens
         ask = parse_ask(await read_body(request), chat=chat, default_max_tokens=default)
-        chains = self._chains()
-        name = ask.model or WHOLE_CHAIN
-        if name not in chains:
-            raise unknown_model(name, list(chains))
+        chain = self._chain(ask.model or WHOLE_CHAIN)
         if loading := self._loading():
             raise loading
-        cancel = Cancel()
-        build = request.headers.get("x-qc-build")
-        work = _Work(ask, build or self._provider.build_id, named=bool(build))
-        chunks = chunks_of(lambda: work.chunks(chains[name]), self._pool, cancel)
-        return await self._answer(request, ask, chunks, cancel)
-
-    async def _answer(
-        self, request: Request, ask: Ask, chunks: AsyncGenerator[Chunk, None], cancel: Cancel
-    ) -> Response:
-        """Wait for the first words: until then every failure still has an HTTP status."""
-        gone = asyncio.create_task(until_gone(request))
+        asked, options = self._question(ask, request.headers.get("x-qc-build"))
         try:
-            first = await next_or_gone(anext(chunks), gone)
+            if not ask.stream:
+                draft = await unless_gone(request, chain.write_async(asked, **options))
+                return self._whole(ask, draft)
+            # Its first words are waited for: until then every failure still has an HTTP status.
+            chunks = chain.stream_async(asked, **options)
+            first = await unless_gone(request, anext(chunks))
         except QcLoraError as error:
             raise wire_error(error) from error
-        except BaseException:
-            cancel.cancel()
-            raise
-        finally:
-            gone.cancel()
-        answer = AnswerWriter(ask, first.model or "", fingerprint=first.provider)
-        if not ask.stream and first.draft:
-            await chunks.aclose()
-            return self._whole(answer, first.draft)
-        stream = self._stream(answer, first, chunks)
-        return StreamingResponse(stream, 200, _headers(first), "text/event-stream")
+        return EventStream(self._stream(ask, first, chunks), _headers(first.provider, first.model))
 
-    def _whole(self, answer: AnswerWriter, draft: Draft) -> Response:
+    def _question(self, ask: Ask, build: str | None) -> tuple[Dialogue, dict[str, Any]]:
+        """What the chain is asked, and for which Build."""
+        messages = ask.messages if ask.chat else ({"role": "user", "content": str(ask.prompt)},)
+        asked = new_dialogue(messages)
+        return asked, {
+            "max_tokens": ask.max_tokens,
+            "build_id": build or self._provider.build_id,
+            # All nameless clients on one side of a canary would make its share nothing or
+            # everything.
+            "route": build or asked.id,
+        }
+
+    def _whole(self, ask: Ask, draft: Draft) -> Response:
         self._metrics.answer(draft)
+        answer = AnswerWriter(ask, draft.model, fingerprint=draft.provider)
         body = answer.whole(draft.text, draft.finish_reason or "stop", _usage(draft))
-        who = Chunk(provider=draft.provider, model=draft.model)
         cost = {} if draft.cost_usd is None else {"x-qc-cost-usd": str(draft.cost_usd)}
-        return JSONResponse(body, 200, {**_headers(who), **cost})
+        return JSONResponse(body, 200, {**_headers(draft.provider, draft.model), **cost})
 
     async def _stream(
-        self, answer: AnswerWriter, first: Chunk, rest: AsyncGenerator[Chunk, None]
-    ) -> AsyncIterator[bytes]:
-        # Starlette cancels this generator when the client goes away; closing `rest` ends the work.
+        self, ask: Ask, first: Chunk, rest: AsyncGenerator[Chunk, None]
+    ) -> AsyncGenerator[bytes, None]:
+        answer = AnswerWriter(ask, first.model or "", fingerprint=first.provider)
+        # Closed when the client goes away; closing `rest` ends the work.
         async with aclosing(rest):
             yield answer.first()
             for part in self._parts(answer, first):
@@ -192,33 +185,8 @@ class _Gateway:
             yield from answer.last(chunk.draft.finish_reason, _usage(chunk.draft))
 
 
-@dataclass(frozen=True)
-class _Work:
-    """What a client asks, and for which Build."""
-
-    ask: Ask
-    build_id: str
-    named: bool
-    """Whether the client said so; else the Build is that of all nameless clients together."""
-
-    def chunks(self, chain: Chain) -> Iterator[Chunk]:
-        """The chain's answer: as it is written, or as one Chunk."""
-        ask = self.ask
-        messages = ask.messages if ask.chat else ({"role": "user", "content": str(ask.prompt)},)
-        request = new_dialogue(messages)
-        # All nameless clients on one side of a canary would make its share nothing or everything.
-        route = self.build_id if self.named else request.id
-        if ask.stream:
-            yield from chain.stream(
-                request, max_tokens=ask.max_tokens, build_id=self.build_id, route=route
-            )
-            return
-        draft = chain.write(request, max_tokens=ask.max_tokens, build_id=self.build_id, route=route)
-        yield Chunk(draft=draft, provider=draft.provider, model=draft.model)
-
-
-def _headers(chunk: Chunk) -> dict[str, str]:
-    return {"x-qc-provider": chunk.provider or "", "x-qc-model": chunk.model or ""}
+def _headers(provider: str | None, model: str | None) -> dict[str, str]:
+    return {"x-qc-provider": provider or "", "x-qc-model": model or ""}
 
 
 def _usage(draft: Draft) -> Usage | None:

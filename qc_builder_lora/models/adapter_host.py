@@ -122,6 +122,11 @@ class Lease:
         """Whether a child runs that cannot answer yet."""
         return self.server.loading
 
+    @property
+    def ready(self) -> bool:
+        """Whether `ensure` would return at once; never waits."""
+        return self.added and self.server.ready
+
     def ensure(self, timeout_s: float = 180.0) -> None:
         """Return once this Model answers; raises as LocalServer.ensure."""
         with self._lock:

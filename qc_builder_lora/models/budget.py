@@ -88,6 +88,11 @@ class Reservation:
     _ledger: Ledger
     _id: str
 
+    @property
+    def free(self) -> bool:
+        """Whether nothing is written of it in the books."""
+        return self.price is None
+
     def settle(self, draft: Draft) -> Decimal | None:
         """Charge what the answer used; all that was set aside, and None, where it does not say."""
         if self.price is None:

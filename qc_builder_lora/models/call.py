@@ -6,7 +6,7 @@ Only the pieces: who is asked when, and what a failure means, is decided in `cha
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -87,7 +87,14 @@ class Opened:
     """A stream that has given its first text, with what was held back until then."""
 
     held: list[Chunk]
-    rest: Iterator[Chunk]
+    rest: AsyncGenerator[Chunk, None]
+
+    async def chunks(self) -> AsyncGenerator[Chunk, None]:
+        """All of it; closing `rest` is for whoever holds it."""
+        for chunk in self.held:
+            yield chunk
+        async for chunk in self.rest:
+            yield chunk
 
 
 @dataclass(frozen=True)
@@ -118,10 +125,10 @@ class Traffic:
                 self.count -= 1
 
 
-def until_text(name: str, stream: Iterator[Chunk]) -> Opened:
+async def until_text(name: str, stream: AsyncGenerator[Chunk, None]) -> Opened:
     """Read a stream up to its first text; whatever fails before that fails as if it never began."""
     held: list[Chunk] = []
-    for chunk in stream:
+    async for chunk in stream:
         held.append(chunk)
         if chunk.text.strip() or chunk.draft:
             return Opened(held, stream)

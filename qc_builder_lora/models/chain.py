@@ -7,6 +7,8 @@ All attempts share one deadline, and a provider that has others behind it may us
 what is left, so that one that hangs does not take the others' time with it. A stream is held back
 until its first text: before that a broken one falls back unseen, after it a broken one is an
 error, for two models' halves do not make one strategy.
+
+Asked by a blocking caller or an awaiting one, it is the same code: only the `means` differ.
 """
 
 from __future__ import annotations
@@ -14,15 +16,16 @@ from __future__ import annotations
 import itertools
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from copy import copy
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import replace
-from typing import TypeVar
+from functools import partial
+from typing import TypeAlias, TypeVar
 
 from qc_builder_lora.errors import BudgetExhausted, NoProvider, ProviderError, QcLoraError
 from qc_builder_lora.log import get_logger
 from qc_builder_lora.models.breaker import Breaker, State
-from qc_builder_lora.models.budget import Budget, Reservation
+from qc_builder_lora.models.budget import LOCAL, Budget, Reservation
 from qc_builder_lora.models.call import (
     Answer,
     Answered,
@@ -37,17 +40,20 @@ from qc_builder_lora.models.call import (
     until_text,
 )
 from qc_builder_lora.models.faults import Action, Kind, rule_of
+from qc_builder_lora.models.means import Awaited, Blocking, Means, finished, one_by_one
+from qc_builder_lora.models.roster import Roster
 from qc_builder_lora.models.writer import Chunk, Draft, Writer
 from qc_builder_lora.records import Request
 
 __all__ = ["Answered", "Chain", "Outcome", "Trial"]
 
 T = TypeVar("T")
+Ask: TypeAlias = Callable[[Writer, float], Awaitable[T]]
 
 log = get_logger(__name__)
 
 
-class Chain:
+class Chain(Roster):
     """Asks one provider after another until one answers."""
 
     def __init__(
@@ -71,20 +77,16 @@ class Chain:
         time left that a provider with others behind it may use, `wait_cap_s` the longest
         Retry-After that is waited for.
         """
-        self.writers = tuple(writers)
+        super().__init__(writers, breakers, clock)
         self._budget = budget
         self._max_tokens, self._deadline_s = max_tokens, deadline_s
         self._attempts, self._share, self._wait_cap_s = attempts, share, wait_cap_s
-        self._clock, self._sleep, self._jitter = clock, sleep, jitter
+        self._blocking, self._awaited, self._jitter = Blocking(sleep), Awaited(), jitter
         self._traffic = Traffic()
-        self.trial: Trial | None = None
-        """A second writer that some requests are given to first: see `try_out`."""
         self._listeners: list[Callable[[Outcome], object]] = []
         self.on_failure = on_failure
         self.on_answer = on_answer
         """Told of every answer, on the caller's thread: it must neither wait nor raise."""
-        given = breakers or {}
-        self.breakers = {w.name: given.get(w.name) or Breaker(clock=clock) for w in self.writers}
 
     def write(
         self,
@@ -100,18 +102,21 @@ class Chain:
         `route` picks the model while one is on trial; by default the Build does, or, where that
         has no name, the request.
         """
-
-        def ask(writer: Writer, left_s: float) -> Draft:
-            return writer.write(request, max_tokens=call.max_tokens, deadline_s=left_s)
-
         call = self._call(request, max_tokens, deadline_s, build_id, route)
-        with self._traffic.one():
-            answer = self._first(call, ask)
-        self._breaker(call, answer.writer).succeeded()
-        draft = self._charged(answer.value, answer.reservation)
-        self._tell(call, answer.writer, draft.model, draft=draft)
-        self.on_answer(Answered(call.request, draft, call.build_id, call.max_tokens))
-        return draft
+        return finished(self._write(call, self._blocking))
+
+    async def write_async(
+        self,
+        request: Request,
+        *,
+        max_tokens: int | None = None,
+        deadline_s: float | None = None,
+        build_id: str = "",
+        route: str | None = None,
+    ) -> Draft:
+        """As `write`, awaited; cancelling it ends the request, and its tokens are charged."""
+        call = self._call(request, max_tokens, deadline_s, build_id, route)
+        return await self._write(call, self._awaited)
 
     def stream(
         self,
@@ -126,15 +131,21 @@ class Chain:
 
         The errors of `write` come before the first Chunk. After it a failure is a ProviderError.
         """
-
-        def ask(writer: Writer, left_s: float) -> Opened:
-            stream = writer.stream(request, max_tokens=call.max_tokens, deadline_s=left_s)
-            return until_text(writer.name, stream)
-
         call = self._call(request, max_tokens, deadline_s, build_id, route)
-        with self._traffic.one():
-            answer = self._first(call, ask)
-            yield from self._continue(call, answer)
+        yield from one_by_one(self._stream(call, self._blocking))
+
+    def stream_async(
+        self,
+        request: Request,
+        *,
+        max_tokens: int | None = None,
+        deadline_s: float | None = None,
+        build_id: str = "",
+        route: str | None = None,
+    ) -> AsyncGenerator[Chunk, None]:
+        """As `stream`, awaited; closing it, or cancelling who waits for it, ends the request."""
+        call = self._call(request, max_tokens, deadline_s, build_id, route)
+        return self._stream(call, self._awaited)
 
     @property
     def busy(self) -> bool:
@@ -146,61 +157,9 @@ class Chain:
         """Requests that have begun and not ended."""
         return self._traffic.count
 
-    def admit(self, writer: Writer, place: int) -> None:
-        """Ask one more provider from now on, at that place in the order.
-
-        One that is there already starts with a clean record.
-        """
-        # New objects, not changes: requests under way and `only` hold the old ones.
-        self.breakers = {**self.breakers, writer.name: Breaker(clock=self._clock)}
-        if writer not in self.writers:
-            self.writers = (*self.writers[:place], writer, *self.writers[place:])
-
-    def dismiss(self, name: str) -> None:
-        """Ask the provider of that name no more."""
-        self.writers = tuple(writer for writer in self.writers if writer.name != name)
-
-    def try_out(self, writer: Writer, place: int, takes: Callable[[str], bool]) -> None:
-        """Give `writer` those requests whose Build it `takes`, before who is at that place.
-
-        Where it fails, the others are asked as ever. A second call changes whom it takes.
-        """
-        before = self.trial
-        same = before is not None and before.writer is writer
-        breaker = before.breaker if before and same else Breaker(clock=self._clock)
-        self.trial = Trial(writer, place, takes, breaker)
-
-    def end_trial(self) -> None:
-        """Give it nothing more; what it has begun it may end."""
-        self.trial = None
-
     def listen(self, listener: Callable[[Outcome], object]) -> None:
         """Tell `listener` how each provider that was asked did; it must neither wait nor raise."""
         self._listeners.append(listener)
-
-    def only(self, name: str) -> Chain:
-        """One provider of this chain alone, with its breaker and the same budget."""
-        alone = copy(self)
-        alone.trial = None
-        alone.writers = tuple(writer for writer in self.writers if writer.name == name)
-        return alone
-
-    def by_model(self) -> dict[str, Chain]:
-        """Each provider alone, by its model's name; the one on trial too."""
-        found = {writer.model: self.only(writer.name) for writer in self.writers}
-        trial = self.trial
-        if trial is not None:
-            alone = copy(self)
-            alone.writers, alone.trial = (), replace(trial, place=0, takes=lambda key: True)
-            found[trial.writer.model] = alone
-        return found
-
-    def close(self) -> None:
-        """Close every Writer that can be closed."""
-        for writer in self.writers:
-            close = getattr(writer, "close", None)
-            if close is not None:
-                close()
 
     def _call(
         self,
@@ -217,6 +176,36 @@ class Chain:
         if trial is not None:
             order = (*order[: trial.place], trial.writer, *order[trial.place :])
         return Call(request, max_tokens or self._max_tokens, build_id, end, order, trial)
+
+    async def _write(self, call: Call, means: Means) -> Draft:
+        async def ask(writer: Writer, left_s: float) -> Draft:
+            return await means.write(
+                writer, call.request, max_tokens=call.max_tokens, deadline_s=left_s
+            )
+
+        with self._traffic.one():
+            answer = await self._first(call, means, ask)
+            self._breaker(call, answer.writer).succeeded()
+            draft = await self._charged(means, answer.value, answer.reservation)
+        self._answered(call, answer.writer, draft)
+        return draft
+
+    async def _stream(self, call: Call, means: Means) -> AsyncGenerator[Chunk, None]:
+        async def ask(writer: Writer, left_s: float) -> Opened:
+            stream = means.stream(
+                writer, call.request, max_tokens=call.max_tokens, deadline_s=left_s
+            )
+            return await until_text(writer.name, stream)
+
+        with self._traffic.one():
+            answer = await self._first(call, means, ask)
+            async with aclosing(self._continue(call, means, answer)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+
+    def _answered(self, call: Call, writer: Writer, draft: Draft) -> None:
+        self._tell(call, writer, draft.model, draft=draft)
+        self.on_answer(Answered(call.request, draft, call.build_id, call.max_tokens))
 
     def _breaker(self, call: Call, writer: Writer) -> Breaker:
         if call.trial is not None and call.tries(writer):
@@ -238,7 +227,7 @@ class Chain:
         for listener in self._listeners:
             listener(outcome)
 
-    def _first(self, call: Call, ask: Callable[[Writer, float], T]) -> Answer[T]:
+    async def _first(self, call: Call, means: Means, ask: Ask[T]) -> Answer[T]:
         for index, writer in enumerate(call.order):
             left = call.end - self._clock()
             if left <= 0:
@@ -247,9 +236,8 @@ class Chain:
             last = index == len(call.order) - 1
             model, call.asked = writer.model, False
             try:
-                return self._ask(
-                    call, writer, ask, self._clock() + left * (1 if last else self._share)
-                )
+                end = self._clock() + left * (1 if last else self._share)
+                return await self._ask(call, means, writer, ask, end)
             except ProviderError as error:
                 if call.asked:
                     self._tell(call, writer, model, kind=error.kind)
@@ -257,13 +245,13 @@ class Chain:
                     raise
         raise self._nobody(call)
 
-    def _ask(
-        self, call: Call, writer: Writer, ask: Callable[[Writer, float], T], end: float
+    async def _ask(
+        self, call: Call, means: Means, writer: Writer, ask: Ask[T], end: float
     ) -> Answer[T]:
         """One provider, with its retries; its last failure if it has no answer."""
         for number in itertools.count(1):
             try:
-                return self._once(call, writer, ask, end)
+                return await self._once(call, means, writer, ask, end)
             except ProviderError as error:
                 wait = self._wait(self._breaker(call, writer), error, number)
                 if wait is not None and self._clock() + wait >= end:
@@ -271,11 +259,11 @@ class Chain:
                 self._note(call, writer, error, wait)
                 if wait is None:
                     raise
-                self._sleep(wait)
+                await means.sleep(wait)
         raise AssertionError("unreachable")
 
-    def _once(
-        self, call: Call, writer: Writer, ask: Callable[[Writer, float], T], end: float
+    async def _once(
+        self, call: Call, means: Means, writer: Writer, ask: Ask[T], end: float
     ) -> Answer[T]:
         breaker = self._breaker(call, writer)
         if getattr(writer, "renewed", bool)():
@@ -286,12 +274,13 @@ class Chain:
         call.asked = True
         reservation: Reservation | None = None
         try:
-            reservation = self._reserve(call, writer)
+            reservation = await self._reserve(call, means, writer)
             left = max(0.001, end - self._clock())
-            return Answer(writer, ask(writer, left), reservation)
+            return Answer(writer, await ask(writer, left), reservation)
         except ProviderError as error:
             self._report(breaker, error)
-            settle_failed(reservation, error)
+            if reservation is not None and not reservation.free:
+                await means.book(partial(settle_failed, reservation, error))
             raise
         except QcLoraError as error:
             # Money, a missing library, a missing model: this one was not asked at all.
@@ -300,15 +289,25 @@ class Chain:
             raise fault from error
         except BaseException:
             breaker.forget()
-            if reservation is not None:
-                reservation.keep()
+            await self._kept(means, reservation)
             raise
 
-    def _reserve(self, call: Call, writer: Writer) -> Reservation | None:
-        if self._budget is None:
+    async def _reserve(self, call: Call, means: Means, writer: Writer) -> Reservation | None:
+        budget = self._budget
+        if budget is None:
             return None
         most = call.max_tokens + getattr(writer, "thinking_room", 0)
-        return self._budget.reserve(call.build_id, writer.name, writer.model, call.request, most)
+
+        def reserve() -> Reservation:
+            return budget.reserve(call.build_id, writer.name, writer.model, call.request, most)
+
+        # Nothing is set aside for the local model, and no thread needed to find that out.
+        return reserve() if writer.name == LOCAL else await means.book(reserve)
+
+    async def _kept(self, means: Means, reservation: Reservation | None) -> None:
+        """All of it is charged: a reader that went away has had its tokens written all the same."""
+        if reservation is not None and not reservation.free:
+            await means.book(reservation.keep)
 
     def _report(self, breaker: Breaker, error: ProviderError) -> None:
         breaker.failed(error.kind, error.retry_after_s)
@@ -339,16 +338,22 @@ class Chain:
             fact=str(error),
         )
 
-    def _charged(self, draft: Draft, reservation: Reservation | None) -> Draft:
-        return replace(draft, cost_usd=reservation.settle(draft)) if reservation else draft
+    async def _charged(self, means: Means, draft: Draft, reservation: Reservation | None) -> Draft:
+        if reservation is None:
+            return draft
+        if reservation.free:
+            return replace(draft, cost_usd=reservation.settle(draft))
+        return replace(draft, cost_usd=await means.book(partial(reservation.settle, draft)))
 
-    def _continue(self, call: Call, answer: Answer[Opened]) -> Iterator[Chunk]:
+    async def _continue(
+        self, call: Call, means: Means, answer: Answer[Opened]
+    ) -> AsyncGenerator[Chunk, None]:
         """What was held back, then the rest; the reservation ends here however this ends."""
         name, reservation = answer.writer.name, answer.reservation
         breaker = self._breaker(call, answer.writer)
         sent, told = 0, False
         try:
-            for chunk in itertools.chain(answer.value.held, answer.value.rest):
+            async for chunk in answer.value.chunks():
                 sent += len(chunk.text)
                 if chunk.draft is None:
                     model = chunk.model or answer.writer.model
@@ -356,9 +361,9 @@ class Chain:
                     continue
                 told = True
                 breaker.succeeded()
-                draft, reservation = self._charged(chunk.draft, reservation), None
-                self._tell(call, answer.writer, draft.model, draft=draft)
-                self.on_answer(Answered(call.request, draft, call.build_id, call.max_tokens))
+                held, reservation = reservation, None
+                draft = await self._charged(means, chunk.draft, held)
+                self._answered(call, answer.writer, draft)
                 yield Chunk(text=chunk.text, draft=draft, provider=name, model=draft.model)
                 return
         except ProviderError as error:
@@ -370,14 +375,10 @@ class Chain:
             fact = str(error).removeprefix(f"{name}: ")
             raise ProviderError(name, error.kind, fact, more) from error
         finally:
-            # A reader that went away has had its tokens written all the same.
-            if reservation is not None:
-                reservation.keep()
             if not told:
                 breaker.forget()
-            close = getattr(answer.value.rest, "close", None)
-            if close is not None:
-                close()
+            await answer.value.rest.aclose()
+            await self._kept(means, reservation)
 
     def _nobody(self, call: Call) -> NoProvider:
         if not call.order:

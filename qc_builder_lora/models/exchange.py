@@ -4,6 +4,9 @@ A Writer for a provider only says how a request is sent and what the events of a
 (`_events`) and what its library's errors mean (`_fault`). Here the time is kept: for the whole
 answer, for the first text, and between two events. A coroutine is cancelled when its time is up,
 so a server that sends one byte a second gets no further than one that sends nothing.
+
+A blocking caller waits in his thread for the background's loop, an awaiting one on his own loop or
+for that one: it is the same exchange.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from qc_builder_lora.errors import ProviderError
-from qc_builder_lora.models.background import submit
+from qc_builder_lora.models.background import apart, submit
 from qc_builder_lora.models.cancel import on_cancel
 from qc_builder_lora.models.faults import Kind
 from qc_builder_lora.models.writer import Chunk, Draft
@@ -57,6 +60,9 @@ THINKING_ROOM = 4096
 class Exchange(ABC):
     """A Writer over a network. See `qc_builder_lora.models.writer.Writer` for the contract."""
 
+    near = False
+    """Whether an awaiting caller's own loop may carry it: not where a library's client does, for
+    that belongs to one loop, and what it reads is its own affair and takes its time."""
     thinking_room = 0
     """Tokens asked for beyond `max_tokens`, for a model whose thoughts are taken from them."""
 
@@ -85,6 +91,10 @@ class Exchange(ABC):
 
     def _prepare(self, deadline_s: float) -> None:  # noqa: B027 - most have nothing to prepare
         """Whatever must be done before a request, in the caller's thread."""
+
+    def _at_hand(self) -> bool:
+        """Whether `_prepare` has nothing to do, as far as is known without waiting."""
+        return False
 
     def close(self) -> None:  # noqa: B027 - most have nothing to close
         """Give back connections and processes."""
@@ -131,6 +141,57 @@ class Exchange(ABC):
             # A consumer that stops listening must not leave the model writing.
             future.cancel()
 
+    async def write_async(self, request: Request, *, max_tokens: int, deadline_s: float) -> Draft:
+        """As `write`; cancelling it ends the exchange, and is a ProviderError of that kind."""
+        end = time.monotonic() + deadline_s
+        try:
+            await self._prepared(deadline_s)
+            left = max(0.0, end - time.monotonic())
+            whole = self._whole(request, max_tokens + self.thinking_room, left)
+            return await (whole if self.near else asyncio.wrap_future(submit(whole)))
+        except asyncio.CancelledError:
+            raise self._error(Kind.CANCELLED, _NOBODY_WAITS) from None
+
+    async def stream_async(
+        self, request: Request, *, max_tokens: int, deadline_s: float
+    ) -> AsyncGenerator[Chunk, None]:
+        """As `stream`, in the same way."""
+        end = time.monotonic() + deadline_s
+        try:
+            await self._prepared(deadline_s)
+            left = max(0.0, end - time.monotonic())
+            asked = (request, max_tokens + self.thinking_room, left)
+            async with aclosing(self._chunks(*asked) if self.near else self._far(*asked)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        except asyncio.CancelledError:
+            raise self._error(Kind.CANCELLED, _NOBODY_WAITS) from None
+
+    async def _prepared(self, deadline_s: float) -> None:
+        if not self._at_hand():
+            await apart(lambda: self._prepare(deadline_s))
+
+    async def _far(
+        self, request: Request, max_tokens: int, timeout_s: float
+    ) -> AsyncGenerator[Chunk, None]:
+        """The chunks of an exchange on the background's loop."""
+        here, arrived = asyncio.get_running_loop(), asyncio.Queue[Chunk | Exception]()
+
+        def put(item: Chunk | Exception) -> None:
+            here.call_soon_threadsafe(arrived.put_nowait, item)
+
+        future = submit(self._pump(request, max_tokens, timeout_s, put))
+        try:
+            while True:
+                item = await arrived.get()
+                if isinstance(item, Exception):
+                    raise item
+                yield item
+                if item.draft:
+                    return
+        finally:
+            future.cancel()
+
     async def _whole(self, request: Request, max_tokens: int, timeout_s: float) -> Draft:
         started = time.monotonic()
         texts: list[str] = []
@@ -142,6 +203,21 @@ class Exchange(ABC):
                 texts.append(event.text)
         return self._draft("".join(texts), ending, started)
 
+    async def _chunks(
+        self, request: Request, max_tokens: int, timeout_s: float
+    ) -> AsyncGenerator[Chunk, None]:
+        started = time.monotonic()
+        texts: list[str] = []
+        ending = Ending()
+        async with aclosing(self._timed(request, max_tokens, timeout_s, True)) as events:
+            async for event in events:
+                if isinstance(event, Ending):
+                    ending = event
+                elif event.text:
+                    texts.append(event.text)
+                    yield Chunk(text=event.text)
+        yield Chunk(draft=self._draft("".join(texts), ending, started))
+
     async def _pump(
         self,
         request: Request,
@@ -149,21 +225,14 @@ class Exchange(ABC):
         timeout_s: float,
         put: Callable[[Chunk | Exception], None],
     ) -> None:
-        started = time.monotonic()
-        texts: list[str] = []
-        ending = Ending()
         try:
-            async for event in self._timed(request, max_tokens, timeout_s, True):
-                if isinstance(event, Ending):
-                    ending = event
-                elif event.text:
-                    texts.append(event.text)
-                    put(Chunk(text=event.text))
-            put(Chunk(draft=self._draft("".join(texts), ending, started)))
+            async with aclosing(self._chunks(request, max_tokens, timeout_s)) as chunks:
+                async for chunk in chunks:
+                    put(chunk)
         except asyncio.CancelledError:
             put(self._error(Kind.CANCELLED, _NOBODY_WAITS))
             raise
-        except Exception as error:  # noqa: BLE001 - raised again in the thread that waits
+        except Exception as error:  # noqa: BLE001 - raised again by the one who waits
             put(error)
 
     async def _timed(

@@ -16,13 +16,15 @@ from qc_builder_lora.errors import MissingExtra, ProviderError
 from qc_builder_lora.models.background import submit
 from qc_builder_lora.models.exchange import Exchange
 from qc_builder_lora.models.faults import Kind, kind_of_status, kind_of_text, retry_after
+from qc_builder_lora.models.plain_http import CONNECT_S
 from qc_builder_lora.models.rotating import RotatingKey
 
 if TYPE_CHECKING:
     import httpx2
 
-CONNECT_S = 10.0
-_JSON, _EVENTS = "application/json", "text/event-stream"
+    from qc_builder_lora.models.plain_http import Reply
+
+JSON, EVENTS = "application/json", "text/event-stream"
 _GOOGLE_DELAY = re.compile(r"retryDelay\W+(\d+(?:\.\d+)?)s")
 
 
@@ -54,6 +56,10 @@ class HttpExchange(Exchange):
             self._open = os.getpid(), self._make_client()
         return self._open[1]
 
+    def _at_hand(self) -> bool:
+        opened = self._open
+        return opened is not None and opened[0] == os.getpid() and not self.renewed()
+
     def _prepare(self, deadline_s: float) -> None:
         try:
             self._client()
@@ -73,7 +79,7 @@ class HttpExchange(Exchange):
         import httpx2
 
         async def check(response: httpx2.Response) -> None:
-            self._check_type(response, _JSON, _EVENTS)
+            self._check_type(response, JSON, EVENTS)
 
         return httpx2.AsyncClient(event_hooks={"response": [check]}, **options)
 
@@ -84,7 +90,7 @@ class HttpExchange(Exchange):
         # A moment later than ours, so that it is ours that says what was too late.
         return httpx2.Timeout(timeout_s + 1.0, connect=min(CONNECT_S, timeout_s + 1.0))
 
-    def _check_type(self, response: httpx2.Response, *wanted: str) -> None:
+    def _check_type(self, response: httpx2.Response | Reply, *wanted: str) -> None:
         # A proxy's login page comes with status 200; the SDKs would search it for an answer.
         kind = response.headers.get("content-type", "none").partition(";")[0].strip().lower()
         if response.status_code == 200 and kind not in wanted:

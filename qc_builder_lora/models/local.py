@@ -1,20 +1,24 @@
 """The Writer that costs nothing: our own llama.cpp child, or any OpenAI-compatible server.
 
 Speaks plain HTTP and needs no SDK, so that a machine without the hosted extra can still write.
+Awaited on an event loop, it answers on that loop: the gateway's requests change no thread.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, aclosing
 from typing import TYPE_CHECKING, Any
 
-from qc_builder_lora.errors import ProviderError, QcLoraError
+from qc_builder_lora.errors import MissingExtra, ProviderError, QcLoraError
 from qc_builder_lora.models.dialogue import messages_of
 from qc_builder_lora.models.exchange import Ending, Events, Piece
 from qc_builder_lora.models.faults import Kind
-from qc_builder_lora.models.http_exchange import HttpExchange
+from qc_builder_lora.models.http_exchange import EVENTS, JSON, HttpExchange
 from qc_builder_lora.models.local_server import Child
+from qc_builder_lora.models.plain_http import Broken, PlainHttp, Unreachable, plain
 from qc_builder_lora.models.writer import SYSTEM_PROMPT
 from qc_builder_lora.records import Request
 
@@ -64,6 +68,8 @@ class LocalWriter(HttpExchange):
         self._system = trained if system is None else system
         self._server, self._url = server, url
         self._repeatable, self._start_s = repeatable, start_s
+        self._plain, self._looked = PlainHttp(), False
+        self.near = server is not None or plain(str(url)) is not None
 
     @property
     def server(self) -> Child | None:
@@ -73,11 +79,19 @@ class LocalWriter(HttpExchange):
     def close(self) -> None:
         """End the child, if it is ours, and close the connections."""
         super().close()
+        self._plain.close()
         if self._server is not None:
             self._server.stop()
 
+    def _at_hand(self) -> bool:
+        return self._looked and self.near and (self._server is None or self._server.ready)
+
     def _prepare(self, deadline_s: float) -> None:
-        super()._prepare(deadline_s)
+        if not self.near:
+            super()._prepare(deadline_s)
+        elif importlib.util.find_spec("httptools") is None:
+            raise MissingExtra(self.extra, "httptools")
+        self._looked = True
         if self._server is None:
             return
         try:
@@ -106,9 +120,8 @@ class LocalWriter(HttpExchange):
             **({"stream_options": {"include_usage": True}} if stream else {}),
             **({"cache_prompt": False} if self._repeatable else {}),
         }
-        asked = {"headers": self._headers, "timeout": self._timeout(timeout_s)}
-        url = f"{self._address}/chat/completions"
-        async with self._client().stream("POST", url, json=body, **asked) as response:
+        async with self._asked("POST", "chat/completions", body, timeout_s) as response:
+            self._check_type(response, JSON, EVENTS)
             if response.status_code != 200:
                 body_text = await response.aread()
                 raise self._refused(response.status_code, body_text, response.headers)
@@ -116,8 +129,32 @@ class LocalWriter(HttpExchange):
                 for event in self._read_whole(await response.aread()):
                     yield event
                 return
-            async for item in self._read_stream(response.aiter_lines()):
-                yield item
+            async with aclosing(response.aiter_lines()) as lines:
+                async for item in self._read_stream(lines):
+                    yield item
+
+    def _asked(
+        self, method: str, route: str, body: object, timeout_s: float
+    ) -> AbstractAsyncContextManager[Any]:
+        """The response, as httpx2 has it, to be left when it was read."""
+        url = f"{self._address}/{route}"
+        if not self.near:
+            asked = {"headers": self._headers, "timeout": self._timeout(timeout_s)}
+            stream: AbstractAsyncContextManager[Any] = self._client().stream(
+                method, url, **({"json": body} if body else {}), **asked
+            )
+            return stream
+        content = json.dumps(body, ensure_ascii=False).encode() if body else b""
+        return self._plain.asked(method, url, content, self._headers)
+
+    def _fault(self, error: Exception) -> ProviderError:
+        if isinstance(error, Unreachable):
+            return self._error(Kind.REFUSED, f"nobody answers there: {error}")
+        if isinstance(error, Broken):
+            return self._error(Kind.CONNECTION, f"the connection broke: {error}")
+        if isinstance(error, UnicodeError | ValueError) and self.near:
+            return self._error(Kind.MALFORMED, f"{type(error).__name__}: {error}")
+        return super()._fault(error)
 
     @property
     def _address(self) -> str:
@@ -128,11 +165,11 @@ class LocalWriter(HttpExchange):
         return {"Authorization": f"Bearer {self._key}"} if self._key else {}
 
     async def _first_listed(self, timeout_s: float) -> str:
-        asked = {"headers": self._headers, "timeout": self._timeout(timeout_s)}
-        response = await self._client().get(f"{self._address}/models", **asked)
-        if response.status_code != 200:
-            raise self._refused(response.status_code, response.content, response.headers)
-        listed = self._parse(response.content).get("data")
+        async with self._asked("GET", "models", None, timeout_s) as response:
+            content = await response.aread()
+            if response.status_code != 200:
+                raise self._refused(response.status_code, content, response.headers)
+        listed = self._parse(content).get("data")
         if not listed:
             raise self._error(Kind.NOT_FOUND, f"{self._address} lists no model.")
         return str(listed[0]["id"])

@@ -71,6 +71,10 @@ class Child(Protocol):
     def loading(self) -> bool:
         """Whether it runs and cannot answer yet."""
 
+    @property
+    def ready(self) -> bool:
+        """Whether `ensure` would return at once; never waits."""
+
     def ensure(self, timeout_s: float = 180.0) -> None:
         """Return once it answers; see LocalServer."""
 
@@ -133,7 +137,8 @@ class LocalServer:
     @property
     def pid(self) -> int | None:
         """The child's process id, None while there is none."""
-        return self._child.pid if self._child and self._child.poll() is None else None
+        child = self._child
+        return child.pid if child and child.poll() is None else None
 
     @property
     def stderr_tail(self) -> tuple[str, ...]:
@@ -158,6 +163,11 @@ class LocalServer:
     def loading(self) -> bool:
         """Whether a child runs that cannot answer yet."""
         return self.pid is not None and not self._ready
+
+    @property
+    def ready(self) -> bool:
+        """Whether `ensure` would return at once; never waits."""
+        return self._ready and self.pid is not None
 
     def healthy(self) -> bool:
         """Whether the child says that its model is loaded."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
+from contextlib import aclosing, closing, contextmanager
 from dataclasses import replace
 from typing import cast
 
@@ -49,6 +49,21 @@ class Arm:
             chunks = writer.stream(request, max_tokens=max_tokens, deadline_s=deadline_s)
             with closing(cast("Generator[Chunk]", chunks)):
                 for chunk in chunks:
+                    yield replace(chunk, model=writer.model)
+
+    async def write_async(self, request: Request, *, max_tokens: int, deadline_s: float) -> Draft:
+        """As LocalWriter.write_async, in the same way."""
+        with self._seat.begun(self._seated, here=False) as writer:
+            return await writer.write_async(request, max_tokens=max_tokens, deadline_s=deadline_s)
+
+    async def stream_async(
+        self, request: Request, *, max_tokens: int, deadline_s: float
+    ) -> AsyncGenerator[Chunk, None]:
+        """As LocalWriter.stream_async, in the same way."""
+        with self._seat.begun(self._seated, here=False) as writer:
+            chunks = writer.stream_async(request, max_tokens=max_tokens, deadline_s=deadline_s)
+            async with aclosing(chunks):
+                async for chunk in chunks:
                     yield replace(chunk, model=writer.model)
 
 
@@ -124,8 +139,14 @@ class LocalSeat(Arm):
             writer.close()
 
     @contextmanager
-    def begun(self, seated: Callable[[], LocalWriter | None]) -> Iterator[LocalWriter]:
-        """Who sits there, held for one request; ProviderError where nobody does any more."""
+    def begun(
+        self, seated: Callable[[], LocalWriter | None], *, here: bool = True
+    ) -> Iterator[LocalWriter]:
+        """Who sits there, held for one request; ProviderError where nobody does any more.
+
+        One that left its place ends with its last request: in this thread if `here`, for a child
+        may take its time.
+        """
         with self._lock:
             writer = None if self._closed else seated()
             if writer is None:
@@ -138,15 +159,20 @@ class LocalSeat(Arm):
                 self._asked[writer] -= 1
                 if not self._asked[writer]:
                     del self._asked[writer]
-            self._close_idle([writer])
+            if here:
+                self._close_idle([writer])
+            elif idle := self._idle([writer]):
+                threading.Thread(target=self._close_idle, args=(idle,), daemon=True).start()
 
-    def _close_idle(self, writers: list[LocalWriter | None]) -> None:
+    def _close_idle(self, writers: Sequence[LocalWriter | None]) -> None:
+        for writer in self._idle(writers):
+            writer.close()
+
+    def _idle(self, writers: Sequence[LocalWriter | None]) -> list[LocalWriter]:
         with self._lock:
             # A closed seat has no places: everything that is left over is to end.
             held = set() if self._closed else {self._champion, self._canary, self._before}
-            idle = [one for one in writers if one and one not in held and not self._asked[one]]
-        for writer in idle:
-            writer.close()
+            return [one for one in writers if one and one not in held and not self._asked[one]]
 
 
 def probe(writer: LocalWriter) -> None:

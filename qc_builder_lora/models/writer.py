@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
@@ -49,9 +49,10 @@ class Chunk:
 class Writer(Protocol):
     """Writes a strategy for a Request.
 
-    Both methods raise ProviderError (its `kind` says what a chain should do) and never retry by
+    All methods raise ProviderError (its `kind` says what a chain should do) and never retry by
     themselves: the chain is the one owner of retries, deadlines, budget and breaker. An answer
-    without a finish reason, or an empty one, is an error, not an answer.
+    without a finish reason, or an empty one, is an error, not an answer. Each way of asking comes
+    in two forms, one that blocks and one that is awaited.
     """
 
     @property
@@ -70,4 +71,14 @@ class Writer(Protocol):
 
     def stream(self, request: Request, *, max_tokens: int, deadline_s: float) -> Iterator[Chunk]:
         """The answer as it is written; the last Chunk carries the Draft."""
+        ...
+
+    async def write_async(self, request: Request, *, max_tokens: int, deadline_s: float) -> Draft:
+        """As `write`; cancelling it ends the request, with a ProviderError that says so."""
+        ...
+
+    def stream_async(
+        self, request: Request, *, max_tokens: int, deadline_s: float
+    ) -> AsyncGenerator[Chunk, None]:
+        """As `stream`; closing it ends the request."""
         ...

@@ -1,5 +1,6 @@
 """The chain over real SDKs and real connections, and over scripted Writers where time is asked."""
 
+import asyncio
 import itertools
 import threading
 from decimal import Decimal
@@ -11,9 +12,10 @@ from qc_builder_lora.models.breaker import State
 from qc_builder_lora.models.budget import Budget, MemoryLedger
 from qc_builder_lora.models.chain import Chain
 from qc_builder_lora.models.faults import Action, rule_of
+from qc_builder_lora.models.means import Awaited
 from qc_builder_lora.models.prices import load_prices
 from qc_builder_lora.models.writer import Chunk, Draft, new_request
-from tests.models.test_writers import KEY, NAMES, STREAMS, make
+from tests.models.test_writers import KEY, NAMES, STREAMS, WAYS, awaited_draft, make
 from tests.models.upstream import CODE, FAULTS, PIECES, TEXT, Upstream
 
 REQUEST = new_request("Buy SPY")
@@ -28,8 +30,12 @@ def build():
 
     def make_chain(*upstreams, **options):
         waits = []
+
+        async def wait(seconds):
+            waits.append(seconds)
+
         chain = Chain([make(u) for u in upstreams], sleep=waits.append, **options)
-        chain.waits = waits
+        chain.waits, chain._awaited = waits, Awaited(wait)
         opened.extend([chain, *upstreams])
         return chain
 
@@ -38,7 +44,9 @@ def build():
         item.__exit__() if isinstance(item, Upstream) else item.close()
 
 
-def ask(chain, stream, **options):
+def ask(chain, stream, awaited=False, **options):
+    if awaited:
+        return asyncio.run(awaited_draft(chain, stream, REQUEST, options))
     if not stream:
         return chain.write(REQUEST, **options)
     chunks = list(chain.stream(REQUEST, **options))
@@ -47,22 +55,23 @@ def ask(chain, stream, **options):
 
 
 @pytest.mark.parametrize("stream", STREAMS)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("name", "awaited"), WAYS)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_next_provider_answers_when_the_first_keeps_failing(
-    build, happened, every_log, name, fault, stream
+    build, happened, every_log, name, awaited, fault, stream
 ):
-    other = "gemini" if name != "gemini" else "anthropic"
+    other = "openai" if name in ("gemini", "local") else "gemini"
     first, second = Upstream(name, fault, key=KEY), Upstream(other, key=KEY)
     late = fault in HANGS
     chain = build(first, second, deadline_s=8.0 if late else 60.0, share=0.08 if late else 0.6)
     draft, error = None, None
     try:
-        draft = ask(chain, stream)
+        draft = ask(chain, stream, awaited)
     except ProviderError as caught:
         error = caught
     asked = len(first.requests), len(second.requests)
-    happened(name, fault, stream, kind=FAULTS[fault][stream], asked=asked,
+    way = f"{name} async" if awaited else name
+    happened(way, fault, stream, kind=FAULTS[fault][stream], asked=asked,
              then=draft.provider if draft else "error")  # fmt: skip
     broken = stream and (fault in BROKEN or (fault, name) == ("malformed_json", "gemini"))
     if broken:
@@ -163,6 +172,15 @@ def test_overlong_prompt_goes_on_to_a_larger_model_and_harms_nobody(build):
         assert ask(chain, False).provider == "gemini"
     assert len(first.requests) == 5
     assert chain.breakers["local"].state is State.CLOSED
+
+
+def test_awaited_stream_that_breaks_after_its_first_word_is_continued_by_nobody(build):
+    second = Upstream("openai")
+    chain = build(Upstream("local", "cut"), second)
+    with pytest.raises(ProviderError, match=r"local: .*\d+ characters were sent already"):
+        ask(chain, True, awaited=True)
+    assert second.requests == []
+    assert not chain.busy
 
 
 def test_stream_that_breaks_before_its_first_word_falls_back_unseen(build):
@@ -293,10 +311,14 @@ def paid(build, tmp_path):
     return make_paid
 
 
+AWAITED = [False, True]
+
+
+@pytest.mark.parametrize("awaited", AWAITED)
 @pytest.mark.parametrize("stream", STREAMS)
-def test_answer_costs_what_its_tokens_cost(paid, stream):
+def test_answer_costs_what_its_tokens_cost(paid, stream, awaited):
     chain, ledger = paid(Upstream("anthropic"))
-    draft = ask(chain, stream, build_id="b")
+    draft = ask(chain, stream, awaited, build_id="b")
     assert draft.cost_usd == Decimal("0.000423")
     assert ledger.spent("b") == draft.cost_usd
 
@@ -334,15 +356,18 @@ def test_model_without_a_price_is_not_asked(paid):
     assert hosted.requests == []
 
 
+@pytest.mark.parametrize("awaited", AWAITED)
 @pytest.mark.parametrize("stream", STREAMS)
 @pytest.mark.parametrize(
     ("fault", "charged"),
     [("401", False), ("500", False), ("cut", True), ("hang_mid_answer", True), ("no_end", True)],
 )
-def test_failure_is_charged_only_where_tokens_may_have_been_written(paid, fault, charged, stream):
+def test_failure_is_charged_only_where_tokens_may_have_been_written(
+    paid, fault, charged, stream, awaited
+):
     chain, ledger = paid(Upstream("anthropic", fault))
     with pytest.raises((NoProvider, ProviderError)):
-        ask(chain, stream, build_id="b", deadline_s=0.8 if fault in HANGS else 20.0)
+        ask(chain, stream, awaited, build_id="b", deadline_s=0.8 if fault in HANGS else 20.0)
     assert (ledger.spent("b") > 0) is charged
 
 
@@ -358,6 +383,96 @@ def test_reader_that_goes_away_is_charged_the_most(paid):
     assert next(stream).text
     stream.close()
     assert ledger.spent("b") > Decimal("0.015")
+
+
+def test_awaiting_reader_that_goes_away_is_charged_the_most(paid):
+    async def leave():
+        stream = chain.stream_async(REQUEST, build_id="b")
+        assert (await anext(stream)).text
+        await stream.aclose()
+
+    chain, ledger = paid(Upstream("anthropic", "trickle"))
+    asyncio.run(leave())
+    assert ledger.spent("b") > Decimal("0.015")
+    assert not chain.busy
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_who_is_cancelled_is_charged_the_most_and_no_other_provider_is_asked(paid, stream):
+    async def leave():
+        work = asyncio.create_task(awaited_draft(chain, stream, asked={"build_id": "b"}))
+        while not first.requests:
+            await asyncio.sleep(0.01)
+        work.cancel()
+        with pytest.raises(ProviderError, match="anthropic: the request was cancelled"):
+            await work
+
+    first, second = Upstream("anthropic", "hang_before_headers"), Upstream("openai")
+    chain, ledger = paid(first, second)
+    asyncio.run(leave())
+    assert ledger.spent("b") > Decimal("0.015")
+    assert (second.requests, chain.busy) == ([], False)
+    assert chain.breakers["anthropic"].state is State.CLOSED
+
+
+class SlowLedger(MemoryLedger):
+    """Takes its time, as a store does that another process holds."""
+
+    def reserve(self, *asked):
+        threading.Event().wait(0.3)
+        return super().reserve(*asked)
+
+
+def test_who_is_cancelled_while_money_is_set_aside_leaves_no_open_end(tmp_path):
+    ledger = SlowLedger()
+    budget = Budget(load_prices(tmp_path), Decimal(5), ledger)
+    writer = Scripted("anthropic", model="claude-sonnet-4-6")
+
+    async def never(*_, **__):
+        await asyncio.sleep(60)
+
+    async def leave():
+        work = asyncio.create_task(chain.write_async(REQUEST, build_id="b"))
+        await asyncio.sleep(0.1)
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+
+    writer.write_async = never
+    chain = Chain([writer], budget=budget)
+    asyncio.run(leave())
+    assert ledger._open == {}
+    assert not chain.busy
+
+
+def test_slow_books_hold_up_nobody_who_needs_none(tmp_path):
+    budget = Budget(load_prices(tmp_path), Decimal(5), SlowLedger())
+    paid = Scripted("anthropic", model="claude-sonnet-4-6")
+    free = Scripted("local")
+
+    async def at_once(*_, **__):
+        return free.draft()
+
+    async def both():
+        one = asyncio.create_task(Chain([paid], budget=budget).write_async(REQUEST))
+        await asyncio.sleep(0.05)
+        await Chain([free], budget=budget).write_async(REQUEST)
+        overtaken = not one.done()
+        await one
+        return overtaken
+
+    paid.write_async = free.write_async = at_once
+    assert asyncio.run(both())
+
+
+def test_awaited_fifty_at_once_stay_within_the_budget(paid):
+    async def crowd():
+        return await asyncio.gather(*(chain.write_async(REQUEST, build_id="b") for _ in range(50)))
+
+    chain, ledger = paid(Upstream("anthropic"), Upstream("local"), limit="0.05")
+    drafts = asyncio.run(crowd())
+    assert ledger.spent("b") == sum(draft.cost_usd for draft in drafts) <= Decimal("0.05")
+    assert {draft.provider for draft in drafts} == {"anthropic", "local"}
 
 
 def test_fifty_requests_at_once_stay_within_the_budget(paid):

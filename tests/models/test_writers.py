@@ -1,5 +1,6 @@
 """One suite over every Writer: the same faults, the same words for them."""
 
+import asyncio
 import os
 import pickle
 import subprocess
@@ -37,6 +38,8 @@ CLASSES = {
 }
 NAMES = tuple(CLASSES)
 STREAMS = [False, True]
+WAYS = [(name, False) for name in NAMES] + [("local", True), ("gemini", True)]
+"""Who is asked, and whether awaited: once on the caller's own loop, once on the background's."""
 REQUEST = new_request("Buy SPY when it crosses its mean", context="class Old: ...")
 
 
@@ -51,16 +54,36 @@ def make(upstream, **options):
     return GeminiWriter(KEY, "gemini-2.5-flash", url=upstream.url, **options)
 
 
+async def awaited_draft(writer, stream, request=REQUEST, asked=None):
+    """What a Writer or a Chain answers on an event loop."""
+    asked = asked or {}
+    if not stream:
+        return await writer.write_async(request, **asked)
+    chunks = [chunk async for chunk in writer.stream_async(request, **asked)]
+    assert "".join(chunk.text for chunk in chunks) == chunks[-1].draft.text
+    return chunks[-1].draft
+
+
 @pytest.fixture
 def ask():
     """Ask a Writer of that name, with or without a stream; gives (upstream, Draft)."""
     opened = []
 
-    def run(name, fault="answer", stream=False, request=REQUEST, deadline_s=20.0, **options):
+    def run(
+        name,
+        fault="answer",
+        stream=False,
+        request=REQUEST,
+        deadline_s=20.0,
+        awaited=False,
+        **options,
+    ):
         upstream = Upstream(name, fault, key=KEY)
         writer = make(upstream, **options)
         opened.extend([writer, upstream.__exit__])
         asked = {"max_tokens": 333, "deadline_s": deadline_s}
+        if awaited:
+            return upstream, asyncio.run(awaited_draft(writer, stream, request, asked))
         if stream:
             chunks = list(writer.stream(request, **asked))
             assert "".join(chunk.text for chunk in chunks) == chunks[-1].draft.text
@@ -73,9 +96,9 @@ def ask():
 
 
 @pytest.mark.parametrize("stream", STREAMS)
-@pytest.mark.parametrize("name", NAMES)
-def test_answer_comes_with_code_reason_usage_and_the_real_models_name(ask, name, stream):
-    _, draft = ask(name, stream=stream)
+@pytest.mark.parametrize(("name", "awaited"), WAYS)
+def test_answer_comes_with_code_reason_usage_and_the_real_models_name(ask, name, awaited, stream):
+    _, draft = ask(name, stream=stream, awaited=awaited)
     assert draft.text == TEXT
     assert draft.code == CODE
     assert draft.finish_reason == "stop"
@@ -88,12 +111,14 @@ def test_answer_comes_with_code_reason_usage_and_the_real_models_name(ask, name,
 
 @pytest.mark.parametrize("stream", STREAMS)
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("name", NAMES)
-def test_fault_is_named_and_asked_only_once(ask, every_log, name, fault, stream):
+@pytest.mark.parametrize(("name", "awaited"), WAYS)
+def test_fault_is_named_and_asked_only_once(ask, every_log, name, awaited, fault, stream):
     hangs = fault in ("hang_before_headers", "hang_mid_answer", "trickle")
     upstreams = []
     with pytest.raises(ProviderError) as caught:
-        upstreams.append(ask(name, fault, stream, deadline_s=0.6 if hangs else 20.0))
+        upstreams.append(
+            ask(name, fault, stream, deadline_s=0.6 if hangs else 20.0, awaited=awaited)
+        )
     error = caught.value
     assert error.kind == FAULTS[fault][stream], error
     assert error.provider == name
@@ -189,17 +214,17 @@ def test_answer_without_usage_has_unknown_tokens_and_not_zero(ask, name):
     assert (draft.prompt_tokens, draft.completion_tokens) == (None, None)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_silence_after_the_first_text_is_a_timeout_of_its_own(ask, name):
+@pytest.mark.parametrize(("name", "awaited"), WAYS)
+def test_silence_after_the_first_text_is_a_timeout_of_its_own(ask, name, awaited):
     with pytest.raises(ProviderError, match=r"silent for 0\.3 s in mid-answer") as caught:
-        ask(name, "hang_mid_answer", stream=True, gap_s=0.3)
+        ask(name, "hang_mid_answer", stream=True, gap_s=0.3, awaited=awaited)
     assert caught.value.kind == "timeout"
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_no_text_at_all_is_a_timeout_of_its_own(ask, name):
+@pytest.mark.parametrize(("name", "awaited"), WAYS)
+def test_no_text_at_all_is_a_timeout_of_its_own(ask, name, awaited):
     with pytest.raises(ProviderError, match=r"no text within 0\.3 s") as caught:
-        ask(name, "hang_before_headers", stream=True, first_text_s=0.3)
+        ask(name, "hang_before_headers", stream=True, first_text_s=0.3, awaited=awaited)
     assert caught.value.kind == "timeout"
 
 
@@ -211,6 +236,41 @@ def test_consumer_that_stops_listening_closes_the_connection(name):
         assert next(stream).text
         stream.close()
         assert upstream.gone.wait(10)
+        writer.close()
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+@pytest.mark.parametrize("name", ["local", "gemini"])
+def test_who_is_cancelled_closes_the_connection_and_that_is_an_error_of_its_kind(name, stream):
+    async def leave(writer):
+        asked = {"max_tokens": 9, "deadline_s": 30.0}
+        work = asyncio.create_task(awaited_draft(writer, stream, asked=asked))
+        while not upstream.requests:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        work.cancel()
+        with pytest.raises(ProviderError) as caught:
+            await work
+        return caught.value.kind
+
+    with Upstream(name, "trickle") as upstream:
+        writer = make(upstream)
+        assert asyncio.run(leave(writer)) == "cancelled"
+        assert upstream.gone.wait(10)
+        writer.close()
+
+
+@pytest.mark.parametrize("name", ["local", "gemini"])
+def test_writer_serves_many_at_once_on_one_loop_and_on_the_next(name):
+    async def together(writer):
+        asked = {"max_tokens": 9, "deadline_s": 30.0}
+        return await asyncio.gather(*(writer.write_async(REQUEST, **asked) for _ in range(8)))
+
+    with Upstream(name) as upstream:
+        writer = make(upstream)
+        for _ in range(2):
+            drafts = asyncio.run(together(writer))
+            assert [draft.code for draft in drafts] == [CODE] * 8
         writer.close()
 
 
@@ -254,7 +314,7 @@ LIBRARIES = {
     "anthropic": "anthropic",
     "openai": "openai",
     "gemini": "google.genai",
-    "local": "httpx2",
+    "local": "httptools",
 }
 
 
