@@ -75,7 +75,9 @@ def serve(
     # up whoever is served: a third of a second, measured on a busy machine with the SDKs loaded.
     gc.collect()
     gc.freeze()
-    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off")
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="off", proxy_headers=False
+    )
     try:
         with following(provider, watch=side.watch):
             uvicorn.Server(config).run(sockets=[listener])

@@ -195,12 +195,22 @@ class Exchange(ABC):
     async def _whole(self, request: Request, max_tokens: int, timeout_s: float) -> Draft:
         started = time.monotonic()
         texts: list[str] = []
-        ending = Ending()
-        async for event in self._timed(request, max_tokens, timeout_s, False):
-            if isinstance(event, Ending):
-                ending = event
-            else:
-                texts.append(event.text)
+        ending, failure = Ending(), None
+        asked = self._events(request, max_tokens, timeout_s, False)
+        try:
+            # One clock for all of it: `_timed` would wind one up for every event.
+            async with asyncio.timeout(timeout_s), aclosing(asked) as events:
+                async for event in events:
+                    if isinstance(event, Ending):
+                        ending = event
+                    else:
+                        texts.append(event.text)
+        except TimeoutError:
+            failure = self._late(timeout_s, False, False)
+        except Exception as error:  # noqa: BLE001 - translated, and raised below
+            failure = self._translate(error, bool("".join(texts).strip()))
+        if failure is not None:
+            raise _alone(failure)
         return self._draft("".join(texts), ending, started)
 
     async def _chunks(
@@ -209,7 +219,7 @@ class Exchange(ABC):
         started = time.monotonic()
         texts: list[str] = []
         ending = Ending()
-        async with aclosing(self._timed(request, max_tokens, timeout_s, True)) as events:
+        async with aclosing(self._timed(request, max_tokens, timeout_s)) as events:
             async for event in events:
                 if isinstance(event, Ending):
                     ending = event
@@ -235,18 +245,16 @@ class Exchange(ABC):
         except Exception as error:  # noqa: BLE001 - raised again by the one who waits
             put(error)
 
-    async def _timed(
-        self, request: Request, max_tokens: int, timeout_s: float, stream: bool
-    ) -> Events:
-        """The events, each within its time; every failure as a ProviderError."""
+    async def _timed(self, request: Request, max_tokens: int, timeout_s: float) -> Events:
+        """The events of a stream, each within its time; every failure as a ProviderError."""
         clock = asyncio.get_running_loop().time
         end = clock() + timeout_s
         text_seen = False
         failure: ProviderError | None = None
-        async with aclosing(self._events(request, max_tokens, timeout_s, stream)) as events:
-            first_end = clock() + (self._first_text_s or timeout_s) if stream else end
+        async with aclosing(self._events(request, max_tokens, timeout_s, True)) as events:
+            first_end = clock() + (self._first_text_s or timeout_s)
             while failure is None:
-                gap_end = clock() + (self._gap_s or timeout_s) if text_seen and stream else end
+                gap_end = clock() + (self._gap_s or timeout_s)
                 moment = min(end, gap_end if text_seen else first_end)
                 try:
                     async with asyncio.timeout_at(moment):
@@ -261,10 +269,7 @@ class Exchange(ABC):
                     text_seen = text_seen or (isinstance(event, Piece) and bool(event.text.strip()))
                     yield event
         if failure is not None:
-            # Outside of the handlers and without a past: the library's own error may quote headers
-            # or the key, and whoever logs ours with its context would log those.
-            failure.__context__ = None
-            raise failure from None
+            raise _alone(failure)
 
     def _late(self, timeout_s: float, early: bool, text_seen: bool) -> ProviderError:
         if not early:
@@ -316,3 +321,10 @@ class Exchange(ABC):
         if len(fact) > _LONGEST_FACT:
             fact = fact[:_LONGEST_FACT] + "…"
         return ProviderError(self.name, kind, fact, cure, retry_after_s=retry_after_s)
+
+
+def _alone(failure: ProviderError) -> ProviderError:
+    """To be raised outside of handlers, without a past: the library's own error may quote headers
+    or the key, and whoever logs ours with its context would log those."""
+    failure.__context__, failure.__cause__, failure.__suppress_context__ = None, None, True
+    return failure

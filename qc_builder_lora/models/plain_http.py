@@ -55,7 +55,7 @@ class PlainHttp:
         self, method: str, url: str, body: bytes, headers: Mapping[str, str]
     ) -> AsyncIterator[Reply]:
         """The answer, from its headers on. Left before its end, its connection is closed, by which
-        the server knows. Raises Unreachable, Broken, or TimeoutError where connecting takes long.
+        the server knows. Raises Unreachable or Broken.
         """
         target = plain(url)
         assert target is not None
@@ -90,9 +90,9 @@ class PlainHttp:
         try:
             async with asyncio.timeout(CONNECT_S):
                 _, link = await loop.create_connection(lambda: _Link(target[:2], kept), *target[:2])
+        except TimeoutError as error:
+            raise Unreachable(f"no connection within {CONNECT_S:.0f} s") from error
         except OSError as error:
-            if isinstance(error, TimeoutError):
-                raise
             raise Unreachable(str(error)) from error
         return link
 

@@ -1,6 +1,7 @@
 """Keeps what the gateway served, for comparisons and for the bill: Requests and Generations.
 
-A thread writes; the caller only puts into a bounded queue. While the store is locked or gone,
+A thread writes, in the pauses between requests where there are any; the caller only puts into a
+bounded queue. While the store is locked or gone,
 answers go to a spool on disk and from there, later, to the store; where the disk takes nothing
 either, the queue fills, then the newest are dropped and counted. Serving goes on all the while.
 Secrets are taken out before anything is written. No Strategy is made of a served answer, so none
@@ -32,7 +33,9 @@ _MOST = 1000
 """Answers that may wait for the store."""
 _REST_S = 5.0
 _GATHER_S, _TOGETHER = 0.2, 100
-"""How long more answers are waited for after the first, and how many are written at most."""
+"""How long answers are gathered, and how many are written at once at most."""
+_LOOK_S, _PATIENCE = 0.001, 50
+"""How often a pause between requests is looked for, in seconds, and how many times."""
 
 log = get_logger(__name__)
 
@@ -50,14 +53,16 @@ class Recorder:
         rest_s: float = _REST_S,
         gather_s: float = _GATHER_S,
         spool: ServedSpool | None = None,
+        busy: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`host` is what Builds made here say of where they came from; `then` is called, on the
-        recorder's thread, with the id of each Generation once it is in the store.
+        recorder's thread, with the id of each Generation once it is in the store. `busy` says
+        whether a request is under way.
         """
         self._open, self._host, self._then = open_store, host, then
         self._rest_s, self._gather_s = rest_s, gather_s
-        self._spool, self._clock = spool, clock
+        self._spool, self._busy, self._clock = spool, busy, clock
         self._away_until = 0.0
         self._waiting: queue.Queue[Answered] = queue.Queue(most)
         self._store: Store | None = None
@@ -101,6 +106,7 @@ class Recorder:
         while not (self._ending.is_set() and self._waiting.empty()):
             batch = self._gathered()
             if batch:
+                self._await_quiet()
                 self._keep(batch)
             for _ in batch:
                 self._waiting.task_done()
@@ -108,17 +114,20 @@ class Recorder:
         self._drain()
 
     def _gathered(self) -> list[Answered]:
-        """What is waiting, after a moment in which more may come: a transaction has its price,
-        and it is paid with the time of those who are being served."""
-        try:
-            batch = [self._waiting.get(timeout=0.1)]
-        except queue.Empty:
-            return []
+        """What has come since the last time: a transaction has its price, and it is paid with the
+        time of those who are being served. Nor must they wake this thread with every answer."""
         self._ending.wait(self._gather_s)
+        batch: list[Answered] = []
         with contextlib.suppress(queue.Empty):
             while len(batch) < _TOGETHER:
                 batch.append(self._waiting.get_nowait())
         return batch
+
+    def _await_quiet(self) -> None:
+        """Begin in a pause between requests, where one comes soon: all share one interpreter."""
+        for _ in range(_PATIENCE):
+            if not self._busy() or self._ending.wait(_LOOK_S):
+                return
 
     def _keep(self, batch: Sequence[Answered]) -> None:
         redactor = Redactor()

@@ -51,7 +51,13 @@ class Side:
         self.recorder: Recorder | None = None
         if settings.keep_requests or self.shadow:
             spool = ServedSpool(settings.home / "served-spool")
-            self.recorder = Recorder(self._open, host="gateway", then=self._offer, spool=spool)
+            self.recorder = Recorder(
+                self._open,
+                host="gateway",
+                then=self._offer,
+                spool=spool,
+                busy=lambda: provider.chain.busy,
+            )
             provider.chain.on_answer = self.recorder.take
         self.webhook = Webhook(settings.notify_webhook, settings.notify_secret)
         kept = settings.home / "serving-figures.json"

@@ -51,6 +51,25 @@ def test_an_answer_is_kept_with_its_request_its_build_and_its_cost(url: str) -> 
         assert first.strategy_id is None
 
 
+@pytest.mark.parametrize("looks", [0, 5, 10**9])
+def test_answers_are_written_in_a_pause_between_requests_or_soon_without_one(
+    url: str, looks: int
+) -> None:
+    looked: list[bool] = []
+
+    def busy() -> bool:
+        looked.append(not recorder.counts["kept"])
+        return len(looked) <= looks
+
+    recorder = Recorder(lambda: Store.open(url), host="gateway", gather_s=0.01, busy=busy)
+    recorder.take(answered())
+    assert recorder.flush()
+    recorder.close()
+    assert recorder.counts["kept"] == 1
+    # Nothing was written while it was looking.
+    assert looked == [True] * min(looks + 1, 50)
+
+
 def test_secrets_are_gone_before_anything_is_stored(url: str) -> None:
     key = "sk-ant-" + "a1B2" * 8
     recorder = Recorder(lambda: Store.open(url), host="gateway")
