@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from typing import Any
 
-from qc_builder_lora.backtest.simulator.calendar import DAY, OPEN, Hours, Zone, date_of, day_of
+from qc_builder_lora.backtest.simulator.calendar import DAY, Hours, Zone, date_of, day_of
+from qc_builder_lora.backtest.simulator.calendar import zone as named_zone
 
 _SESSION = ("after_open", "before_close", "before_open", "after_close")
-_EDGES = ("month", "week", "year")
+_MONTHS = {"month": 1, "quarter": 3, "year": 12}
+_EDGES = ("month", "week", "quarter", "year")
 
 
 def event_times(
@@ -71,21 +73,23 @@ def _edge_days(
 def _period_start(day: date, period: str) -> date:
     if period == "week":
         return day - timedelta(days=day.weekday())
-    return day.replace(month=day.month if period == "month" else 1, day=1)
+    months = _MONTHS[period]
+    return day.replace(month=(day.month - 1) // months * months + 1, day=1)
 
 
 def _next_period(start: date, period: str) -> date:
     if period == "week":
         return start + timedelta(days=7)
-    if period == "year":
-        return start.replace(year=start.year + 1)
-    return start.replace(year=start.year + start.month // 12, month=start.month % 12 + 1)
+    later = start.month - 1 + _MONTHS[period]
+    return start.replace(year=start.year + later // 12, month=later % 12 + 1)
 
 
 def _times_of_day(
     rule: list[Any], hours: Hours, zone: Zone, exchange: Zone
 ) -> Callable[[int], Iterator[int]]:
     kind = rule[0]
+    if kind in ("at", "every") and len(rule) > 2 and rule[2] is not None:
+        zone = named_zone(rule[2])
     if kind == "at":
         second = int(rule[1])
         return lambda day: iter((zone.utc(day * DAY + second),))
@@ -94,18 +98,21 @@ def _times_of_day(
         if step <= 0:
             raise ValueError("an interval must be above zero")
         return lambda day: (zone.utc(day * DAY + second) for second in range(0, DAY, step))
-    if kind in _SESSION:
-        return _session(kind, int(float(rule[2]) * 60), hours, exchange)
+    longer, _, plain = str(kind).rpartition("extended_")
+    if plain in _SESSION and not longer:
+        extended = plain != kind
+        return _session(plain, extended, int(float(rule[2]) * 60), hours, exchange)
     raise ValueError(f"unknown time rule {kind!r}")
 
 
 def _session(
-    kind: str, offset: int, hours: Hours, exchange: Zone
+    kind: str, extended: bool, offset: int, hours: Hours, exchange: Zone
 ) -> Callable[[int], Iterator[int]]:
     def at(day: int) -> Iterator[int]:
         # A day rule may name days on which the exchange stays shut: nothing fires then.
         if hours.is_open_day(day):
-            edge = OPEN if kind.endswith("open") else hours.close(day)
+            first, last = hours.session(day, extended)
+            edge = first if kind.endswith("open") else last
             sign = 1 if kind.startswith("after") else -1
             yield exchange.utc(day * DAY + edge + sign * offset)
 

@@ -72,7 +72,7 @@ def _rule(value: Any) -> bool:
         and 1 <= len(value) <= 3
         and isinstance(value[0], str)
         and all(
-            item is None or _number(item) or _many(_number_or_date, 20_000)(item)
+            item is None or _number(item) or _many(_number_or_date, 20_000)(item) or _text(60)(item)
             for item in value[1:]
         )
     )

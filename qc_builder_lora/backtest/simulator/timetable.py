@@ -45,7 +45,7 @@ class Timetable:
                 self._selections[number] = NEVER
                 self._long.update([number] if selects > 1 else [])
             self._refill(number)
-        except (ValueError, TypeError, IndexError, OverflowError) as error:
+        except (LookupError, ValueError, TypeError, OverflowError) as error:
             raise Forged(f"a scheduling rule: {error}") from error
 
     def _refill(self, number: int) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from .alias import both_styles, pascal
+from .colors import Color
+from .keywords import lean_names
 from .known import Lean, members
 
 
@@ -81,7 +83,7 @@ class SecurityChanges(Lean):
 class Chart(Lean):
     """A chart's name; its look is not kept."""
 
-    def __init__(self, name: str = "", *rest: Any) -> None:
+    def __init__(self, name: str = "", symbol: Any = None) -> None:
         self.name = name
 
     def add_series(self, series: Any) -> None:
@@ -92,6 +94,7 @@ class Chart(Lean):
 class Series(Lean):
     """A series' name; its look is not kept."""
 
+    @lean_names("name type unit color symbol", "name type index unit")
     def __init__(self, name: str = "", *rest: Any) -> None:
         self.name = name
 
@@ -136,6 +139,7 @@ EXTRAS: dict[str, Any] = {
     "FuncSecuritySeeder": FuncSecuritySeeder,
     "SecurityChanges": SecurityChanges,
     "Chart": Chart,
+    "Color": Color,
     "Series": Series,
     "CandlestickSeries": Series,
     "TimeZones": _TimeZones,

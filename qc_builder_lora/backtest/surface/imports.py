@@ -24,6 +24,7 @@ from .algorithm import QCAlgorithm
 from .dotnet import DOTNET
 from .extras import EXTRAS
 from .framework.names import FOLDERS, FRAMEWORK
+from .keywords import in_snake_case
 from .known import exported, not_modelled
 from .libraries import LEAN_ONLY, LIBRARIES, SUPPORT
 from .schedule import ScheduledEvent
@@ -214,8 +215,10 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         if module.__name__ == "clr":
             module.__dict__["AddReference"] = lambda *names: None
         elif module.__name__ in self._files:
-            code = compile(self._files[module.__name__], file_of(module.__name__), "exec")
-            exec(code, module.__dict__)
+            name = file_of(module.__name__)
+            tree = ast.parse(self._files[module.__name__], name)
+            in_snake_case(tree)
+            exec(compile(tree, name, "exec"), module.__dict__)
 
 
 def _asked_by_strategy() -> bool:

@@ -38,54 +38,54 @@ class ObjectStore(Lean):
     def max_files(self) -> int:
         return 2**31 - 1
 
-    def contains_key(self, key: str) -> bool:
-        return self._key(key) in self._kept
+    def contains_key(self, path: str) -> bool:
+        return self._key(path) in self._kept
 
     def __contains__(self, key: object) -> bool:
         return self._key(str(key)) in self._kept
 
-    def read_bytes(self, key: str) -> bytes | None:
+    def read_bytes(self, path: str) -> bytes | None:
         """What is kept under a key; None where nothing is."""
-        return self._kept.get(self._key(key))
+        return self._kept.get(self._key(path))
 
-    def read(self, key: str, *encoding: Any) -> str | None:
+    def read(self, path: str, *encoding: Any) -> str | None:
         """As text."""
-        found = self.read_bytes(key)
+        found = self.read_bytes(path)
         return None if found is None else found.decode()
 
-    def read_string(self, key: str, *encoding: Any) -> str | None:
-        return self.read(key)
+    def read_string(self, path: str, *encoding: Any) -> str | None:
+        return self.read(path)
 
-    def read_json(self, key: str, *rest: Any) -> Any:
+    def read_json(self, path: str, *rest: Any) -> Any:
         """As what `save_json` was given, in plain JSON values."""
-        found = self.read(key)
+        found = self.read(path)
         return None if found is None else json.loads(found)
 
-    def save_bytes(self, key: str, contents: Any = b"") -> bool:
-        self._kept[self._key(key)] = bytes(contents)
+    def save_bytes(self, path: str, contents: Any = b"") -> bool:
+        self._kept[self._key(path)] = bytes(contents)
         return True
 
-    def save(self, key: str, text: Any = "", *encoding: Any) -> bool:
+    def save(self, path: str, text: Any = "", *encoding: Any) -> bool:
         """Keep text, or bytes."""
-        return self.save_bytes(key, text.encode() if isinstance(text, str) else text)
+        return self.save_bytes(path, text.encode() if isinstance(text, str) else text)
 
-    def save_string(self, key: str, text: str, *encoding: Any) -> bool:
-        return self.save(key, text)
+    def save_string(self, path: str, text: str, *encoding: Any) -> bool:
+        return self.save(path, text)
 
-    def save_json(self, key: str, obj: Any, *rest: Any) -> bool:
+    def save_json(self, path: str, obj: Any, *rest: Any) -> bool:
         """Keep a JSON value."""
-        return self.save(key, json.dumps(obj))
+        return self.save(path, json.dumps(obj))
 
-    def delete(self, key: str) -> bool:
+    def delete(self, path: str) -> bool:
         """Whether there was something to delete."""
-        return self._kept.pop(self._key(key), None) is not None
+        return self._kept.pop(self._key(path), None) is not None
 
     def clear(self) -> None:
         self._kept.clear()
 
-    def get_file_path(self, key: str) -> NoReturn:
+    def get_file_path(self, path: str) -> NoReturn:
         """A file for other libraries: a strategy has no disk here."""
-        not_modelled("ObjectStore.get_file_path", str(key)[:100])
+        not_modelled("ObjectStore.get_file_path", str(path)[:100])
 
     def __iter__(self) -> Iterator[KeyValuePair]:
         return iter([KeyValuePair(key, value) for key, value in self._kept.items()])

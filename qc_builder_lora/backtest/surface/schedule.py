@@ -8,7 +8,9 @@ from typing import Any
 
 from .alias import both_styles
 from .enums import DayOfWeek
+from .keywords import lean_names
 from .known import Lean, not_modelled
+from .symbol import ticker_of
 
 Rule = list[Any]
 
@@ -32,8 +34,12 @@ class TimeRule(Lean):
 
 
 def _index(desk: Any, symbol: Any) -> int:
-    found: int = desk.security(symbol).symbol.number
-    return found
+    """A subscribed security's number; -1 for any other equity: all have the same hours."""
+    found = desk.securities.get(ticker_of(symbol))
+    return -1 if found is None else int(found.symbol.number)
+
+
+_EDGE = lean_names("symbol days_offset extended_market_hours", "days_offset")
 
 
 @both_styles
@@ -43,16 +49,19 @@ class DateRules(Lean):
     def __init__(self, desk: Any) -> None:
         self._desk = desk
 
-    def every_day(self, symbol: Any = None) -> DateRule:
+    def every_day(self, symbol: Any = None, extended_market_hours: bool = False) -> DateRule:
         return DateRule("EveryDay", ["every_day", self._optional(symbol)])
 
+    @lean_names("day", "days")
     def every(self, *days: Any) -> DateRule:
-        """`every(DayOfWeek.MONDAY, …)`."""
-        numbers = [int(day) for day in days]
+        """`every(DayOfWeek.MONDAY, …)`, or a list of them."""
+        listed = days[0] if len(days) == 1 and isinstance(days[0], list | tuple) else days
+        numbers = [int(day) for day in listed]
         if any(not 0 <= number <= 6 for number in numbers):
             not_modelled("DateRules.every", f"{days!r}")
         return DateRule("Every", ["weekdays", numbers])
 
+    @lean_names("year month day", "dates")
     def on(self, *args: Any) -> DateRule:
         """`on(2020, 1, 31)`, or dates."""
         if len(args) == 3 and all(isinstance(item, int) for item in args):
@@ -61,21 +70,35 @@ class DateRules(Lean):
             days = [*args[0]] if isinstance(args[0], list | tuple | set) else list(args)
         return DateRule("On", ["dates", [f"{day:%Y-%m-%d}" for day in days]])
 
+    @_EDGE
     def month_start(self, *args: Any) -> DateRule:
         return self._edge("month_start", args)
 
+    @_EDGE
     def month_end(self, *args: Any) -> DateRule:
         return self._edge("month_end", args)
 
+    @_EDGE
     def week_start(self, *args: Any) -> DateRule:
         return self._edge("week_start", args)
 
+    @_EDGE
     def week_end(self, *args: Any) -> DateRule:
         return self._edge("week_end", args)
 
+    @_EDGE
+    def quarter_start(self, *args: Any) -> DateRule:
+        return self._edge("quarter_start", args)
+
+    @_EDGE
+    def quarter_end(self, *args: Any) -> DateRule:
+        return self._edge("quarter_end", args)
+
+    @_EDGE
     def year_start(self, *args: Any) -> DateRule:
         return self._edge("year_start", args)
 
+    @_EDGE
     def year_end(self, *args: Any) -> DateRule:
         return self._edge("year_end", args)
 
@@ -88,9 +111,9 @@ class DateRules(Lean):
         return self.on(self._desk.time.date() + timedelta(days=1))
 
     def _edge(self, kind: str, args: tuple[Any, ...]) -> DateRule:
-        """`(symbol, days_offset)`, either left out."""
+        """`(symbol, days_offset)`, either left out; extended hours add no day to US equities'."""
         symbol = next((item for item in args if not isinstance(item, int)), None)
-        offset = next((item for item in args if isinstance(item, int)), 0)
+        offset = next((item for item in args if isinstance(item, int) and item is not True), 0)
         return DateRule(kind, [kind, self._optional(symbol), int(offset)])
 
     def _optional(self, symbol: Any) -> int | None:
@@ -103,62 +126,72 @@ class TimeRules(Lean):
 
     def __init__(self, desk: Any) -> None:
         self._desk = desk
+        self._zone: str | None = None
 
+    @lean_names("hour minute second time_zone", "hour minute time_zone", "time_of_day time_zone")
     def at(self, *args: Any) -> TimeRule:
         """`at(10, 30)`, `at(10, 30, 15)`, `at(timedelta(hours=10))` or `at(time(10, 30))`."""
+        zone = args[-1] if len(args) > 1 and isinstance(args[-1], str) else self._zone
+        args = args[:-1] if len(args) > 1 and isinstance(args[-1], str) else args
         first = args[0]
         if isinstance(first, timedelta):
             seconds = int(first.total_seconds())
         elif isinstance(first, time | datetime):
             seconds = first.hour * 3600 + first.minute * 60 + first.second
         else:
-            numbers = [item for item in args if isinstance(item, int)]
-            if len(numbers) < len(args):
-                not_modelled("TimeRules.at", "with a time zone")
-            hour, minute, second = (*numbers, 0, 0)[:3]
+            if not all(isinstance(item, int) for item in args):
+                raise TypeError(f"No method matches given arguments for At: {args!r}")
+            hour, minute, second = (*args, 0, 0)[:3]
             seconds = hour * 3600 + minute * 60 + second
-        return TimeRule("At", ["at", seconds])
+        return TimeRule("At", ["at", seconds, zone])
 
     def every(self, interval: timedelta) -> TimeRule:
         seconds = int(interval.total_seconds())
         if seconds <= 0:
             raise ValueError("TimeRules.Every(): time span interval should be greater than zero")
-        return TimeRule("Every", ["every", seconds])
+        return TimeRule("Every", ["every", seconds, self._zone])
 
-    def after_market_open(self, symbol: Any, minutes: float = 0, *extended: Any) -> TimeRule:
-        return self._session("after_open", symbol, minutes, extended)
+    @lean_names("symbol minutes_after_open extended_market_open", "minutes_after_open")
+    def after_market_open(self, *args: Any) -> TimeRule:
+        return self._session("after_open", args)
 
-    def before_market_close(self, symbol: Any, minutes: float = 0, *extended: Any) -> TimeRule:
-        return self._session("before_close", symbol, minutes, extended)
+    @lean_names("symbol minutes_before_close extended_market_close", "minutes_before_close")
+    def before_market_close(self, *args: Any) -> TimeRule:
+        return self._session("before_close", args)
 
-    def before_market_open(self, symbol: Any, minutes: float = 0, *extended: Any) -> TimeRule:
-        return self._session("before_open", symbol, minutes, extended)
+    @lean_names("symbol minutes_before_open extended_market_open", "minutes_before_open")
+    def before_market_open(self, *args: Any) -> TimeRule:
+        return self._session("before_open", args)
 
-    def after_market_close(self, symbol: Any, minutes: float = 0, *extended: Any) -> TimeRule:
-        return self._session("after_close", symbol, minutes, extended)
+    @lean_names("symbol minutes_after_close extended_market_close", "minutes_after_close")
+    def after_market_close(self, *args: Any) -> TimeRule:
+        return self._session("after_close", args)
 
     @property
     def midnight(self) -> TimeRule:
-        return TimeRule("Midnight", ["at", 0])
+        return TimeRule("Midnight", ["at", 0, self._zone])
 
     @property
     def noon(self) -> TimeRule:
-        return TimeRule("Noon", ["at", 43200])
+        return TimeRule("Noon", ["at", 43200, self._zone])
 
     @property
     def now(self) -> TimeRule:
         moment = self._desk.time
         return self.at(moment.hour, moment.minute, moment.second)
 
-    def set_default_time_zone(self, zone: Any) -> None:
-        not_modelled("TimeRules.set_default_time_zone")
+    def set_default_time_zone(self, time_zone: Any) -> None:
+        """For the rules made after it that name none."""
+        self._zone = str(time_zone)
 
-    def _session(
-        self, kind: str, symbol: Any, minutes: float, extended: tuple[Any, ...]
-    ) -> TimeRule:
-        if any(extended):
-            not_modelled("TimeRules with extended market hours")
-        return TimeRule(kind, [kind, _index(self._desk, symbol), float(minutes)])
+    def _session(self, kind: str, args: tuple[Any, ...]) -> TimeRule:
+        """`(symbol, minutes, extended)`: the market opens and closes at the same time for all."""
+        symbol = next((item for item in args if not isinstance(item, int | float)), None)
+        minutes = next((item for item in args if not isinstance(item, bool)
+                        and isinstance(item, int | float)), 0)  # fmt: skip
+        number = -1 if symbol is None else _index(self._desk, symbol)
+        hours = "extended_" if True in args[-1:] and isinstance(args[-1], bool) else ""
+        return TimeRule(kind, [hours + kind, number, float(minutes)])
 
 
 @both_styles
@@ -182,6 +215,7 @@ class ScheduleManager(Lean):
         self.date_rules = DateRules(desk)
         self.time_rules = TimeRules(desk)
 
+    @lean_names("name date_rule time_rule callback", "date_rule time_rule callback")
     def on(self, *args: Any) -> ScheduledEvent:
         """`on(date_rule, time_rule, callback)`, with a name in front or not."""
         name = args[0] if isinstance(args[0], str) else ""
@@ -208,10 +242,10 @@ class ScheduleManager(Lean):
         self._desk.ask(["schedule", number, dates.rule, times.rule, selects])
         return event
 
-    def remove(self, event: ScheduledEvent) -> None:
+    def remove(self, scheduled_event: ScheduledEvent) -> None:
         """Fire it no more."""
-        self.callbacks.pop(event.number, None)
-        self._desk.send(["unschedule", event.number])
+        self.callbacks.pop(scheduled_event.number, None)
+        self._desk.send(["unschedule", scheduled_event.number])
 
     def fire(self, number: int) -> None:
         """Call what was scheduled under that number."""

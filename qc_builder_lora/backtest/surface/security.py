@@ -9,6 +9,7 @@ from .alias import both_styles
 from .bars import TradeBar
 from .enums import Resolution, SecurityType
 from .holdings import SecurityHolding
+from .keywords import lean_names
 from .known import Lean, not_modelled
 from .margin import PATTERN_DAY, numbers_of, rates
 from .model import OWN, Model
@@ -219,34 +220,41 @@ class Security(Properties, Lean):
             self._desk.ask(["seed", self.symbol.number, float(point.close)])
             self.take(point)
 
+    @lean_names("feel_model")
     def set_fee_model(self, model: Any) -> None:
         self._set("fee", model)
 
+    @lean_names("slippage_model")
     def set_slippage_model(self, model: Any) -> None:
         self._set("slippage", model)
 
+    @lean_names("fill_model")
     def set_fill_model(self, model: Any) -> None:
         self._set("fill", model)
 
+    @lean_names("buying_power_model")
     def set_buying_power_model(self, model: Any) -> None:
         self._set("buying_power", model)
 
+    @lean_names("margin_model")
     def set_margin_model(self, model: Any) -> None:
         self._set("buying_power", model)
 
+    @lean_names("settlement_model")
     def set_settlement_model(self, model: Any) -> None:
         if type(model).__module__ == "__main__":
             self._set_own("settlement", model)
         else:
             self._set("settlement", model)
 
+    @lean_names("volatility_model")
     def set_volatility_model(self, model: Any) -> None:
         if type(model).__name__ == "StandIn" or not hasattr(model, "volatility"):
             not_modelled("Security.set_volatility_model", type(model).__name__)
         self.volatility_model, self._told = model, listener(model)
 
-    def set_shortable_provider(self, provider: Any) -> None:
-        self.shortable_provider = own_provider(provider)
+    def set_shortable_provider(self, shortable_provider: Any) -> None:
+        self.shortable_provider = own_provider(shortable_provider)
 
     def set_margin_interest_rate_model(self, model: Any) -> None:
         self._set_own("margin_interest", model)

@@ -26,6 +26,7 @@ from .bars import Actions, Slice, TradeBars, make_bar
 from .desk import EPOCH, Desk
 from .extras import SecurityChanges
 from .imports import FILE, install
+from .keywords import in_snake_case
 from .known import NotModelled, exported, on_not_modelled
 from .margin_call import call_margin
 from .quotes import QuoteBars, make_quote
@@ -77,6 +78,7 @@ class Strategy:
         code = self._order["code"]
         _remember(code)
         tree = ast.parse(code, FILE)
+        in_snake_case(tree)
         install(tree, self._order["folders"], self._order.get("files", {}))
         module = ModuleType("__main__")
         module.__file__ = FILE

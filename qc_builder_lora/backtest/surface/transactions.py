@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .alias import both_styles
+from .keywords import lean_names
 from .known import Lean
 from .orders import Order, picture
 from .tickets import CancelOrderRequest, OrderTicket, SubmitOrderRequest
@@ -26,12 +27,14 @@ class Transactions(Lean):
 
     # Orders, as pictures.
 
+    @lean_names("symbol", "filter")
     def get_open_orders(self, wanted: Any = None) -> list[Order]:
         """Open orders, all or of a symbol, or those that a function picks."""
         if callable(wanted):
             return [order for order in self.get_open_orders() if wanted(order)]
         return [picture(ticket) for ticket in self._trading.open_tickets(wanted)]
 
+    @lean_names("filter")
     def get_orders(self, wanted: Callable[[Order], bool] | None = None) -> list[Order]:
         orders = [picture(ticket) for ticket in self._trading.tickets.values()]
         return [order for order in orders if wanted is None or wanted(order)]
@@ -46,11 +49,13 @@ class Transactions(Lean):
 
     # Tickets.
 
+    @lean_names("symbol", "filter")
     def get_open_order_tickets(self, wanted: Any = None) -> list[OrderTicket]:
         if callable(wanted):
             return [ticket for ticket in self._trading.open_tickets() if wanted(ticket)]
         return self._trading.open_tickets(wanted)
 
+    @lean_names("filter")
     def get_order_tickets(self, wanted: Any = None) -> list[OrderTicket]:
         tickets = list(self._trading.tickets.values())
         if wanted is None or callable(wanted):
@@ -60,6 +65,7 @@ class Transactions(Lean):
     def get_order_ticket(self, order_id: int) -> OrderTicket | None:
         return self._trading.tickets.get(order_id)
 
+    @lean_names("symbol", "filter")
     def get_open_orders_remaining_quantity(self, wanted: Any = None) -> float:
         return sum(ticket.quantity_remaining for ticket in self.get_open_order_tickets(wanted))
 
@@ -79,6 +85,7 @@ class Transactions(Lean):
             ticket.update(request)
         return ticket
 
+    @lean_names("order_id order_tag")
     def cancel_order(self, order_id: int, tag: str | None = None) -> OrderTicket | None:
         ticket = self._trading.tickets.get(order_id)
         if ticket is not None:

@@ -9,6 +9,7 @@ from ..alias import both_styles, pascal
 from ..desk import Desk
 from ..enums import enum
 from ..framework.methods import FrameworkMethods
+from ..keywords import lean_names
 from ..known import missing
 from ..schedule import DateRules, ScheduleManager, TimeRules
 from ..trade_builder import TradeBuilder
@@ -93,6 +94,7 @@ class QCAlgorithm(
     def time_rules(self) -> TimeRules:
         return self._desk.schedule.time_rules
 
+    @lean_names("date_rule time_rule training_code", "training_code")
     def train(self, *args: Any) -> Any:
         """Run a training function: at once, or on a schedule."""
         if len(args) == 1:
@@ -114,12 +116,14 @@ class QCAlgorithm(
         """Stop after this moment."""
         self._desk.quit(str(message))
 
+    @lean_names("symbol")
     def get_last_known_price(self, security: Any) -> Any:
         """The last bar there is, for a security seeder."""
         known = self._desk.security(security)
         rows = self._desk.bars([known], ["count", 1], mode=known.seeds_in)[0]
         return rows[-1] if rows else None
 
+    @lean_names("symbol")
     def get_last_known_prices(self, security: Any) -> list[Any]:
         bar = self.get_last_known_price(security)
         return [bar] if bar is not None else []

@@ -12,6 +12,7 @@ from ..desk import Desk
 from ..feeding import deregister, known, register
 from ..indicator_past import IndicatorHistory, from_past, from_slices
 from ..indicators import IndicatorBase
+from ..keywords import lean_names
 from ..past import _securities, _span, history
 from ..subscriptions import SubscriptionManager
 from ..warming import warm_up, warm_up_over
@@ -93,6 +94,14 @@ class IndicatorMethods:
             return IdentityConsolidator()
         return self._desk.consolidator(security, span)
 
+    @lean_names(
+        *(
+            f"symbol {span} {rest}"
+            for span in ("period", "resolution", "max_count", "calendar", "period_func")
+            for rest in ("handler", "tick_type handler")
+        ),
+        "type symbol size tick_type handler",
+    )
     def consolidate(self, symbol: Any, span: Any, *handlers: Any, **named: Any) -> ConsolidatorBase:
         """`consolidate(symbol, timedelta(days=7), handler)`: handler takes the longer bar."""
         handler: Any = named.get("handler", handlers[-1] if handlers else None)

@@ -10,6 +10,7 @@ from ..desk import EPOCH, Desk, Refused
 from ..enums import DataNormalizationMode, LeanEnum, SecurityType, enum
 from ..figures import StatisticsResults
 from ..interest import InterestRateProvider
+from ..keywords import lean_names
 from ..known import not_modelled
 from ..own_brokerage import OwnBrokerage
 from ..own_models import FuncBenchmark
@@ -82,18 +83,18 @@ class Setup:
         self._desk.only_initialize("SetCash")
         self._desk.set_cash(*(args or tuple(named.values())))
 
-    def set_account_currency(self, currency: str, *rest: Any) -> None:
-        if currency.upper() != "USD":
-            not_modelled("QCAlgorithm.set_account_currency", currency)
-        if rest:
-            self.set_cash(*rest)
+    def set_account_currency(self, account_currency: str, starting_cash: Any = None) -> None:
+        if account_currency.upper() != "USD":
+            not_modelled("QCAlgorithm.set_account_currency", account_currency)
+        if starting_cash is not None:
+            self.set_cash(starting_cash)
 
     @property
     def account_currency(self) -> str:
         return "USD"
 
-    def set_time_zone(self, zone: Any) -> None:
-        name = str(zone)
+    def set_time_zone(self, time_zone: Any) -> None:
+        name = str(time_zone)
         self._desk.ask(["zone", name])
 
     @property
@@ -178,16 +179,17 @@ class Setup:
     def settings(self) -> AlgorithmSettings:
         return self._desk.settings
 
-    def set_security_initializer(self, initializer: Any) -> None:
+    def set_security_initializer(self, security_initializer: Any) -> None:
         """A function, or a BrokerageModelSecurityInitializer with a seeder."""
-        function = getattr(initializer, "initialize", initializer)
+        given = security_initializer
+        function = getattr(given, "initialize", given)
         if not callable(function):
-            raise TypeError(f"set_security_initializer needs a function, got {initializer!r}")
+            raise TypeError(f"set_security_initializer needs a function, got {given!r}")
         self._desk.security_initializer = function
 
-    def add_security_initializer(self, initializer: Any) -> None:
+    def add_security_initializer(self, security_initializer: Any) -> None:
         before = self._desk.security_initializer
-        function = getattr(initializer, "initialize", initializer)
+        function = getattr(security_initializer, "initialize", security_initializer)
 
         def both(security: Security) -> None:
             if before is not None:
@@ -198,6 +200,7 @@ class Setup:
 
     # Brokerage, benchmark, warm-up.
 
+    @lean_names("brokerage account_type")
     def set_brokerage_model(self, model: Any, account_type: Any = None) -> None:
         """By LEAN's name, or a model object of LEAN's own."""
         brokerages, accounts = enum("BrokerageName"), enum("AccountType")
@@ -285,9 +288,9 @@ class Setup:
 
     # Parameters, names, statistics.
 
-    def get_parameter(self, name: str, default: Any = None) -> Any:
+    def get_parameter(self, name: str, default_value: Any = None) -> Any:
         """A parameter of the backtest; the default's type decides what comes back, as in LEAN."""
-        text = self._desk.parameters.get(name)
+        default, text = default_value, self._desk.parameters.get(name)
         if text is None:
             return default
         if isinstance(default, int) and not isinstance(default, bool):

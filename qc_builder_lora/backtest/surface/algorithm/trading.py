@@ -8,6 +8,7 @@ from typing import Any
 from ..desk import Desk
 from ..enums import OrderType
 from ..framework.target import PortfolioTarget
+from ..keywords import lean_names
 from ..margin import first_stop
 from ..orders import OrderProperties
 from ..portfolio import Portfolio
@@ -156,6 +157,7 @@ class TradingMethods:
         desk = self._desk
         return desk.trading.target_quantity(desk.security(symbol), target)
 
+    @lean_names("targets liquidate_existing_holdings asynchronous tag order_properties")
     def set_holdings(
         self,
         symbol: Any,
@@ -208,6 +210,7 @@ class TradingMethods:
         others = sorted(item for item in list(self._desk.securities.keys()) if item not in kept)
         return self._desk.trading.liquidate(others, tag, properties)
 
+    @lean_names("symbols asynchronous tag order_properties", "symbol_to_liquidate tag")
     def liquidate(
         self,
         symbol: Any = None,
@@ -226,6 +229,7 @@ class TradingMethods:
             symbols = [desk.security(symbol).symbol] if ticker_of(symbol) in desk.securities else []
         return desk.trading.liquidate(symbols, tag, order_properties or desk.order_properties)
 
+    @lean_names("max")
     def set_maximum_orders(self, number: int) -> None:
         if not self._desk.locked:
             self._desk.send(["set", "max_orders", int(number)])
