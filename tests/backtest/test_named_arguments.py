@@ -58,7 +58,8 @@ def test_orders_take_leans_names_in_both_spellings(run: Run) -> None:
 
 
 def test_a_name_that_leans_method_has_not_is_an_error(run: Run) -> None:
-    result = run("self.schedule.on(self.date_rules.every_day(), self.time_rules.at(hours=3), print)")
+    rule = "self.time_rules.at(hours=3)"
+    result = run(f"self.schedule.on(self.date_rules.every_day(), {rule}, print)")
     assert result.status is BacktestStatus.FAILED
     assert "No method matches given arguments for at: named hours" in (result.reason or "")
 
