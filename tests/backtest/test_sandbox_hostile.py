@@ -114,7 +114,8 @@ def test_our_own_walls_contain_it_too(on_our_own: Simulator, case: Case) -> None
 
 def attack(simulator: Simulator, case: Case) -> None:
     result = simulator.run(case.source, BacktestSettings(limits=case.limits))
-    assert str(result.status) == case.status, result.reason
+    wanted = [case.status] if case.status else ["completed", "failed"]
+    assert str(result.status) in wanted, result.reason
     assert str(result.reason or "").startswith(case.reason), result.reason
     assert not [line for line in result.logs if "REACHED" in line]
     for line in case.says:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from functools import cache
 
 from qc_builder_lora.backtest.check.api import constants, enum_members
+from qc_builder_lora.backtest.check.api import members as of_class
 from qc_builder_lora.backtest.check.parsing import algorithm_classes
 from qc_builder_lora.backtest.surface.alias import snake
-from qc_builder_lora.backtest.surface.known import all_members, enums, members
+from qc_builder_lora.backtest.surface.known import all_members, enums, exported, members
 
 
 @cache
@@ -138,9 +139,11 @@ def _hidden(tree: ast.Module) -> frozenset[str]:
     names = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
     if "Initialize" not in names:
         return frozenset()
+    # `self.insights_generated += heard` speaks of LEAN's own.
+    augmented = {node.target for node in ast.walk(tree) if isinstance(node, ast.AugAssign)}
     stored = {
         node.attr for cls in algorithm_classes(tree) for node in ast.walk(cls)
-        if isinstance(node, ast.Attribute) and _is_stored(node)
+        if isinstance(node, ast.Attribute) and _is_stored(node) and node not in augmented
     }  # fmt: skip
     return frozenset(name for name in stored if name.islower() and name in members("QCAlgorithm"))
 
@@ -168,8 +171,8 @@ def _attribute(
         members_of = _enum_members().get(node.value.id)
         known = members_of or constants(node.value.id)
         text, kind = known.get(node.attr.replace("_", "").lower()), "enum"
-        if text == node.attr or (text is None and members_of):
-            return None  # an enum's member in capitals, or none that LEAN has
+        if text == node.attr or (text is None and not _may_be_respelt(node.value.id, node.attr)):
+            return None  # a constant in capitals, or none that LEAN has
     if text is None and snake(node.attr) in all_members():
         text, kind = snake(node.attr), "name"
         if node.attr in ("Keys", "Values") and not called:
@@ -178,6 +181,14 @@ def _attribute(
         return None
     start = node.end_col_offset - len(node.attr.encode())
     return Respelling(node, node.end_lineno, start, node.end_col_offset, text, kind)
+
+
+def _may_be_respelt(base: str, name: str) -> bool:
+    """Whether a name asked of `base` is in snake case in the newer spelling: of LEAN's classes only
+    what is known to be no constant, whose newer spelling is in capitals."""
+    if _enum_members().get(base):
+        return False
+    return base not in exported() or snake(name) in of_class(base)
 
 
 _TIMES = frozenset({"time", "utc_time", "end_time", "start_date", "end_date"})

@@ -110,13 +110,15 @@ def _decode(frame: bytes) -> list[Any]:
     if frame == _DONE:
         return ["done"]
     try:
-        message = json.loads(frame, parse_constant=_no_constant)
+        # As UTF-8, which json would else guess: other encodings hide signs from the test below.
+        message = json.loads(frame.decode("utf-8"), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise Forged(f"not JSON: {error}") from error
     if not isinstance(message, list) or not message or not isinstance(message[0], str):
         raise Forged("a message that is not a list with a word in front")
-    # Only an escape or a byte beyond ASCII can bring in what is not plain text.
-    return list(map(_plain, message)) if b"\\" in frame or not frame.isascii() else message
+    # Only an escape, DEL or a byte beyond ASCII can bring in what is not plain text.
+    odd = b"\\" in frame or b"\x7f" in frame or not frame.isascii()
+    return list(map(_plain, message)) if odd else message
 
 
 def plain_text(text: str) -> str:

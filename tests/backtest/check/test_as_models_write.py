@@ -125,3 +125,26 @@ def test_a_comment_in_another_script_is_not_thrown_away() -> None:
     assert "# 买入信号" in repaired
     assert "# начало — конец" in repaired
     assert repair(repaired).text == repaired
+
+
+def test_constants_of_leans_classes_keep_their_capitals() -> None:
+    right = as_strategy(
+        "def initialize(self):\n    self.x = PerformanceMetrics.TOTAL_ORDERS\n"
+        "    self.y = MarketOnCloseOrder.DEFAULT_SUBMISSION_TIME_BUFFER\n    self.z = Market.USA\n"
+    )
+    assert repair(right).text == right
+    assert [one for one in lint(right) if one.rule in ("QC001", "QC007")] == []
+    older = right.replace("TOTAL_ORDERS", "TotalOrders").replace("def initialize", "def Initialize")
+    repaired = repair(older).text
+    assert "PerformanceMetrics.TotalOrders" in repaired  # LEAN runs it, and no wrong name is made
+    assert "def initialize" in repaired
+    created = as_strategy("self.x = Symbol.Create('SPY', SecurityType.Equity, Market.USA)\n")
+    assert "Symbol.create('SPY', SecurityType.EQUITY, Market.USA)" in repair(created).text
+
+
+def test_an_event_of_leans_that_is_added_to_is_no_attribute_of_the_strategys_own() -> None:
+    code = as_strategy(
+        "def Initialize(self):\n    self.insights_generated += self.heard\n\n"
+        "def heard(self, algorithm, insights):\n    self.Log('x')\n"
+    )
+    assert "self.insights_generated += self.heard" in repair(code).text

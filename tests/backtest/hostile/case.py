@@ -26,6 +26,7 @@ def short(code: str) -> str:
 class Case:
     """A strategy made of pieces; it must end with `status`, and never with money it has not made.
 
+    An empty `status` is either: whose turn it is decides how far it comes.
     `reason` is how the reason begins, or may begin. `says` are ends of lines of its log that must
     be there: what it tried and was refused. No line may have `REACHED` in it, which is what an
     attack logs when it gets somewhere.
