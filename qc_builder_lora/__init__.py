@@ -11,13 +11,14 @@ __version__ = "0.1.0"
 __all__ = ["StrategyProvider", "__version__", "generate_strategy", "install"]
 
 if TYPE_CHECKING:
-    from qc_builder_lora.models.provider import StrategyProvider, generate_strategy
+    from qc_builder_lora.models.drop_in import generate_strategy
+    from qc_builder_lora.models.provider import StrategyProvider
     from qc_builder_lora.plugin import install
 
 _HOMES = {
     "install": "qc_builder_lora.plugin",
     "StrategyProvider": "qc_builder_lora.models.provider",
-    "generate_strategy": "qc_builder_lora.models.provider",
+    "generate_strategy": "qc_builder_lora.models.drop_in",
 }
 
 

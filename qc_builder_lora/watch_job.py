@@ -9,14 +9,24 @@ by when they were given; nothing else depends on a clock.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from qc_builder_lora.config import Settings
 from qc_builder_lora.errors import PromotionRefused
 from qc_builder_lora.log import get_logger
 from qc_builder_lora.models.evidence import Seen
-from qc_builder_lora.models.guard import HOSTED, Finding, Trialled, judged, trialled
+from qc_builder_lora.models.guard import (
+    ALONE,
+    HOSTED,
+    Finding,
+    Trialled,
+    doubt_of,
+    judged,
+    trialled,
+)
 from qc_builder_lora.models.rollback_rule import RollbackRule, load_rollback_rule
+from qc_builder_lora.models.tally import Tally
 from qc_builder_lora.models.watch import event_of, take_back
 from qc_builder_lora.records import Generation, Role
 from qc_builder_lora.store import Store
@@ -45,15 +55,38 @@ class JudgedWatch:
         trial = trialled(course)
         if trial is None or not rule.enabled:
             return None
-        mine, theirs = served(store, trial, trial.model), served(store, trial, trial.other)
-        if course.canary is None and self._is_old(store, trial, rule):
+        fresh = course.canary is None
+        if fresh and self._is_old(store, trial, rule):
             return None
-        both = {key: self._seen(found) for key, found in (("mine", mine), ("theirs", theirs))}
-        figures = {"pass rate": (both["mine"], both["theirs"], rule.pass_margin)}
-        finding = judged(trial, figures, rule)
-        if finding is not None:
-            self._take_back(store, finding)
+        doubted = store.tallies.began(doubt_of(trial.decision.id)) if fresh else None
+        finding = self._compared(store, trial, rule, doubted)
+        if finding is None:
+            return None
+        if fresh and rule.holdback and doubted is None:
+            self._doubt(store, finding)
+            return None
+        self._take_back(store, finding)
         return finding
+
+    def _compared(
+        self, store: Store, trial: Trialled, rule: RollbackRule, doubted: datetime | None
+    ) -> Finding | None:
+        """By what both served since the promotion was doubted, where both did; see `Guard.find`."""
+        mine = served(store, trial, trial.model, doubted)
+        theirs = served(store, trial, trial.other, doubted)
+        if doubted is not None and not theirs and len(mine) >= ALONE * rule.minimum:
+            theirs = served(store, trial, trial.other)  # Nobody could let it answer again.
+        figures = {"pass rate": (self._seen(mine), self._seen(theirs), rule.pass_margin)}
+        return judged(trial, figures, rule)
+
+    def _doubt(self, store: Store, finding: Finding) -> None:
+        """Whoever serves reads it, and lets the model before answer beside it."""
+        trial = finding.trialled
+        phase = doubt_of(trial.decision.id)
+        store.tallies.put("daemon", {(phase, trial.model): Tally().plain()})
+        log.warning("a fresh promotion looks worse; the model before answers beside it until that "
+                    "is sure", model=trial.model, beside=trial.other,
+                    figures=finding.sentence)  # fmt: skip
 
     def _is_old(self, store: Store, trial: Trialled, rule: RollbackRule) -> bool:
         since = trial.decision.created_at
@@ -81,11 +114,14 @@ class JudgedWatch:
         self._notify(event_of(made, finding))
 
 
-def served(store: Store, trial: Trialled, model: str) -> list[Generation]:
+def served(
+    store: Store, trial: Trialled, model: str, doubted: datetime | None = None
+) -> list[Generation]:
     """The latest served answers of a Model, or of hosted ones; of the one on trial, and of those
-    that answer beside a canary, since the decision."""
+    that answer beside a canary, since the decision, or since the promotion was `doubted`."""
     beside = trial.decision.share is not None
     since = trial.decision.created_at if model == trial.model or beside else None
+    since = doubted or since
     if model != HOSTED:
         return store.generations.find(role=Role.SERVED, model=model, since=since, limit=MOST)
     local = {one.id for one in store.models.find()}

@@ -105,13 +105,16 @@ def chain_families(provider: StrategyProvider, queued: int) -> list[Family]:
     chain, trial = provider.chain, provider.chain.trial
     states = {name: _BREAKER[one.state] for name, one in chain.breakers.items()}
     if trial is not None:
-        states["canary"] = _BREAKER[trial.breaker.state]
+        beside = "holdback" if provider.holdback else "canary"
+        states[beside] = _BREAKER[trial.breaker.state]
     share = provider.trial.share if provider.trial else 0
     return [
-        Family("breaker", "gauge", "Circuit by provider, and of the canary: 0 closed, 1 half open, "
-               "2 open.").each("provider", states),
+        Family("breaker", "gauge", "Circuit by provider, and of the canary or holdback: 0 closed, "
+               "1 half open, 2 open.").each("provider", states),
         Family("canary_share", "gauge",
                "Part of the builds that the canary answers for; 0 without one.").add(share),
+        Family("holdback", "gauge", "1 while the model before a promotion in doubt answers for a "
+               "part of the builds again.").add(int(provider.holdback is not None)),
         Family("requests_in_flight", "gauge",
                "Requests that have begun and not ended.").add(chain.under_way),
         Family("budget_limit_usd", "gauge",

@@ -1,23 +1,20 @@
 """Figures of the models that answer, and whether the one on trial is shown to be worse.
 
-Only counts requests and times that were measured with a clock that does not jump: nothing here
-looks at the time of day. Takes nobody back; that is `watch`'s.
+Nothing here looks at the time of day. Takes nobody back; that is `watch`'s.
 """
 
 from __future__ import annotations
 
-import ast
-import threading
-import warnings
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qc_builder_lora.models.call import Outcome
 from qc_builder_lora.models.evidence import Gap, Seen, gap
 from qc_builder_lora.models.faults import Kind
 from qc_builder_lora.models.rollback_rule import FIGURES, RollbackRule
+from qc_builder_lora.models.tally import Tally, together
 from qc_builder_lora.records import Promotion
 
 if TYPE_CHECKING:
@@ -27,29 +24,12 @@ HOSTED = "hosted models"
 """What is compared with where no local model was there before."""
 _NOBODYS = {Kind.CANCELLED, Kind.BUDGET, Kind.CONTEXT_OVERFLOW, Kind.BAD_REQUEST}
 """Failures that say nothing of the model."""
-_KEPT, _NOT_COUNTED = 5000, 2000
-
-
-@dataclass
-class Tally:
-    """What one model did, since it began to answer or this process was started."""
-
-    asked: int = 0
-    failed: int = 0
-    passed: int = 0
-    unlike: int = 0
-    """Answers that did not pass."""
-    latencies: deque[float] = field(default_factory=lambda: deque(maxlen=_KEPT))
-    """Seconds."""
-
-    def plain(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {**vars(self), "latencies": [round(one, 4) for one in self.latencies]}
-
-    @classmethod
-    def of(cls, plain: Mapping[str, Any]) -> Tally:
-        """From `plain`."""
-        return cls(**{**plain, "latencies": deque(plain["latencies"], maxlen=_KEPT)})
+_NOT_COUNTED = 2000
+ALONE = 2
+"""So many times the least number of requests: then the other one has had its chance to answer."""
+_DOUBT = ":doubt"
+Key = tuple[str, str]
+"""Phase, and Model id or HOSTED."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,13 +114,18 @@ class Guard:
 
     def __init__(self, rule: RollbackRule) -> None:
         self.rule = rule
-        self._lock = threading.Lock()
         # Bounded for where nobody counts: an outcome holds the whole answer.
         self._arrived: deque[Outcome] = deque(maxlen=_NOT_COUNTED)
-        self.tallies: dict[str, Tally] = {}
-        """By Model id, and all hosted models together."""
+        self.phase = ""
+        """What is counted now; the id of the decision that stands, or its doubt."""
+        self.tallies: dict[Key, Tally] = {}
+        """Of this process, by phase and by Model id, all hosted models together."""
+        self.others: dict[Key, list[Tally]] = {}
+        """Of the processes that serve beside this one, or did before it."""
+        self.suspicion: Finding | None = None
+        """Why the model on trial is in doubt, where that was found here."""
         self._limits: dict[tuple[str, str], float] = {}
-        """Slower than that is slow, seconds, by who is watched and with whom compared."""
+        """Slower than that is slow, seconds, by phase and by whom it is compared with."""
 
     def note(self, outcome: Outcome) -> None:
         """One more; microseconds."""
@@ -153,57 +138,120 @@ class Guard:
             if one.kind in _NOBODYS:
                 continue
             key = one.model if one.provider == "local" else HOSTED
-            tally = self.tallies.setdefault(key, Tally())
-            tally.asked += 1
-            if one.draft is None:
-                tally.failed += 1
-                continue
-            if one.draft.latency_s is not None:
-                tally.latencies.append(one.draft.latency_s)
-            if parses(one.draft.code):
-                tally.passed += 1
-            else:
-                tally.unlike += 1
+            self.tallies.setdefault((self.phase, key), Tally()).add(one)
+
+    def stands(self, course: Course) -> None:
+        """What is counted from now on belongs to this; figures that nobody needs are forgotten."""
+        phase = _phase(course)
+        doubt = doubt_of(phase)
+        if phase != self.phase.removesuffix(_DOUBT):
+            self.suspicion = None
+        fresh = course.canary is None and bool(course.promoted)
+        self.phase = doubt if fresh and self._doubted(doubt) else phase
+        kept = phases_of(course)
+        self.tallies = {key: one for key, one in self.tallies.items() if key[0] in kept}
+        self._limits = {key: one for key, one in self._limits.items() if key[0] in kept}
 
     def find(self, course: Course) -> Finding | None:
-        """Who is shown to be worse, if anybody; what is counted of others is forgotten."""
-        self._forget(course)
+        """Who is shown to be worse, if anybody. Call `stands` before.
+
+        A canary is compared with who answers beside it. A fresh promotion is first compared with
+        what the model before it did: where it looks worse, that may be the machine's doing, or the
+        questions'. Then it is in doubt: the model before answers for a part of the Builds again
+        (see `holding_back`), and only what both do from then on decides.
+        """
         trial = trialled(course)
         if trial is None or not self.rule.enabled:
             return None
-        mine, theirs = (self.tallies.get(key, Tally()) for key in (trial.model, trial.other))
-        if course.canary is None and mine.asked > self.rule.watch:
+        if course.canary is not None:
+            return self._worse(trial, (self.phase,), (self.phase,))
+        if self._old(trial):
             return None
-        return judged(trial, self._figures(trial, mine, theirs), self.rule)
+        doubt = doubt_of(trial.decision.id)
+        if self.phase == doubt and not self._nobody_beside(trial, doubt):
+            return self._worse(trial, (doubt,), (doubt,))
+        before = course.promoted[-2].id if len(course.promoted) > 1 else ""
+        found = self._worse(trial, _both(trial.decision.id), _both(before))
+        if found is None or not self.rule.holdback or self.phase == doubt:
+            return found
+        self.suspicion, self.phase = found, doubt
+        self.tallies.setdefault((doubt, trial.model), Tally())
+        return None
 
-    def _figures(
-        self, trial: Trialled, mine: Tally, theirs: Tally
-    ) -> dict[str, tuple[Seen, Seen, float]]:
-        rule = self.rule
-        found = {
-            "error rate": (Seen(mine.failed, mine.asked), Seen(theirs.failed, theirs.asked),
-                           rule.error_margin),
-            "pass rate": (Seen(mine.unlike, mine.unlike + mine.passed),
-                          Seen(theirs.unlike, theirs.unlike + theirs.passed), rule.pass_margin),
-        }  # fmt: skip
-        limit = self._limit(trial, theirs)
-        if limit is not None:
-            found["slow answers"] = (slow(mine, limit), slow(theirs, limit), rule.slow_margin)
-        return found
+    def holding_back(self, course: Course) -> Trialled | None:
+        """The promotion in doubt, while the one before it is to answer for a part of the Builds."""
+        trial = trialled(course)
+        if trial is None or course.canary is not None or not self.rule.enabled:
+            return None
+        in_doubt = self.phase == doubt_of(trial.decision.id)
+        return trial if in_doubt and self.rule.holdback and not self._old(trial) else None
 
-    def _limit(self, trial: Trialled, theirs: Tally) -> float | None:
+    def all_of(self, phases: Iterable[str], model: str) -> Tally:
+        """What all processes counted."""
+        keys = [(phase, model) for phase in phases]
+        mine = [self.tallies[key] for key in keys if key in self.tallies]
+        return together([*mine, *(one for key in keys for one in self.others.get(key, []))])
+
+    def _old(self, trial: Trialled) -> bool:
+        return self.all_of(_both(trial.decision.id), trial.model).asked > self.rule.watch
+
+    def _nobody_beside(self, trial: Trialled, doubt: str) -> bool:
+        """Whether no process can let the model before answer: then its earlier figures decide."""
+        mine = self.all_of((doubt,), trial.model).asked
+        return mine >= ALONE * self.rule.minimum and not self.all_of((doubt,), trial.other).asked
+
+    def _doubted(self, doubt: str) -> bool:
+        return any(phase == doubt for phase, _ in (*self.tallies, *self.others))
+
+    def _worse(
+        self, trial: Trialled, phases: tuple[str, ...], others: tuple[str, ...]
+    ) -> Finding | None:
+        """By what the one on trial did in some phases, and the other in some."""
+        mine, theirs = self.all_of(phases, trial.model), self.all_of(others, trial.other)
+        limit = self._limit((others[-1], trial.other), theirs)
+        return judged(trial, figures(mine, theirs, limit, self.rule), self.rule)
+
+    def _limit(self, key: Key, theirs: Tally) -> float | None:
         """Set once, by the other's first answers: it must not follow what it is to judge."""
-        key = (trial.model, trial.other)
         if key not in self._limits and len(theirs.latencies) >= self.rule.minimum:
             self._limits[key] = slow_limit(list(theirs.latencies)[: self.rule.minimum], self.rule)
         return self._limits.get(key)
 
-    def _forget(self, course: Course) -> None:
-        # One that was taken back and is tried again by a person's word begins anew.
-        kept = {HOSTED, course.canary.model_id if course.canary else HOSTED}
-        kept |= {one.model_id for one in course.promoted[-2:]}
-        self.tallies = {key: tally for key, tally in self.tallies.items() if key in kept}
-        self._limits = {key: limit for key, limit in self._limits.items() if key[0] in kept}
+
+def figures(
+    mine: Tally, theirs: Tally, limit: float | None, rule: RollbackRule
+) -> dict[str, tuple[Seen, Seen, float]]:
+    """Name → of the one on trial, of the other, and the margin."""
+    found = {
+        "error rate": (Seen(mine.failed, mine.asked), Seen(theirs.failed, theirs.asked),
+                       rule.error_margin),
+        "pass rate": (Seen(mine.unlike, mine.unlike + mine.passed),
+                      Seen(theirs.unlike, theirs.unlike + theirs.passed), rule.pass_margin),
+    }  # fmt: skip
+    if limit is not None:
+        found["slow answers"] = (slow(mine, limit), slow(theirs, limit), rule.slow_margin)
+    return found
+
+
+def _phase(course: Course) -> str:
+    """The decision that stands; empty where there was none."""
+    return course.latest.id if course.latest else ""
+
+
+def _both(decision: str) -> tuple[str, str]:
+    """The phase of a decision, and of its doubt."""
+    return decision, doubt_of(decision)
+
+
+def doubt_of(decision: str) -> str:
+    """The phase in which the model before a promotion answers beside it."""
+    return f"{decision}{_DOUBT}"
+
+
+def phases_of(course: Course) -> set[str]:
+    """The phases whose figures may still be needed."""
+    decisions = [*course.promoted[-2:], *([course.canary] if course.canary else [])]
+    return {"", *(phase for one in decisions for phase in _both(one.id))}
 
 
 def slow_limit(latencies: list[float], rule: RollbackRule) -> float:
@@ -214,13 +262,3 @@ def slow_limit(latencies: list[float], rule: RollbackRule) -> float:
 def slow(tally: Tally, limit: float) -> Seen:
     """How many answers took longer."""
     return Seen(sum(one > limit for one in tally.latencies), len(tally.latencies))
-
-
-def parses(code: str) -> bool:
-    """Whether there is code, and it is Python."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return bool(ast.parse(code).body)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False

@@ -1,4 +1,4 @@
-"""What the host asks for strategies: one object over the chain, and a drop-in function.
+"""What the host asks for strategies: one object over the chain.
 
     provider = StrategyProvider()
     draft = provider.generate("Buy SPY when it crosses its 50-day mean")
@@ -9,7 +9,6 @@ once in the life of a process.
 
 from __future__ import annotations
 
-import atexit
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +21,7 @@ from qc_builder_lora.ids import new_id
 from qc_builder_lora.log import get_logger
 from qc_builder_lora.models.budget import Budget, Ledger
 from qc_builder_lora.models.chain import Chain
+from qc_builder_lora.models.guard import HOSTED as HOSTED_MODELS
 from qc_builder_lora.models.ledger import StoreLedger
 from qc_builder_lora.models.local import LocalWriter
 from qc_builder_lora.models.local_server import Child
@@ -77,6 +77,8 @@ class StrategyProvider:
         self._canary: Trying | None = None
         self.trial: Trying | None = None
         """The canary that answers here for a share of the Builds."""
+        self.holdback: str | None = None
+        """Who answers beside a promotion in doubt: the Model before it, or HOSTED_MODELS."""
 
     @property
     def chain(self) -> Chain:
@@ -127,6 +129,8 @@ class StrategyProvider:
                 chain.admit(self._seat, self._place(chain))
         if self.trial is not None and self.trial.model.id == model_id:
             self.end_trial()
+        if self.holdback is not None:
+            self.end_holdback()
 
     def unseat(self) -> None:
         """Let no local model answer but a canary."""
@@ -162,6 +166,34 @@ class StrategyProvider:
             self._chain.end_trial()
             self._seat.try_out(None)
 
+    def hold_back(self, before: Model | None, share: float) -> None:
+        """Let the Model before the one that answers, or the hosted ones for None, answer for a
+        part of the Builds again; returns when it does."""
+        writer = self._ready(Path(before.path), before.id) if before else None
+        chain, seat = self._chain, self._seat
+        if chain is None or seat is None:
+            if writer is not None:
+                writer.close()
+            return
+        who = before.id if before else HOSTED_MODELS
+        if writer is not None:
+            seat.try_out(writer)
+        beside: Writer | None = seat.canary
+        if before is None:
+            beside = next((one for one in chain.writers if one.name in HOSTED), None)
+        if beside is None:
+            raise NoProvider("No hosted model can answer: no key is set.")
+        key = f"holdback:{who}"
+        chain.try_out(beside, self._place(chain), lambda build: takes(key, share, build))
+        self.holdback = who
+
+    def end_holdback(self) -> None:
+        """Let the one before answer no more; what it has begun it ends."""
+        self.holdback = None
+        if self._chain is not None and self._seat is not None:
+            self._chain.end_trial()
+            self._seat.try_out(None)
+
     def generate(self, prompt: str, context: str = "", *, build_id: str | None = None) -> Draft:
         """One strategy. Raises NoProvider or BudgetExhausted when nobody answers."""
         return self.write(new_request(prompt, context), build_id=build_id)
@@ -181,7 +213,7 @@ class StrategyProvider:
         """End the child and close the connections; the next call would open them again."""
         with self._lock:
             chain, seat = self._chain, self._seat
-            self._chain, self._seat, self.trial = None, None, None
+            self._chain, self._seat, self.trial, self.holdback = None, None, None, None
             self._closed.set()
         if chain is not None:
             chain.close()
@@ -364,21 +396,3 @@ def _say(event: str, **keys: str) -> None:
     if line not in _said:
         _said.add(line)
         log.warning(event, **keys)
-
-
-_default_lock = threading.Lock()
-_default: StrategyProvider | None = None
-
-
-def generate_strategy(prompt: str) -> str:
-    """The code of one strategy: a drop-in for a builder's own function of that name.
-
-    The provider is made at the first call and kept until the process ends.
-    """
-    global _default  # noqa: PLW0603 - kept between calls, so that the model is loaded once
-    with _default_lock:
-        if _default is None:
-            _default = StrategyProvider()
-            atexit.register(_default.close)
-        provider = _default
-    return provider.generate(prompt).code

@@ -20,6 +20,7 @@ class RollbackRule:
     alpha: float = 0.01
     minimum: int = 20
     watch: int = 500
+    holdback: float = 0.5
     error_margin: float = 0.05
     slow_factor: float = 2.0
     slow_margin: float = 0.2
@@ -34,6 +35,8 @@ class RollbackRule:
         for name in ("error_margin", "slow_margin", "pass_margin"):
             if not 0 <= getattr(self, name) < 1:
                 raise SettingsError(f"{name} must be in [0, 1), got {getattr(self, name)}.")
+        if not 0 <= self.holdback < 1:
+            raise SettingsError(f"holdback must be in [0, 1), got {self.holdback}.")
         if self.slow_factor < 1:
             raise SettingsError(f"slow_factor must be at least 1, got {self.slow_factor}.")
 

@@ -60,8 +60,7 @@ class Side:
             )
             provider.chain.on_answer = self.recorder.take
         self.webhook = Webhook(settings.notify_webhook, settings.notify_secret)
-        kept = settings.home / "serving-figures.json"
-        self.watch = new_watch(settings, "gateway", kept_in=kept, webhook=self.webhook)
+        self.watch = new_watch(settings, "gateway", webhook=self.webhook)
         provider.chain.listen(self.watch.note)
         self._teller = threading.Thread(target=self._tell, daemon=True)
         self._teller.start()

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 
 from qc_builder_lora.errors import NotFound, QcLoraError
 from qc_builder_lora.log import get_logger
+from qc_builder_lora.models.guard import HOSTED as HOSTED_MODELS
+from qc_builder_lora.models.guard import Trialled
 from qc_builder_lora.models.standing import PRODUCTION, Trying, canary_of, hosted
 from qc_builder_lora.records import Model, Stage
 
@@ -58,8 +60,11 @@ class Succession:
         self._kept_since: float | None = None
         self._said = ""
 
-    def look(self) -> None:
-        """Look once; returns when those who are to answer do, or cannot."""
+    def look(self, doubted: Trialled | None = None, share: float = 0.0) -> None:
+        """Look once; returns when those who are to answer do, or cannot.
+
+        Beside a promotion that is `doubted` the one before it answers for a share of the Builds.
+        """
         wanted = self._wanted()
         if wanted is None:
             return
@@ -69,6 +74,8 @@ class Succession:
         elif wanted.taken_back:
             self._provider.unseat()
             log.info("the local model was taken back; hosted models answer", before=before)
+        in_doubt = doubted is not None and wanted.canary is None
+        self._look_at_holdback(doubted if in_doubt else None, share)
         self._look_at_canary(wanted.canary)
         self._let_go()
 
@@ -92,7 +99,10 @@ class Succession:
         if finding is not None and trial is not None and trial.model.id == finding.trialled.model:
             # Here at once, whether or not the store could be told.
             self._provider.end_trial()
-        self.look()
+        if watch is None:
+            self.look()
+        else:
+            self.look(watch.holdback, watch.guard.rule.holdback)
 
     def _change(self, model: Model, before: str | None) -> None:
         keep = self._provider.settings.local_standby_s > 0
@@ -100,6 +110,25 @@ class Succession:
                           self._provider.seat(Path(model.path), model.id, keep=keep)):  # fmt: skip
             self._kept_since = self._clock()
             log.info("the promoted model answers", model=model.id, before=before)
+
+    def _look_at_holdback(self, doubted: Trialled | None, share: float) -> None:
+        before = self._provider.holdback
+        wanted = doubted.other if doubted and doubted.model == self._provider.local_model else None
+        if wanted == before:
+            return
+        if before is not None:
+            self._provider.end_holdback()
+            log.info("the model before answers no more", model=before)
+        if wanted is None or self._store is None:
+            return
+        try:
+            model = None if wanted == HOSTED_MODELS else self._store.models.get(wanted)
+        except QcLoraError:
+            return  # The next look asks again.
+        # A name of its own: where there was no room for it beside the other, it may yet replace it.
+        if self._comes_up(f"{wanted} again", "the promoted model for all Builds",
+                          lambda: self._provider.hold_back(model, share)):  # fmt: skip
+            log.info("the model before answers again", model=wanted, share=share)
 
     def _look_at_canary(self, canary: Trying | None) -> None:
         before = self._provider.trial
@@ -123,7 +152,7 @@ class Succession:
         except QcLoraError as error:
             self._failed[model] = self._clock()
             if last is None:
-                log.warning("the promoted model does not come up", answers=otherwise,
+                log.warning("a model that is to answer does not come up", answers=otherwise,
                             why=str(error))  # fmt: skip
             return False
         self._failed.pop(model, None)

@@ -1,29 +1,28 @@
 """Takes a model back that is shown to be worse: in the history, in the log, and by webhook.
 
-One look counts what was served since the last and asks the store what stands. Of several who serve
-one store, each with figures of its own, the first to find it takes it back; the others learn so.
-While the store is away a canary is ended here at once, and written down when it is back.
+One look counts what was served since the last and asks the store what stands. All who serve one
+store write their figures there and read those of the others; the first to find a model worse takes
+it back, and the others learn so. While the store is away each goes by what it knows: a canary is
+ended here at once, and written down when it is back.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qc_builder_lora.config import Settings
 from qc_builder_lora.errors import NotFound, PromotionRefused, QcLoraError
-from qc_builder_lora.files import write_json
-from qc_builder_lora.ids import now
+from qc_builder_lora.ids import new_id, now
 from qc_builder_lora.log import get_logger
 from qc_builder_lora.models.call import Outcome
-from qc_builder_lora.models.guard import Finding, Guard, Tally
+from qc_builder_lora.models.guard import Finding, Guard, Key, Trialled, phases_of
 from qc_builder_lora.models.ledger import BUSY_S
 from qc_builder_lora.models.rollback_rule import load_rollback_rule
 from qc_builder_lora.models.standing import hosted
+from qc_builder_lora.models.tally import Tally
 from qc_builder_lora.notify import Webhook
 from qc_builder_lora.records import AUTOMATIC, Promotion
 
@@ -31,8 +30,8 @@ if TYPE_CHECKING:
     from qc_builder_lora.store import Store
     from qc_builder_lora.store.course import Course
 
-_SAVE_EVERY = 30
-"""Looks between two times that the figures are written down."""
+_SAVE_EVERY = 2
+"""Looks between two times that the figures are written to the store."""
 Notify = Callable[[dict[str, Any]], object]
 
 log = get_logger(__name__)
@@ -48,11 +47,11 @@ class Watch:
         notify: Notify,
         *,
         who: str,
-        kept_in: Path | None = None,
     ) -> None:
-        """`who` serves, in a word; `kept_in` is a file that keeps the figures over a restart."""
+        """`who` serves, in a word."""
         self._settings, self._open, self._notify = settings, open_store, notify
-        self._who, self._file = who, kept_in
+        self._who = who
+        self._process = f"{who}:{new_id()}"
         self._store: Store | None = None
         self._course: Course | None = None
         self._told: set[str] = set()
@@ -60,7 +59,8 @@ class Watch:
         self.rollbacks = 0
         """Since the start."""
         self._looks = 0
-        self._read()
+        self._saved: dict[Key, int] = {}
+        """How many requests of each tally the store knows of."""
 
     def note(self, outcome: Outcome) -> None:
         """A provider was asked; microseconds."""
@@ -68,20 +68,46 @@ class Watch:
 
     def look(self) -> Finding | None:
         """Look once; what was found to be worse and has been, or is to be, taken back."""
-        self.guard.count()
         self._looks += 1
-        if self._looks % _SAVE_EVERY == 0:
-            self.save()
+        if self._course is not None:
+            self.guard.count()
         course = self._what_stands()
-        finding = self.guard.find(course) if course is not None else None
+        if course is None:
+            return None
+        self.guard.stands(course)
+        self.guard.count()
+        before = self.guard.suspicion
+        finding = self.guard.find(course)
+        doubted = self.guard.suspicion if self.guard.suspicion is not before else None
+        if doubted is not None:
+            log.warning("a fresh promotion looks worse; the model before answers beside it until "
+                        "that is sure", model=doubted.trialled.model, beside=doubted.trialled.other,
+                        share=self.guard.rule.holdback, figures=doubted.sentence)  # fmt: skip
+        if doubted is not None or self._looks % _SAVE_EVERY == 0:
+            self.save()
         if finding is not None:
             self._take_back(finding)
         return finding
 
+    @property
+    def holdback(self) -> Trialled | None:
+        """The promotion in doubt, where the model before is to answer for a part of the Builds."""
+        return self.guard.holding_back(self._course) if self._course is not None else None
+
     def save(self) -> None:
-        """Keep the figures for the next process."""
-        if self._file is not None and self.guard.tallies:
-            write_json(self._file, {key: one.plain() for key, one in self.guard.tallies.items()})
+        """Tell the other processes, and whoever serves after this one."""
+        tallies = self.guard.tallies
+        new = {key: one for key, one in tallies.items() if self._saved.get(key) != one.asked}
+        if not new or self._course is None:
+            return
+        try:
+            self._opened().tallies.put(
+                self._process, {key: one.plain() for key, one in new.items()}
+            )
+        except QcLoraError as error:
+            self._say("", "figures of served requests cannot be shared", why=str(error))
+            return
+        self._saved = {key: one.asked for key, one in tallies.items()}
 
     def close(self) -> None:
         """Keep the figures, give the store back."""
@@ -116,32 +142,36 @@ class Watch:
     def _what_stands(self) -> Course | None:
         """What the store says, or said last."""
         try:
-            self._course = self._opened().promotions.course()
+            store = self._opened()
+            course = store.promotions.course()
+            if self._course is None or phases_of(course) != phases_of(self._course):
+                store.tallies.keep(phases_of(course))
+            self._course = course
+            self._hear(store)
         except NotFound:
             return None
         except QcLoraError as error:
             self._say("", "what stands cannot be looked up", why=str(error))
         return self._course
 
+    def _hear(self, store: Store) -> None:
+        """What the other processes counted."""
+        others: dict[Key, list[Tally]] = {}
+        for told in store.tallies.find(but=self._process):
+            try:
+                others.setdefault((told.phase, told.model), []).append(Tally.of(told.figures))
+            except (TypeError, KeyError) as error:
+                self._say(told.process, "figures of another process cannot be read",
+                          process=told.process, why=f"{type(error).__name__}: {error}")  # fmt: skip
+        self.guard.others = others
+
     def _opened(self) -> Store:
         if self._store is None:
             self._store = self._open()
         return self._store
 
-    def _read(self) -> None:
-        if self._file is None or not self._file.exists():
-            return
-        try:
-            kept = json.loads(self._file.read_text("utf-8"))
-            self.guard.tallies = {key: Tally.of(one) for key, one in kept.items()}
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-            log.warning("figures of the last process cannot be read", file=str(self._file),
-                        why=f"{type(error).__name__}: {error}")  # fmt: skip
 
-
-def new_watch(
-    settings: Settings, who: str, *, kept_in: Path | None = None, webhook: Webhook | None = None
-) -> Watch:
+def new_watch(settings: Settings, who: str, *, webhook: Webhook | None = None) -> Watch:
     """A Watch as the settings want it; `webhook` is closed by who gave it."""
     from qc_builder_lora.store import Store
 
@@ -150,7 +180,7 @@ def new_watch(
     def opened() -> Store:
         return Store.open(settings.database_url, upgrade=False, busy_s=BUSY_S)
 
-    return Watch(settings, opened, sender.send, who=who, kept_in=kept_in)
+    return Watch(settings, opened, sender.send, who=who)
 
 
 def take_back(store: Store, settings: Settings, finding: Finding, who: str) -> Promotion:

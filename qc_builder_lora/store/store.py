@@ -24,6 +24,7 @@ from qc_builder_lora.store.rows import Rows
 from qc_builder_lora.store.runs import Adapters, Runs, Turns
 from qc_builder_lora.store.spendings import Spendings
 from qc_builder_lora.store.strategies import Backtests, Gates, Strategies
+from qc_builder_lora.store.tallies import Tallies
 
 BUSY_S = 90.0
 """How long a writer may keep others waiting, in seconds, before they say so: a minute and more."""
@@ -56,6 +57,7 @@ class Store:
         self.turns = Turns(database)
         self.leases = Leases(database)
         self.ingested = Ingested(database)
+        self.tallies = Tallies(database)
 
     @classmethod
     def open(cls, url: str, *, upgrade: bool = True, busy_s: float = BUSY_S) -> Self:
@@ -116,7 +118,7 @@ class Store:
         )
 
     def counts(self) -> dict[str, int]:
-        """Table → number of rows, for every table but the leases."""
+        """Table → number of rows, for every table but leases and tallies."""
         counts = {noun.table.name: noun.count() for noun in self.nouns()}
         return {**counts, "ingested": self.ingested.count()}
 

@@ -2,7 +2,7 @@
 
 First line: format and revision. Then one record a line, each after those that it refers to. Last
 line: how many of each, and the SHA-256 of everything before it, so that a file that was cut short
-or changed is known. Leases are left out: they belong to processes that live.
+or changed is known. Leases and tallies are left out: they belong to processes that live.
 """
 
 from __future__ import annotations

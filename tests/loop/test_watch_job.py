@@ -10,6 +10,7 @@ import pytest
 
 from qc_builder_lora.config import Settings
 from qc_builder_lora.ids import new_id, now, text_hash
+from qc_builder_lora.models.guard import doubt_of
 from qc_builder_lora.records import Generation, Model, Role, Stage, Verdict, VerdictKind
 from qc_builder_lora.requests import new_request
 from qc_builder_lora.store import Store
@@ -89,6 +90,54 @@ def test_answers_given_before_the_trial_are_not_held_against_it(store: Store) ->
     serve(store, "m1", GOOD, 60)
     serve(store, "m2", GOOD, 30)
     assert looks(watch(store, []), store, 7) == [None] * 7
+
+
+def finished(store: Store) -> Store:
+    """m2 in production, which was the canary until now."""
+    one = store.promotions.course().canary
+    assert one is not None
+    store.promotions.promote("m2", one.model_sha256, str(one.report_sha256), "Ada")
+    return store
+
+
+def test_a_fresh_promotion_that_does_worse_than_before_is_doubted_first(store: Store) -> None:
+    serve(store, "m1", GOOD, 40)
+    decision = finished(store).promotions.course().promoted[-1].id
+    serve(store, "m2", BAD, 40)
+    told: list[Any] = []
+    one = watch(store, told)
+    assert looks(one, store, 4) == [None] * 4
+    assert store.tallies.began(doubt_of(decision)) is not None
+    serve(store, "m2", GOOD, 30)
+    serve(store, "m1", GOOD, 30)
+    assert looks(one, store, 5) == [None] * 5
+    assert told == []
+
+
+def test_worse_on_the_same_traffic_it_is_taken_back_by_the_daemon(store: Store) -> None:
+    serve(store, "m1", GOOD, 40)
+    finished(store)
+    serve(store, "m2", BAD, 40)
+    told: list[Any] = []
+    one = watch(store, told)
+    looks(one, store, 4)
+    serve(store, "m2", BAD, 30)
+    serve(store, "m1", GOOD, 30)
+    looks(one, store, 4)
+    assert (told[0]["model"], told[0]["answers"]) == ("m2", "m1")
+    assert store.promotions.course().production == "m1"
+
+
+def test_where_nobody_holds_back_the_daemon_goes_by_what_was_before(store: Store) -> None:
+    serve(store, "m1", GOOD, 40)
+    finished(store)
+    serve(store, "m2", BAD, 40)
+    one = watch(store, [])
+    looks(one, store, 4)
+    serve(store, "m2", BAD, 39)
+    assert looks(one, store, 4) == [None] * 4
+    serve(store, "m2", BAD, 1)
+    assert any(looks(one, store, 4))
 
 
 def test_the_funnel_judges_by_the_metric_of_the_promotion_rule(

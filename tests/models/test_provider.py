@@ -181,10 +181,10 @@ def test_local_key_comes_from_the_environment_and_is_never_shown():
 def test_drop_in_function_writes_with_the_real_model(base_gguf, tmp_path, is_running):
     program = textwrap.dedent("""
         from qc_builder_lora import generate_strategy
-        from qc_builder_lora.models import provider
+        from qc_builder_lora.models import drop_in
         print(repr(generate_strategy("def fib(n):")))
         print(repr(generate_strategy("def fib(n):")))
-        print(provider._default.local_server.pid)
+        print(drop_in._default.local_server.pid)
     """)
     environment = {
         "QC_LORA_LOCAL_MODEL": str(base_gguf),

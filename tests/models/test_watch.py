@@ -42,6 +42,18 @@ def fed(guard: Guard, model: str, number: int, **given: Any) -> None:
     guard.count()
 
 
+def guard_of(course: Any, **rule: Any) -> Guard:
+    """One that counts for what stands."""
+    guard = Guard(RollbackRule(**rule))
+    guard.stands(course)
+    return guard
+
+
+def of(guard: Guard, model: str) -> Any:
+    """What was counted of a model in the phase that stands."""
+    return guard.tallies.get((guard.phase, model))
+
+
 def on_trial(home: Home) -> Any:
     home.promote(home.model("m1"))
     home.promote(home.model("m2"), 0.4)
@@ -95,7 +107,8 @@ def test_nothing_seen_is_nothing_known() -> None:
 def test_a_canary_that_does_worse_is_found_by_that_figure(
     home: Home, bad: dict[str, Any], figure: str, words: str
 ) -> None:
-    course, guard = on_trial(home), Guard(RollbackRule())
+    course = on_trial(home)
+    guard = guard_of(course)
     fed(guard, "m1", 100)
     fed(guard, "m2", 30, **bad)
     found = guard.find(course)
@@ -109,14 +122,16 @@ def test_a_canary_that_does_worse_is_found_by_that_figure(
     ("ones", "others"), [(19, 100), (100, 19), (100, 0)], ids=["few", "few others", "no others"]
 )
 def test_too_few_requests_of_either_side_decide_nothing(home: Home, ones: int, others: int) -> None:
-    course, guard = on_trial(home), Guard(RollbackRule())
+    course = on_trial(home)
+    guard = guard_of(course)
     fed(guard, "m1", others)
     fed(guard, "m2", ones, kind="timeout")
     assert guard.find(course) is None
 
 
 def test_as_bad_as_the_other_is_not_worse(home: Home) -> None:
-    course, guard = on_trial(home), Guard(RollbackRule())
+    course = on_trial(home)
+    guard = guard_of(course)
     for model in ("m1", "m2"):
         fed(guard, model, 60, kind="timeout")
         fed(guard, model, 60, latency=7.0)
@@ -124,55 +139,129 @@ def test_as_bad_as_the_other_is_not_worse(home: Home) -> None:
 
 
 def test_what_is_nobodys_fault_is_not_counted(home: Home) -> None:
-    course, guard = on_trial(home), Guard(RollbackRule())
+    course = on_trial(home)
+    guard = guard_of(course)
     fed(guard, "m1", 100)
     for kind in ("cancelled", "context_overflow", "bad_request", "budget"):
         fed(guard, "m2", 50, kind=kind)
     assert guard.find(course) is None
-    assert "m2" not in guard.tallies
+    assert of(guard, "m2") is None
 
 
-def test_a_fresh_promotion_is_compared_with_the_model_before_and_an_old_one_not(
-    home: Home,
-) -> None:
+def promoted_twice(home: Home, **rule: Any) -> tuple[Guard, Any]:
+    """m2 after m1, which answered 100 requests well."""
     home.promote(home.model("m1"))
+    guard = guard_of(home.store.promotions.course(), **rule)
+    fed(guard, "m1", 100)
     home.promote(home.model("m2"))
     course = home.store.promotions.course()
-    guard = Guard(RollbackRule(watch=200))
-    fed(guard, "m1", 100)
+    guard.stands(course)
+    return guard, course
+
+
+def test_without_a_second_look_a_fresh_promotion_is_taken_back_by_what_was_before(
+    home: Home,
+) -> None:
+    guard, course = promoted_twice(home, watch=200, holdback=0.0)
     fed(guard, "m2", 40, kind="timeout")
     found = guard.find(course)
     assert found is not None
     assert (found.trialled.other, found.trialled.decision) == ("m1", course.promoted[-1])
+    assert guard.holding_back(course) is None
     fed(guard, "m2", 200)
     assert guard.find(course) is None
 
 
-def test_without_a_model_before_it_the_hosted_ones_are_compared_with(home: Home) -> None:
+def test_a_fresh_promotion_that_looks_worse_is_in_doubt_and_not_taken_back(home: Home) -> None:
+    guard, course = promoted_twice(home)
+    fed(guard, "m2", 40, latency=9.0)
+    assert guard.find(course) is None
+    doubted = guard.holding_back(course)
+    assert doubted is not None
+    assert (doubted.model, doubted.other) == ("m2", "m1")
+    assert guard.suspicion is not None
+    assert guard.suspicion.figure == "slow answers"
+
+
+def test_a_busier_machine_that_makes_both_slow_takes_nobody_back(home: Home) -> None:
+    guard, course = promoted_twice(home)
+    fed(guard, "m2", 40, latency=9.0)
+    assert guard.find(course) is None
+    for _ in range(6):
+        fed(guard, "m2", 40, latency=9.0)
+        fed(guard, "m1", 40, latency=9.0)
+        assert guard.find(course) is None
+    fed(guard, "m2", 300, latency=9.0)
+    assert guard.find(course) is None
+    assert guard.holding_back(course) is None
+
+
+def test_on_the_same_traffic_worse_it_is_taken_back_by_that_alone(home: Home) -> None:
+    guard, course = promoted_twice(home)
+    fed(guard, "m2", 40, kind="timeout")
+    assert guard.find(course) is None
+    fed(guard, "m2", 30, kind="timeout")
+    fed(guard, "m1", 30)
+    found = guard.find(course)
+    assert found is not None
+    assert (found.gap.mine, found.gap.theirs) == (Seen(30, 30), Seen(0, 30))
+
+
+def test_where_nobody_can_let_the_one_before_answer_its_earlier_figures_decide(home: Home) -> None:
+    guard, course = promoted_twice(home)
+    fed(guard, "m2", 30, kind="timeout")
+    assert guard.find(course) is None
+    fed(guard, "m2", 39, kind="timeout")
+    assert guard.find(course) is None
+    fed(guard, "m2", 1, kind="timeout")
+    found = guard.find(course)
+    assert found is not None
+    assert (found.gap.mine.all, found.gap.theirs.all) == (70, 100)
+
+
+def test_a_canary_is_not_compared_with_what_production_did_before_it(home: Home) -> None:
     home.promote(home.model("m1"))
-    guard = Guard(RollbackRule())
+    guard = guard_of(home.store.promotions.course())
+    fed(guard, "m1", 200)
+    home.promote(home.model("m2"), 0.4)
+    course = home.store.promotions.course()
+    guard.stands(course)
+    for model in ("m1", "m2"):
+        fed(guard, model, 40, kind="timeout")
+    assert guard.find(course) is None
+
+
+def test_without_a_model_before_it_the_hosted_ones_are_compared_with(home: Home) -> None:
+    guard = guard_of(home.store.promotions.course(), holdback=0.0)
     fed(guard, "gpt-4.1", 30)
     fed(guard, "claude", 30)
+    home.promote(home.model("m1"))
+    course = home.store.promotions.course()
+    guard.stands(course)
     fed(guard, "m1", 40, kind="server")
-    found = guard.find(home.store.promotions.course())
+    found = guard.find(course)
     assert found is not None
     assert (found.trialled.other, found.gap.theirs.all) == (HOSTED, 60)
 
 
 def test_a_model_tried_again_by_a_persons_word_begins_anew(home: Home) -> None:
-    course, guard = on_trial(home), Guard(RollbackRule())
+    course = on_trial(home)
+    guard = guard_of(course)
     fed(guard, "m1", 100)
     fed(guard, "m2", 40, kind="timeout")
     assert guard.find(course) is not None
     home.store.promotions.rollback("Ada")
+    guard.stands(home.store.promotions.course())
     assert guard.find(home.store.promotions.course()) is None
     home.promote(home.store.models.get("m2"), 0.2)
+    guard.stands(home.store.promotions.course())
     assert guard.find(home.store.promotions.course()) is None
-    assert "m2" not in guard.tallies
+    assert "m2" not in {model for _, model in guard.tallies}
 
 
 def test_switched_off_nothing_is_found(home: Home) -> None:
-    course, guard = on_trial(home), Guard(RollbackRule(enabled=False))
+    course = on_trial(home)
+    guard = guard_of(course, enabled=False)
     fed(guard, "m1", 100)
     fed(guard, "m2", 40, kind="timeout")
     assert guard.find(course) is None
@@ -246,7 +335,7 @@ def test_a_clock_that_jumps_takes_nobody_back(home: Home, monkeypatch: pytest.Mo
             if number % 5 == 0:
                 assert watch.look() is None
     watch.guard.count()
-    tallies = watch.guard.tallies
+    tallies = {model: one for (_, model), one in watch.guard.tallies.items()}
     assert {key: (one.failed, one.asked >= 20) for key, one in tallies.items()} == {
         "m1": (0, True),
         "m2": (0, True),
@@ -255,19 +344,89 @@ def test_a_clock_that_jumps_takes_nobody_back(home: Home, monkeypatch: pytest.Mo
     assert len(home.store.promotions.history()) == 2
 
 
+def sharing(home: Home) -> Watch:
+    return Watch(home.settings(), home_store(home), lambda event: None, who="gateway")
+
+
 def test_figures_outlive_a_restart(home: Home) -> None:
     on_trial(home)
-    file = home.folder / "figures.json"
-    first = Watch(home.settings(), home_store(home), lambda e: None, who="g", kept_in=file)
+    first = sharing(home)
+    first.guard.rule = RollbackRule(minimum=1000)
+    first.look()
     failing(first)
     first.close()
-    second = Watch(home.settings(), home_store(home), lambda e: None, who="g", kept_in=file)
+    second = sharing(home)
     assert second.look() is not None
     assert home.store.promotions.course().canary is None
     second.close()
-    file.write_text('{"m1": {"asked": 3}}')
-    third = Watch(home.settings(), home_store(home), lambda e: None, who="g", kept_in=file)
-    assert third.guard.tallies == {}
+
+
+def test_two_that_serve_one_store_count_together(home: Home) -> None:
+    on_trial(home)
+    both = [sharing(home), sharing(home)]
+    for watch in both:
+        watch.look()
+        for _ in range(15):
+            watch.note(outcome("m1"))
+            watch.note(outcome("m2", "timeout"))
+    found = [watch.look() for watch in both for _ in range(2)]
+    (first, *_) = [one for one in found if one is not None]
+    assert (first.gap.mine, first.gap.theirs) == (Seen(30, 30), Seen(0, 30))
+    assert home.store.promotions.course().canary is None
+    for watch in both:
+        watch.close()
+
+
+def test_a_doubt_is_known_to_all_who_serve_and_to_whoever_is_started_then(home: Home) -> None:
+    home.promote(home.model("m1"))
+    both = [sharing(home), sharing(home)]
+    for watch in both:
+        watch.look()
+        for _ in range(30):
+            watch.note(outcome("m1"))
+        watch.save()
+    home.promote(home.model("m2"))
+    both[0].look()
+    for _ in range(30):
+        both[0].note(outcome("m2", "timeout"))
+    assert both[0].look() is None
+    later = sharing(home)
+    for watch in (both[1], later):
+        assert watch.look() is None
+        assert watch.holdback is not None
+        assert (watch.holdback.model, watch.holdback.other) == ("m2", "m1")
+    for watch in (*both, later):
+        watch.close()
+
+
+def test_figures_of_decisions_that_no_longer_count_are_forgotten_in_the_store(home: Home) -> None:
+    watch = sharing(home)
+    for name in ("m1", "m2", "m3", "m4"):
+        home.promote(home.model(name))
+        watch.look()
+        watch.note(outcome(name))
+        watch.guard.count()
+        watch.save()
+    kept = {told.model for told in home.store.tallies.find()}
+    assert kept == {"m3", "m4"}
+    watch.close()
+
+
+def test_figures_of_another_process_that_cannot_be_read_are_said_and_left_out(
+    home: Home, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, "qc_builder_lora")
+    course = on_trial(home)
+    phase = course.canary.id
+    home.store.tallies.put("older", {(phase, "m2"): {"asked": 3}})
+    home.store.tallies.put("newer", {(phase, "m2"): {"asked": 3, "unheard_of": 1}})
+    watch = sharing(home)
+    failing(watch)
+    assert watch.look() is not None
+    watch.look()
+    for process in ("older", "newer"):
+        assert caplog.text.count(f"cannot be read process={process}") == 1
+    watch.close()
 
 
 def test_a_canary_that_says_nothing_is_ended_while_requests_are_answered(home: Home) -> None:
@@ -280,6 +439,7 @@ def test_a_canary_that_says_nothing_is_ended_while_requests_are_answered(home: H
     with Hook() as hook, StrategyProvider(home.settings()) as provider:
         webhook = Webhook(hook.url)
         watch = new_watch(home.settings(), "gateway", webhook=webhook)
+        watch.look()
         provider.chain.listen(watch.note)
         succession = Succession(provider)
         answered = {
@@ -330,6 +490,7 @@ def test_while_the_store_is_away_the_canary_ends_here_and_is_written_down_later(
         ("alpha = 2.0", SettingsError, r"alpha must be in \(0, 1\), got 2.0"),
         ("minimum = 0", SettingsError, "minimum must be at least 1, got 0"),
         ("minimum = '20'", SettingsError, "minimum must be int, got '20'"),
+        ("holdback = 1", SettingsError, r"holdback must be in \[0, 1\), got 1"),
         ("slow_factor = 0.5", SettingsError, "slow_factor must be at least 1"),
         ("pass_margin = 1.5", SettingsError, r"pass_margin must be in \[0, 1\)"),
         ("minimun = 3", UnknownKey, "unknown key 'minimun'. Did you mean 'minimum'"),

@@ -28,6 +28,7 @@ from qc_builder_lora.store.tables.release import (
     RatingRow,
     RunRow,
     SpendingRow,
+    TallyRow,
     TurnRow,
     VerdictRow,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "SnapshotRow",
     "SpendingRow",
     "StrategyRow",
+    "TallyRow",
     "TurnRow",
     "VerdictRow",
 ]

@@ -239,6 +239,18 @@ class LeaseRow(Base):
     token: Mapped[int] = mapped_column(Whole)
 
 
+class TallyRow(Base):
+    """What one serving process counted of one model while one decision stood."""
+
+    __tablename__ = "tallies"
+
+    process: Mapped[str] = mapped_column(Name, primary_key=True)
+    phase: Mapped[str] = mapped_column(Name, primary_key=True)
+    model: Mapped[str] = mapped_column(Name, primary_key=True)
+    figures: Mapped[dict[str, Any]] = mapped_column(JsonObject)
+    began_at: Mapped[datetime] = mapped_column(Moment)
+
+
 class IngestedRow(Base):
     """The spool events that have been taken: a second reading of the spool skips them."""
 
