@@ -238,12 +238,14 @@ class Counter:
         self.engine.book.reality.brokerage = frozenset(kind for kind in asks if asks[kind])
         self._answer(None)
 
-    def _on_seed(self, index: int, price: float) -> None:
+    def _on_seed(self, index: int, price: float, quotes: bool) -> None:
         """A security's price before its first bar: that of its last bar, and no other.
 
         The benchmark's may be adjusted on raw prices: LEAN asks its own subscription.
         """
         item, plan = self._item(index), self.engine.plan
+        if quotes:
+            return self._seed_quotes(item, price)
         modes = [item.mode]
         if item.ticker.upper() == (plan.benchmark or "SPY").upper():
             modes.append(Mode.ADJUSTED)
@@ -256,16 +258,25 @@ class Counter:
                 return self._answer(None)
         raise self._unknown(f"a seed that is not the last price of {item.ticker}")
 
-    def _last(self, item: Security, mode: Mode) -> Point | None:
-        """The last trade bar before now, of all subscriptions."""
+    def _seed_quotes(self, item: Security, price: float) -> None:
+        last = self._last(item, item.mode, "quote")
+        if last is not None:
+            bid, ask = (last[3].columns[column][last[4]] for column in (3, 8))
+            if isclose((bid + ask) / 2 if bid and ask else bid or ask, price, rel_tol=1e-6):
+                item.quote, item.holding.bid, item.holding.ask = last, bid, ask
+                return self._answer(None)
+        raise self._unknown(f"a seed that is not the last quote of {item.ticker}")
+
+    def _last(self, item: Security, mode: Mode, kind: str = "trade") -> Point | None:
+        """The last bar of a kind before now, of all subscriptions."""
         engine, now = self.engine, standing(self.engine)
         found = [
             last_point(
-                self.shelf.source(item.ticker, mode, stream.resolution, "trade"),
+                self.shelf.source(item.ticker, mode, stream.resolution, kind),
                 now.exchange, engine.hours, engine.exchange, extended=stream.extended,
             )
             for stream in item.streams
-            if stream.is_trade
+            if stream.source.kind == kind
         ]  # fmt: skip
         return max((point for point in found if point), key=itemgetter(0), default=None)
 

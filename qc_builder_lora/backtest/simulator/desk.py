@@ -346,7 +346,7 @@ class Desk(Counter):
         try:
             days = islice(rule_days(rule, first, first + 4000, self.engine.hours), 100)
             self._answer(list(days))
-        except (ValueError, TypeError, IndexError, OverflowError) as error:
+        except (ValueError, TypeError, LookupError, OverflowError) as error:
             raise Forged("a date rule") from error
 
     def _session(self, day: int, extended: bool) -> list[int]:

@@ -165,7 +165,7 @@ FORMS: dict[str, Sequence[Check]] = {
     "rates": (_DAY,),
     "model": (_whole, _WORD, _many(lambda x: _number(x) or _text(100)(x), 10)),
     "normalization": (_whole, _whole),
-    "seed": (_whole, _number),
+    "seed": (_whole, _number, _flag),
     "zone": (_text(60),),
     "log": (_WORD, _text(20_000)),
     "plot": (_text(200), _text(200), _number),

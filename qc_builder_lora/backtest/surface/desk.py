@@ -28,6 +28,7 @@ from .own_models import OwnModels
 from .portfolio import Portfolio
 from .schedule import ScheduleManager
 from .security import Security, SecurityManager
+from .seeding import last_known
 from .settings import AlgorithmSettings, UniverseSettings
 from .subscriptions import SECONDS, Listener, SubscriptionDataConfig
 from .symbol import Symbol, ticker_of
@@ -281,9 +282,8 @@ class Desk:
 
     def seed(self, security: Security) -> None:
         """Give a security its last known price."""
-        bars = self.bars([security], ["count", 1])[0]
-        if bars:
-            security.set_market_price(bars[-1])
+        for bar in last_known(self, security):
+            security.set_market_price(bar)
 
     def listen(self, security: Security, listener: Listener) -> None:
         """Call `listener(bar)` for every bar, before on_data, in order of registration."""

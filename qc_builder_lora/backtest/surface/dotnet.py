@@ -152,7 +152,24 @@ class CompositeSecurityInitializer(Lean):
         self.initializers.append(initializer)
 
 
+class _Delegate:
+    """`Action` or `Func`: in Python a function is one already, whatever its types."""
+
+    def __getitem__(self, types: Any) -> _Delegate:
+        return self
+
+    def __call__(self, function: Any) -> Any:
+        return function
+
+
+def _add_reference(*names: Any) -> None:
+    """There are no assemblies to load."""
+
+
 DOTNET: dict[str, Any] = {
+    "Action": _Delegate(),
+    "AddReference": _add_reference,
+    "Func": _Delegate(),
     "CircularQueue": CircularQueue,
     "RegressionTestException": RegressionTestException,
     "TimeSpan": TimeSpan,

@@ -48,11 +48,10 @@ class FuncSecuritySeeder(Lean):
 
     def seed_security(self, security: Any) -> bool:
         found = self._function(security)
-        bar = (found[-1] if found else None) if isinstance(found, list) else found
-        if bar is None:
-            return False
-        security.set_market_price(bar)
-        return True
+        bars = found if isinstance(found, list) else [found]
+        for bar in bars:
+            security.set_market_price(bar)
+        return any(bar is not None for bar in bars)
 
 
 @both_styles

@@ -217,8 +217,9 @@ class Security(Properties, Lean):
     def set_market_price(self, point: Any) -> None:
         """Seed the price before the first bar, as a security seeder does."""
         if point is not None:
-            self._desk.ask(["seed", self.symbol.number, float(point.close)])
-            self.take(point)
+            quotes = hasattr(point, "last_bid_size")
+            self._desk.ask(["seed", self.symbol.number, float(point.close), quotes])
+            (self.take_quote if quotes else self.take)(point)
 
     @lean_names("feel_model")
     def set_fee_model(self, model: Any) -> None:

@@ -12,6 +12,7 @@ from ..framework.methods import FrameworkMethods
 from ..keywords import lean_names
 from ..known import missing
 from ..schedule import DateRules, ScheduleManager, TimeRules
+from ..seeding import last_known
 from ..trade_builder import TradeBuilder
 from .callbacks import Callbacks
 from .indicators import IndicatorMethods
@@ -119,14 +120,13 @@ class QCAlgorithm(
     @lean_names("symbol")
     def get_last_known_price(self, security: Any) -> Any:
         """The last bar there is, for a security seeder."""
-        known = self._desk.security(security)
-        rows = self._desk.bars([known], ["count", 1], mode=known.seeds_in)[0]
-        return rows[-1] if rows else None
+        found = self.get_last_known_prices(security)
+        return found[0] if found else None
 
     @lean_names("symbol")
     def get_last_known_prices(self, security: Any) -> list[Any]:
-        bar = self.get_last_known_price(security)
-        return [bar] if bar is not None else []
+        """The last trades, and the last quotes where it has quotes."""
+        return last_known(self._desk, self._desk.security(security))
 
     def __getattr__(self, name: str) -> Any:
         return missing("QCAlgorithm", name, self)

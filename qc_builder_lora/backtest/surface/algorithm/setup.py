@@ -300,6 +300,8 @@ class Setup:
     def get_parameters(self) -> dict[str, str]:
         return dict(self._desk.parameters)
 
+    MAX_NAME_AND_TAGS_LENGTH, MAX_TAGS_COUNT = 200, 100
+
     def set_name(self, name: str) -> None:
         self._desk.name = str(name)
 
