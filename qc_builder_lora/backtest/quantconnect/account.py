@@ -10,7 +10,7 @@ from typing import Any
 
 from qc_builder_lora.backtest.lean_result import EQUITY_CHART
 from qc_builder_lora.backtest.quantconnect.patience import Patience
-from qc_builder_lora.backtest.quantconnect.rest import NAME, Refused, Rest
+from qc_builder_lora.backtest.quantconnect.rest import NAME, Refused, Rest, Unanswered
 from qc_builder_lora.errors import EngineUnavailable
 
 MAIN = "main.py"
@@ -33,7 +33,8 @@ class Account:
 
     def projects(self, patience: Patience) -> list[dict[str, Any]]:
         """All projects of the account."""
-        return _listed(self.rest.post("projects/read", {}, patience), "projects")
+        answer = self.rest.post("projects/read", {}, patience)
+        return _listed(answer, "projects", "projects/read")
 
     def project_named(self, name: str, patience: Patience) -> dict[str, Any] | None:
         """The Python project of that name; the oldest of several."""
@@ -43,7 +44,8 @@ class Account:
             # QuantConnect puts a folder's slash in front.
             if str(project.get("name", "")).lstrip("/") == name and project.get("language") == "Py"
         ]
-        return min(found, key=lambda project: int(project["projectId"]), default=None)
+        numbers = [_number(project, "projectId", "projects/read") for project in found]
+        return found[numbers.index(min(numbers))] if found else None
 
     def create_project(
         self, name: str, organization: str | None, patience: Patience
@@ -53,7 +55,9 @@ class Account:
         if organization:
             body["organizationId"] = organization
         answer = self.rest.post("projects/create", body, patience, once=True)
-        return _first(answer, "projects", "projects/create")
+        made = _first(answer, "projects", "projects/create")
+        _number(made, "projectId", "projects/create")
+        return made
 
     def delete_project(self, project: int, patience: Patience) -> None:
         """With everything in it."""
@@ -71,12 +75,13 @@ class Account:
 
     def files(self, project: int, patience: Patience) -> list[dict[str, Any]]:
         """All files of a project with their content."""
-        return _listed(self.rest.post("files/read", {"projectId": project}, patience), "files")
+        answer = self.rest.post("files/read", {"projectId": project}, patience)
+        return _listed(answer, "files", "files/read")
 
     def read_main(self, project: int, patience: Patience) -> str | None:
         """What main.py is now; None if the project has none."""
         body = {"projectId": project, "name": MAIN}
-        files = _listed(self.rest.post("files/read", body, patience), "files")
+        files = _listed(self.rest.post("files/read", body, patience), "files", "files/read")
         return next((str(f.get("content", "")) for f in files if f.get("name") == MAIN), None)
 
     def compile(self, project: int, patience: Patience) -> dict[str, Any]:
@@ -106,7 +111,10 @@ class Account:
         if parameters:
             body["parameters"] = dict(parameters)
         answer = self.rest.post("backtests/create", body, patience, once=True)
-        return _first(answer, "backtest", "backtests/create")
+        made = answer.get("backtest")
+        if not isinstance(made, dict) or not isinstance(made.get("backtestId"), str):
+            raise Unanswered(NAME, "backtests/create: the answer has no 'backtestId'.")
+        return made
 
     def backtest(self, project: int, backtest: str, patience: Patience) -> dict[str, Any]:
         """All that is known of one."""
@@ -116,7 +124,8 @@ class Account:
     def backtests(self, project: int, patience: Patience) -> list[dict[str, Any]]:
         """The backtests of a project, without their statistics."""
         body = {"projectId": project, "includeStatistics": False}
-        return _listed(self.rest.post("backtests/list", body, patience), "backtests")
+        answer = self.rest.post("backtests/list", body, patience)
+        return _listed(answer, "backtests", "backtests/list")
 
     def delete_backtest(self, project: int, backtest: str, patience: Patience) -> None:
         """Stop it if it runs, and remove it."""
@@ -126,10 +135,17 @@ class Account:
     def orders(self, project: int, backtest: str, patience: Patience) -> list[dict[str, Any]]:
         """All orders, page by page; EngineUnavailable if fewer come than there are."""
         found: list[dict[str, Any]] = []
+        seen: set[str] = set()
         while True:
             bounds = {"start": len(found), "end": len(found) + PAGE}
             answer = self._ready("backtests/orders/read", project, backtest, bounds, patience)
-            page = _listed(answer, "orders")
+            page = _listed(answer, "orders", "backtests/orders/read")
+            numbers = {str(order.get("id", order.get("Id"))) for order in page}
+            if numbers & seen:
+                raise EngineUnavailable(
+                    NAME, f"gave the same orders of backtest {backtest} on two pages."
+                )
+            seen |= numbers
             found += page
             length = answer.get("length")
             total = length if isinstance(length, int) else None
@@ -150,7 +166,9 @@ class Account:
         body = {"name": EQUITY_CHART, "start": start, "end": end, "count": _POINTS}
         answer = self._ready("backtests/chart/read", project, backtest, body, patience)
         chart = answer.get("chart")
-        return chart if isinstance(chart, dict) else {}
+        if not isinstance(chart, dict):
+            raise EngineUnavailable(NAME, f"gave no chart {EQUITY_CHART!r} of backtest {backtest}.")
+        return chart
 
     def _ready(
         self,
@@ -175,9 +193,19 @@ class Account:
         )
 
 
-def _listed(answer: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+def _listed(answer: Mapping[str, Any], key: str, endpoint: str) -> list[dict[str, Any]]:
+    """No list is not an empty one: nothing may be made anew, or counted as none, for its lack."""
     found = answer.get(key)
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    if not isinstance(found, list):
+        raise EngineUnavailable(NAME, f"{endpoint}: the answer has no list of {key!r}.")
+    return [one for one in found if isinstance(one, dict)]
+
+
+def _number(found: Mapping[str, Any], key: str, endpoint: str) -> int:
+    value = found.get(key)
+    if isinstance(value, bool) or not str(value).isdigit():
+        raise EngineUnavailable(NAME, f"{endpoint}: its {key!r} is no number but {value!r}.")
+    return int(str(value))
 
 
 def _first(answer: Mapping[str, Any], key: str, endpoint: str) -> dict[str, Any]:

@@ -191,6 +191,8 @@ class QuantConnect:
                 "orders": read_orders(flight.orders()),
                 "equity": read_equity(flight.equity_chart(found)),
             }
+            if lean.total_orders and not more["orders"]:
+                raise EngineUnavailable(NAME, f"gave none of the {lean.total_orders} orders.")
         ticket = flight.ticket
         flight.land(clean=self._clean)
         return self._result(

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
+from qc_builder_lora.backtest.lean_series import number_of
 from qc_builder_lora.backtest.quantconnect.account import MAIN, Account
 from qc_builder_lora.backtest.quantconnect.ledger import Ledger, Ticket
 from qc_builder_lora.backtest.quantconnect.patience import Cancelled, Overdue, Pace, Patience
@@ -95,7 +96,7 @@ class Flight:
                 unready += 1
                 if unready > _UNREADY:
                     return found
-            now = float(found.get("progress") or 0.0)
+            now = number_of(found.get("progress")) or 0.0
             if now != progress:
                 moved, progress = time.monotonic(), now
             still = f"the backtest, at {now:.0%} for {time.monotonic() - moved:.0f} s ({status})"
@@ -229,7 +230,9 @@ class Flight:
             polls += 1
             answer = self._account.compilation(project, str(compile_id), self._patience)
         if answer["state"] == "BuildError":
-            raise NotCompiled("\n".join(str(line) for line in answer.get("logs") or ()))
+            logs = answer.get("logs")
+            lines = logs if isinstance(logs, list) else [logs] if logs else ["(no reason given)"]
+            raise NotCompiled("\n".join(map(str, lines)))
         return str(compile_id)
 
     def _create(self, ticket: Ticket) -> str:
@@ -244,7 +247,7 @@ class Flight:
                     self._order.parameters,
                     self._patience,
                 )
-                return str(found["backtestId"])
+                return str(found["backtestId"])  # a text: the account has looked
             except Refused as refusal:
                 if not refusal.says(*_BUSY):
                     self._ledger.drop(ticket)
