@@ -30,7 +30,7 @@ from qc_builder_lora.harvest.corpus.alphas.wording import THEMES, in_words, them
 from .conftest import FORMULAS
 
 TRIED = random_panel(*PANEL)
-OURS = Origin(source="alphas", licence="Apache-2.0", version="alphas 1")
+OURS = Origin(source="alphas", licence="Apache-2.0", version="alphas 2")
 TICKERS = ("AAPL", "IBM", "INTC", "MSFT", "GOOG", "KO", "WMT")
 LISTINGS = {
     t: Listing({level: f"{level} {n % 3}" for level in LEVELS}, 1e9) for n, t in enumerate(TICKERS)
@@ -243,7 +243,7 @@ def test_a_specification_is_yaml_as_a_builder_writes_it() -> None:
 
 def test_every_candidate_says_source_licence_and_version() -> None:
     one = candidate(parse("rank(close)"), 0, MARKET, OURS)
-    assert (one.source, one.licence, one.version) == ("alphas", "Apache-2.0", "alphas 1")
+    assert (one.source, one.licence, one.version) == ("alphas", "Apache-2.0", "alphas 2")
     assert one.family == "alpha_price_change"
     assert one == candidate(parse("rank(close)"), 0, MARKET, OURS)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-VERSION = "alphas 1"
+VERSION = "alphas 2"
 """Of our own alphas: another number for every change that draws others or writes them anew."""
 
 INPUTS = {

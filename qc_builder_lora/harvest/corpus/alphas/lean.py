@@ -56,13 +56,12 @@ def strategy(node: Expr, trading: Trading) -> str:
     """The strategy as one file; InputError where a classification it needs is not given."""
     formula = python_formula(node, trading.conventions.adv)
     functions = "\n\n".join(function_texts(formula.functions))
-    used = [name for name in BARS if name in formula.fields]
     methods = [
-        _initialize(node, trading, formula), _on_data(bars_needed(node), used, trading),
-        _signal(node, formula, used), _weights(trading.weighting),
+        _initialize(node, trading, formula), _on_data(bars_needed(node), formula, trading),
+        _signal(node, formula),
     ]  # fmt: skip
     return (
-        "from collections import deque\n\nfrom AlgorithmImports import *\n\n\n"
+        "from AlgorithmImports import *\n\n\n"
         + (functions + "\n\n" if functions else "")
         + f"class {trading.class_name}(QCAlgorithm):\n"
         + "\n".join(indent(method, "    ") for method in methods)
@@ -78,8 +77,8 @@ def _initialize(node: Expr, trading: Trading, formula: PythonFormula) -> str:
         *_wrapped("tickers = [", [f'"{ticker}"' for ticker in trading.tickers]),
         "self._symbols = [self.add_equity(t, Resolution.DAILY).symbol for t in tickers]",
         *_classification(trading, formula),
-        f"self._bars: deque[list[list[float]]] = deque(maxlen={bars_needed(node)})",
-        f"self.set_warm_up({bars_needed(node)}, Resolution.DAILY)",
+        f"self._bars = np.empty((0, {len(trading.tickers)}, {len(_used(formula))}))",
+        f"self.set_warm_up({bars_needed(node)})",
     ]
     return "def initialize(self):\n" + _body(lines)
 
@@ -93,7 +92,8 @@ def _classification(trading: Trading, formula: PythonFormula) -> list[str]:
                 f"IndClass.{level} needs a classification, and none of "
                 f"{', '.join(trading.tickers)} has one. Give one with --classification FILE."
             )
-        lines += _wrapped(f"self._{level} = [", [_quoted(group) for group in groups])
+        tail = "])" if all(groups) else "], dtype=object)"
+        lines += _wrapped(f"self._{level} = np.array([", [_quoted(g) for g in groups], tail)
     if formula.needs_shares:
         shares = [_listing(trading, ticker).shares for ticker in trading.tickers]
         if lacking := [t for t, s in zip(trading.tickers, shares, strict=True) if s is None]:
@@ -106,73 +106,64 @@ def _classification(trading: Trading, formula: PythonFormula) -> list[str]:
 
 
 def _quoted(group: str | None) -> str:
-    return "None" if group is None else '"' + group.replace("\\", "").replace('"', "'") + '"'
+    # What has no group is not even equal to itself.
+    return "np.nan" if group is None else '"' + group.replace("\\", "").replace('"', "'") + '"'
 
 
 def _listing(trading: Trading, ticker: str) -> Listing:
     return trading.listings.get(ticker, Listing())
 
 
-def _on_data(bars: int, used: Sequence[str], trading: Trading) -> str:
-    values = ", ".join(f"bar.{name}" for name in used)
+def _used(formula: PythonFormula) -> list[str]:
+    """The fields of a bar that it takes, in one order for all strategies."""
+    return [name for name in BARS if name in formula.fields]
+
+
+def _on_data(bars: int, formula: PythonFormula, trading: Trading) -> str:
+    used = _used(formula)
     lines = [
         "if not data.bars:",
         "    return",
-        "self._bars.append([self._row(data, symbol) for symbol in self._symbols])",
+        *_row(used),
+        f"self._bars = np.vstack([self._bars, [row]])[-{bars}:]",
         f"if self.is_warming_up or len(self._bars) < {bars}:",
         "    return",
-        "signal = self._signal()",
+        "signal = self._signal(*self._bars.transpose(2, 0, 1))[-1]",
+        *(["signal = np.where(np.isfinite(signal), signal, np.nan)"] * formula.may_overflow),
         *(["self.log(json.dumps([str(self.time.date()), list(signal)]))"] * trading.report),
-        "weights = self._weights(signal)",
-        "if weights is None:",
-        "    return",
-        "pairs = zip(self._symbols, weights)",
-        "self.set_holdings([PortfolioTarget(symbol, float(weight)) for symbol, weight in pairs])",
+        *_WEIGHTS[trading.weighting],
+        "size = abs(weights).sum()",
+        # What is left of equal signals is rounding.
+        "if size > 1e-12 * np.nansum(abs(signal)):",
+        "    self.set_holdings(list(map(PortfolioTarget, self._symbols, weights / size)))",
     ]
-    row = [
-        "if not data.bars.contains_key(symbol):",
-        f"    return [np.nan] * {len(used)}",
-        "bar = data.bars[symbol]",
-        f"return [{values}]",
-    ]
-    return (
-        "def on_data(self, data):\n" + _body(lines)
-        + "\ndef _row(self, data, symbol):\n" + _body(row)
-    )  # fmt: skip
+    return "def on_data(self, data):\n" + _body(lines)
 
 
-def _signal(node: Expr, formula: PythonFormula, used: Sequence[str]) -> str:
-    names = ["open_" if name == "open" else name for name in used]
-    bars = "np.array(self._bars, dtype=float).transpose(2, 0, 1)"
-    unpacked = f"({names[0]},)" if len(names) == 1 else ", ".join(names)
-    lines = [
-        *_docstring(str(node)),
-        f"{unpacked} = {bars}",
-        'with np.errstate(all="ignore"):',
-        *(f"    {line}" for line in formula.lines),
-        "return np.where(np.isfinite(alpha[-1]), alpha[-1], np.nan)",
+def _row(used: Sequence[str]) -> list[str]:
+    values = [f"bar.{name}" for name in used]
+    unknown = "[np.nan]" + (f" * {len(used)}" if len(used) > 1 else "")
+    return [
+        "bars = map(data.bars.get, self._symbols)",
+        *_wrapped("row = [[", values, f"] if bar else {unknown} for bar in bars]"),
     ]
-    return "def _signal(self):\n" + _body(lines)
+
+
+_WEIGHTS = {
+    "dollar-neutral": ["weights = np.nan_to_num(signal - np.nanmean(signal))"],
+    "long-only": ["weights = np.nan_to_num(signal - np.nanmean(signal)).clip(min=0)"],
+}
+
+
+def _signal(node: Expr, formula: PythonFormula) -> str:
+    names = ["open_" if name == "open" else name for name in _used(formula)]
+    lines = [*_docstring(str(node)), *formula.lines]
+    return f"def _signal(self, {', '.join(names)}):\n" + _body(lines)
 
 
 def _docstring(text: str) -> list[str]:
-    if len(text) <= 84:
-        return [f'"""{text}"""']
-    return ['"""', *_broken(text, 88), '"""']
-
-
-def _weights(weighting: str) -> str:
-    lines = [
-        "known = ~np.isnan(signal)",
-        "if known.sum() < 2:",
-        "    return None",
-        "away = np.where(known, signal - signal[known].mean(), 0.0)",
-        *(["away = np.maximum(away, 0.0)"] * (weighting == "long-only")),
-        "size = np.abs(away).sum()",
-        # What is left of equal signals is rounding.
-        "return away / size if size > 1e-12 * np.abs(signal[known]).sum() else None",
-    ]
-    return "def _weights(self, signal):\n" + _body(lines)
+    """The formula where one line holds it; a longer one is easier to read as the code it is."""
+    return [f'"""{text}"""'] if len(text) <= 60 else []
 
 
 def _body(lines: Sequence[str]) -> str:

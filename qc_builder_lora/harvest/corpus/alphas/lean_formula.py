@@ -6,6 +6,7 @@ What occurs twice gets a name of its own, and so do parts of a line that would b
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from qc_builder_lora.harvest.corpus.alphas.language import ADV
@@ -24,22 +25,26 @@ from qc_builder_lora.harvest.corpus.alphas.tree import (
     children,
     kind,
     number_text,
+    rebuilt,
     size,
     walk,
 )
 
-_FUNCTIONS = {"sum": "ts_sum", "product": "ts_product"}
-_NUMPY = {"abs": "np.abs", "sign": "np.sign", "min": "np.fmin", "max": "np.fmax"}
+# Of a window, in one call of numpy.
+_FOLDS = {"sum": "sum", "product": "prod", "ts_min": "min", "ts_max": "max"}
+_NUMPY = {"abs": "abs", "sign": "np.sign", "min": "np.fmin", "max": "np.fmax"}
 _PRICES = frozenset({"open", "high", "low", "close", "vwap"})
+_VOLUME = Field("volume")
+_STAY_PRICES = frozenset({"delay", "sum", "ts_min", "ts_max", "decay_linear"})
 _WIDTH = 84
 # What a part is called by the function it begins with.
 _NAMES = {
-    "rank": "ranked", "scale": "scaled", "delay": "before", "delta": "change", "sum": "total",
+    "rank": "ranked", "scale": "scaled", "delay": "before", "sum": "total",
     "product": "product", "stddev": "spread", "ts_min": "lowest", "ts_max": "highest",
-    "ts_argmin": "days_since_low", "ts_argmax": "days_since_high", "ts_rank": "standing",
+    "ts_argmax": "days_since", "ts_rank": "standing",
     "decay_linear": "smoothed", "correlation": "link", "covariance": "link", "log": "logarithm",
     "indneutralize": "neutral", "abs": "distance", "sign": "direction", "signedpower": "powered",
-    "min": "smaller", "max": "larger",
+    "min": "smaller", "max": "larger", "-": "gap", "/": "ratio",
 }  # fmt: skip
 
 
@@ -54,11 +59,25 @@ class PythonFormula:
     """open, high, low, close, volume: arrays under these names (`open_` for open)."""
     levels: set[str] = field(default_factory=set)
     needs_shares: bool = False
+    may_overflow: bool = False
 
 
 def python_formula(node: Expr, adv: str = "dollars") -> PythonFormula:
     """The formula as Python; `adv` is `dollars` or `shares`."""
-    return _Writer(node, adv).written()
+    return _Writer(_spelled_out(node), adv).written()
+
+
+def _spelled_out(node: Expr) -> Expr:
+    """Without functions that are as short in other words, so that these can be shared."""
+    node = rebuilt(node, tuple(map(_spelled_out, children(node))))
+    if not isinstance(node, Call):
+        return node
+    first = node.args[0]
+    if node.name == "delta":
+        return Binary("-", first, Call("delay", (first,), node.days))
+    if node.name == "ts_argmin":
+        return Call("ts_argmax", (Negate(first),), node.days)
+    return node
 
 
 class _Writer:
@@ -73,13 +92,14 @@ class _Writer:
     def written(self) -> PythonFormula:
         for part in self._repeated():
             self._name(part)
-        result = self._fitted(self._node, len("alpha = "))
-        self._out.lines = [*self._inputs.values(), *self._out.lines, f"alpha = {result}"]
+        result = self._fitted(self._node, len("return "))
+        self._out.may_overflow = any(map(_grows, walk(self._node)))
+        self._out.lines = [*self._inputs.values(), *self._out.lines, f"return {result}"]
         return self._out
 
     def _repeated(self) -> list[Expr]:
-        """Calls that occur twice, the inner ones first; what occurs only inside one is left out."""
-        counts = Counter(one for one in walk(self._node) if isinstance(one, Call))
+        """Parts that occur twice, the inner ones first; what occurs only inside one is left out."""
+        counts = Counter(one for one in walk(self._node) if _is_worth_a_name(one))
         found = [one for one, times in counts.items() if times > 1]
         inside = Counter[Expr]()
         for one in found:
@@ -89,7 +109,7 @@ class _Writer:
         return sorted(outer, key=size)
 
     def _name(self, part: Expr) -> str:
-        word = _NAMES.get(part.name, "part") if isinstance(part, Call) else _word(part)
+        word = _word(part)
         self._taken[word] += 1
         name = word if self._taken[word] == 1 else f"{word}_{self._taken[word]}"
         self._out.lines.append(f"{name} = {self._fitted(part, len(name) + 3)}")
@@ -107,12 +127,11 @@ class _Writer:
 
     def _largest(self, node: Expr) -> Expr | None:
         """The longest part below that would fit a line, or else the longest of all."""
-        below = [one for child in children(node) for one in walk(child)]
+        below = [one for child in children(node) for one in self._unnamed(child)]
         parts = [
             one
             for one in below
-            if one not in self._named
-            and not isinstance(one, Number | Field | Group)
+            if not isinstance(one, Number | Field | Group)
             and kind(one) is not Kind.SCALAR
             and len(self._text(one)) > 20
         ]
@@ -120,6 +139,13 @@ class _Writer:
             return None
         fitting = [one for one in parts if len(self._text(one)) + 20 <= _WIDTH]
         return max(fitting or parts, key=lambda one: len(self._text(one)))
+
+    def _unnamed(self, node: Expr) -> Iterator[Expr]:
+        """The node and all below it that the text still spells out."""
+        if node not in self._named:
+            yield node
+            for child in children(node):
+                yield from self._unnamed(child)
 
     def _text(self, node: Expr, least: int = 0) -> str:
         """Python for a node, in brackets if it binds less tightly than `least`."""
@@ -149,7 +175,15 @@ class _Writer:
         assert isinstance(node, Call)
         if node.name in _NUMPY:
             return f"{_NUMPY[node.name]}({self._arguments(node.args)})"
-        return self._call(_FUNCTIONS.get(node.name, node.name), *node.args, days=node.days)
+        if node.name in _FOLDS:
+            return self._folded(_FOLDS[node.name], node)
+        if node.name == "signedpower" and _is_root(node.args[1]):
+            self._out.functions.setdefault("root")
+            return f"signedpower({self._arguments(node.args)})"
+        return self._call(node.name, *node.args, days=node.days)
+
+    def _folded(self, fold: str, node: Call) -> str:
+        return f"{self._call('window', node.args[0], days=node.days)}.{fold}(axis=0)"
 
     def _call(self, name: str, *args: Expr, days: int | None = None) -> str:
         self._out.functions.setdefault(name)
@@ -168,7 +202,10 @@ class _Writer:
     def _arithmetic(self, node: Binary, least: int) -> str:
         if node.operator == "^":
             return self._call("power", node.left, node.right)
-        if node.operator == "/" and not _never_zero(node.right):
+        if node.operator == "/" and _is_mean(node):
+            assert isinstance(node.left, Call)
+            return self._folded("mean", node.left)
+        if node.operator == "/" and not (_never_zero(node.right) or _vanishes_too(node)):
             return self._call("divide", node.left, node.right)
         power = 1 if node.operator in "+-" else 2
         left, right = self._text(node.left, power), self._text(node.right, power + 1)
@@ -183,9 +220,9 @@ class _Writer:
             high, low, close = map(self._bar, ("high", "low", "close"))
             self._inputs.setdefault("vwap", f"vwap = ({high} + {low} + {close}) / 3")
         elif node.name == "returns":
-            self._out.functions.setdefault("delay")
+            self._out.functions.setdefault("window")
             self._inputs.setdefault(
-                "returns", f"returns = {self._bar('close')} / delay(close, 1) - 1"
+                "returns", f"returns = {self._bar('close')} / window(close, 2)[1] - 1"
             )
         elif node.name == "cap":
             self._out.needs_shares = True
@@ -195,10 +232,10 @@ class _Writer:
         return node.name
 
     def _average(self, days: int) -> str:
-        self._out.functions.setdefault("ts_mean")
+        self._out.functions.setdefault("window")
         volume = self._bar("volume")
         traded = volume if self._adv == "shares" else f"{self._input(Field('vwap'))} * {volume}"
-        self._inputs.setdefault(f"adv{days}", f"adv{days} = ts_mean({traded}, {days})")
+        self._inputs.setdefault(f"adv{days}", f"adv{days} = window({traded}, {days}).mean(axis=0)")
         return f"adv{days}"
 
     def _bar(self, name: str) -> str:
@@ -206,14 +243,75 @@ class _Writer:
         return "open_" if name == "open" else name
 
 
+def _is_worth_a_name(part: Expr) -> bool:
+    """Where it occurs twice."""
+    return not isinstance(part, Number | Field | Group | Negate) and kind(part) is not Kind.SCALAR
+
+
 def _word(part: Expr) -> str:
+    if isinstance(part, Call):
+        return _NAMES.get(part.name, "part")
+    if isinstance(part, Binary):
+        return "mean" if _is_mean(part) else _NAMES.get(part.operator, "part")
     if isinstance(part, Compare | Either):
         return "condition"
     return "choice" if isinstance(part, Choice) else "part"
 
 
+def _is_mean(node: Binary) -> bool:
+    """`sum(x, 5) / 5`."""
+    left, right = node.left, node.right
+    return isinstance(left, Call) and left.name == "sum" and right == Number(float(left.days or 0))
+
+
+def _grows(node: Expr) -> bool:
+    """Whether products of it may be too large for a float."""
+    if isinstance(node, Call):
+        return node.name == "product" or (node.name == "signedpower" and not _is_root(node.args[1]))
+    return isinstance(node, Binary) and node.operator == "^"
+
+
+def _is_root(node: Expr) -> bool:
+    """An exponent with which nothing finite overflows."""
+    return isinstance(node, Number) and 0 < node.value <= 1
+
+
+def _vanishes_too(ratio: Binary) -> bool:
+    """Whether the divisor is 0 only where the numerator is: volume of days that had none. 0 / 0 is
+    unknown by itself."""
+    numerator, total = _volume_days(ratio.left), ratio.right
+    if isinstance(total, Binary) and total.operator == "/" and _is_mean(total):
+        total = total.left
+    if numerator is None or not (
+        (isinstance(total, Call) and total.name == "sum" and total.args[0] == _VOLUME)
+        or (isinstance(total, Field) and total.name == ADV)
+    ):
+        return False
+    return numerator <= (total.days or 0)
+
+
+def _volume_days(node: Expr) -> int | None:
+    """Of how many days, today's included, it adds or compares volumes; None for anything else."""
+    if node == _VOLUME:
+        return 1
+    if isinstance(node, Field) and node.name == ADV:
+        return node.days
+    if isinstance(node, Call) and node.name in _STAY_PRICES and node.days is not None:
+        days = _volume_days(node.args[0])
+        return None if days is None else days + node.days - (node.name != "delay")
+    if isinstance(node, Binary) and node.operator in "+-":
+        left, right = _volume_days(node.left), _volume_days(node.right)
+        return None if left is None or right is None else max(left, right)
+    return _volume_days(node.left) if isinstance(node, Binary) and _is_mean(node) else None
+
+
 def _never_zero(node: Expr) -> bool:
-    """Prices are above zero, and a literal is what it is."""
+    """Prices are above zero, and so is what they were, their sums and extremes; a literal is what
+    it is."""
     if isinstance(node, Number):
         return node.value != 0
+    if isinstance(node, Call) and node.name in _STAY_PRICES:
+        return _never_zero(node.args[0])
+    if isinstance(node, Binary) and node.operator == "/":
+        return _is_mean(node) and _never_zero(node.left)
     return isinstance(node, Field) and node.name in _PRICES

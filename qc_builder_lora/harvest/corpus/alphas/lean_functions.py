@@ -1,7 +1,8 @@
 """The functions of the language as a strategy carries them: Python on arrays of bars x symbols.
 
 Written apart from `operators.py`, in the same order of operations, so that a test can hold a
-strategy's signal against the panel's value to the last digit.
+strategy's signal against the panel's value to the last digit. Short, for a small model has to learn
+them: what numpy says in one call on a `window` is written where it is used, by `lean_formula`.
 """
 
 from __future__ import annotations
@@ -10,112 +11,79 @@ from collections.abc import Iterable
 from textwrap import dedent
 
 _SOURCES = {
-    "delay": ((), '''
+    "window": ((), '''
+        def window(x, days):
+            """Past values of each day, newest first."""
+            past = np.vstack([x[:days] * np.nan, x])
+            return np.array([past[days - age : len(past) - age] for age in range(days)])
+    '''),
+    "delay": (("window",), '''
         def delay(x, days):
-            past = np.full_like(x, np.nan)
-            past[days:] = x[: len(x) - days]
-            return past
+            return window(x, days + 1)[-1]
     '''),
-    "delta": (("delay",), '''
-        def delta(x, days):
-            return x - delay(x, days)
-    '''),
-    "ts_sum": (("delay",), '''
-        def ts_sum(x, days):
-            return sum(delay(x, age) for age in range(days))
-    '''),
-    "ts_mean": (("ts_sum",), '''
-        def ts_mean(x, days):
-            return ts_sum(x, days) / days
-    '''),
-    "ts_product": (("delay",), '''
-        def ts_product(x, days):
-            return math.prod(delay(x, age) for age in range(days))
-    '''),
-    "ts_min": (("delay",), '''
-        def ts_min(x, days):
-            return np.min([delay(x, age) for age in range(days)], axis=0)
-    '''),
-    "ts_max": (("delay",), '''
-        def ts_max(x, days):
-            return np.max([delay(x, age) for age in range(days)], axis=0)
-    '''),
-    "ts_argmax": (("delay",), '''
+    "ts_argmax": (("window",), '''
         def ts_argmax(x, days):
-            """Days since the largest value; of equal ones the oldest counts."""
-            past = np.array([delay(x, age) for age in reversed(range(days))])
-            return np.where(np.isnan(past).any(axis=0), np.nan, days - 1.0 - past.argmax(axis=0))
+            """Days since the highest, the oldest of equals."""
+            past = window(x, days)
+            since = days - 1.0 - past[::-1].argmax(axis=0)
+            return np.where(np.isnan(past).any(axis=0), np.nan, since)
     '''),
-    "ts_argmin": (("ts_argmax",), '''
-        def ts_argmin(x, days):
-            return ts_argmax(-x, days)
-    '''),
-    "ts_rank": (("delay",), '''
+    "ts_rank": (("window",), '''
         def ts_rank(x, days):
             """Rank of today among the past days, 0 to 1."""
-            past = np.array([delay(x, age) for age in range(1, days)])
-            place = ((past < x).sum(axis=0) + (past == x).sum(axis=0) / 2) / (days - 1)
-            return np.where(np.isnan(past).any(axis=0) | np.isnan(x), np.nan, place)
+            return np.heaviside(x - window(x, days)[1:], 0.5).mean(axis=0)
     '''),
-    "decay_linear": (("delay", "ts_max"), '''
+    "decay_linear": (("window",), '''
         def decay_linear(x, days):
-            """Weighted average, newest day heaviest; unknown days count as zero."""
-            weights = np.arange(days, 0, -1) / (days * (days + 1) / 2)
-            known = np.where(np.isnan(x), 0.0, x)
-            total = sum(weights[age] * delay(known, age) for age in range(days))
-            return np.where(ts_max(~np.isnan(x) + 0.0, days) == 0, np.nan, total)
+            """Weighted average, newest heaviest; unknown is zero."""
+            weights = np.arange(days, 0, -1.0)[:, None, None]
+            past = window(x, days) * (weights / weights.sum())
+            return np.where(np.isnan(past).all(axis=0), np.nan, np.nansum(past, axis=0))
     '''),
-    "deviations": (("delay", "ts_mean"), '''
+    "deviations": (("window",), '''
         def deviations(x, days):
-            """The past values less their mean; zero where they do not vary."""
-            mean = ts_mean(x, days)
-            away = [delay(x, age) - mean for age in range(days)]
-            flat = sum(a * a for a in away) <= days * (1e-12 * mean) ** 2
-            return [np.where(flat, 0.0, a) for a in away]
+            """Less the mean; zero where flat."""
+            past = window(x, days)
+            return np.where(past.std(axis=0) <= 1e-12 * abs(past), 0, past - past.mean(axis=0))
     '''),
-    "stddev": (("deviations",), '''
+    "stddev": (("window",), '''
         def stddev(x, days):
-            return np.sqrt(sum(a * a for a in deviations(x, days)) / days)
+            """Zero where flat."""
+            spread = window(x, days).std(axis=0)
+            return np.where(spread <= 1e-12 * abs(x), 0, spread)
     '''),
-    "correlation": (("deviations", "divide"), '''
+    "stddev_of_deviations": (("deviations",), '''
+        def stddev(x, days):
+            return np.sqrt((deviations(x, days) ** 2).mean(axis=0))
+    '''),
+    "correlation": (("deviations",), '''
         def correlation(x, y, days):
-            """Rounded, so that equal correlations tie in a rank."""
-            xs, ys = deviations(x, days), deviations(y, days)
-            size = np.sqrt(sum(a * a for a in xs)) * np.sqrt(sum(b * b for b in ys))
-            return np.round(divide(sum(a * b for a, b in zip(xs, ys)), size), 12)
+            x, y = deviations(x, days), deviations(y, days)
+            size = np.linalg.norm(x, axis=0) * np.linalg.norm(y, axis=0)
+            return np.round((x * y).sum(axis=0) / size, 12)
     '''),
     "covariance": (("deviations",), '''
         def covariance(x, y, days):
-            """Rounded, so that equal covariances tie in a rank."""
-            pairs = zip(deviations(x, days), deviations(y, days))
-            return np.round(sum(a * b for a, b in pairs) / days, 15)
+            return np.round((deviations(x, days) * deviations(y, days)).mean(axis=0), 15)
     '''),
-    "rank": (("divide",), '''
+    "rank": ((), '''
         def rank(x):
-            """Rank among the symbols of each day, 0 to 1."""
-            below = (x[:, None, :] < x[:, :, None]).sum(axis=2)
-            equal = (x[:, None, :] == x[:, :, None]).sum(axis=2)
-            others = (~np.isnan(x)).sum(axis=1, keepdims=True) - 1
-            return np.where(np.isnan(x), np.nan, divide(below + (equal - 1) / 2, others))
+            """Rank among the symbols, 0 to 1."""
+            above = np.nansum(np.heaviside(x[:, :, None] - x[:, None], 0.5), axis=2) - 0.5
+            return above / ((~np.isnan(x)).sum(axis=1)[:, None] - 1) + 0 * x
     '''),
-    "scale": (("divide",), '''
+    "scale": ((), '''
         def scale(x):
-            return divide(x, np.nansum(np.abs(x), axis=1, keepdims=True))
+            return x / np.nansum(abs(x), axis=1, keepdims=True)
     '''),
-    "indneutralize": (("divide",), '''
+    "indneutralize": ((), '''
         def indneutralize(x, groups):
             """Less the mean of each day's symbols of the same group."""
-            result = np.full_like(x, np.nan)
-            for group in set(groups) - {None}:
-                members = np.array([name == group for name in groups])
-                count = (~np.isnan(x[:, members])).sum(axis=1, keepdims=True)
-                mean = divide(np.nansum(x[:, members], axis=1, keepdims=True), count)
-                result[:, members] = x[:, members] - mean
-            return result
+            means = [np.nanmean(x[:, groups == group], axis=1) for group in groups]
+            return x - np.transpose(means)
     '''),
     "divide": ((), '''
         def divide(x, y):
-            """Unknown where the divisor is zero."""
             return x / np.where(y == 0, np.nan, y)
     '''),
     "log": ((), '''
@@ -125,13 +93,17 @@ _SOURCES = {
     "power": ((), '''
         def power(x, y):
             sign = np.where((x < 0) & (y % 2 == 1), -1.0, 1.0)
-            result = np.where(x == 0, 0.0, sign * np.abs(x) ** y)
+            result = np.where(x == 0, 0.0, sign * abs(x) ** y)
             return np.where(np.isfinite(result), result, np.nan)
     '''),
     "signedpower": ((), '''
         def signedpower(x, y):
-            result = np.sign(x) * np.abs(x) ** y
+            result = np.sign(x) * abs(x) ** y
             return np.where(np.isfinite(result), result, np.nan)
+    '''),
+    "root": ((), '''
+        def signedpower(x, y):
+            return np.sign(x) * abs(x) ** y
     '''),
     "less": ((), '''
         def less(x, y):
@@ -167,6 +139,9 @@ def function_texts(names: Iterable[str]) -> list[str]:
             add(need)
         found.setdefault(name, dedent(source).strip("\n") + "\n")
 
-    for name in names:
-        add(name)
+    wanted = list(names)
+    for name in wanted:
+        # Of deviations where another function needs them anyway.
+        shared = name == "stddev" and not {"correlation", "covariance"}.isdisjoint(wanted)
+        add("stddev_of_deviations" if shared else name)
     return list(found.values())
