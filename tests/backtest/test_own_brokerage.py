@@ -8,6 +8,8 @@ from qc_builder_lora.backtest.protocol import BacktestResult
 from qc_builder_lora.backtest.simulator import Simulator
 from qc_builder_lora.records import BacktestStatus
 
+from .conftest import Run
+
 CODE = """
 from AlgorithmImports import *
 
@@ -76,3 +78,23 @@ def test_it_cannot_take_what_leans_does_not(lean: Simulator) -> None:
     result = lean.run(code)
     assert result.status is BacktestStatus.COMPLETED, result.reason
     assert "does not support StopLimit order type" in "".join(result.logs)
+
+
+def test_a_brokerage_whose_init_does_not_call_leans_is_leans_default(run: Run) -> None:
+    result = run(
+        "self.set_brokerage_model(Careful(self, 90_000))",
+        "if not self.portfolio.invested:\n    self.set_holdings(self.aapl, self.share)\n"
+        "    self.share *= 0.5",
+        head="""
+        class Careful(DefaultBrokerageModel):
+            def __init__(self, algorithm, least):
+                self.algorithm, self.least = algorithm, least
+                algorithm.share = 0.5
+
+            def can_submit_order(self, security, order, message):
+                return self.algorithm.portfolio.cash - order.get_value(security) >= self.least
+        """,
+    )
+    assert result.status.value == "completed", result.reason
+    assert [order["status"] for order in result.orders][:3] == ["invalid", "invalid", "invalid"]
+    assert result.orders[3]["status"] == "filled"

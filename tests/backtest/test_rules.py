@@ -138,3 +138,31 @@ def test_a_seeder_gives_quotes_too_and_leans_figures(lean: Simulator) -> None:
         "Compounding Annual Return": "307.471%", "Portfolio Turnover": "33.62%",
     }  # fmt: skip
     assert {key: result.statistics[key] for key in wanted} == wanted
+
+
+def test_prices_may_be_made_raw_after_a_seed_but_not_after_a_bar(run: Run) -> None:
+    seeded = run(
+        "self.set_security_initializer(Raw(self))\nself.add_equity('IBM', Resolution.DAILY)",
+        head="""
+        class Raw(BrokerageModelSecurityInitializer):
+            def __init__(self, algorithm):
+                self.base = BrokerageModelSecurityInitializer(
+                    algorithm.brokerage_model, FuncSecuritySeeder(algorithm.get_last_known_price)
+                )
+
+            def initialize(self, security):
+                self.base.initialize(security)
+                security.set_data_normalization_mode(DataNormalizationMode.RAW)
+        """,
+    )
+    assert seeded.status is BacktestStatus.COMPLETED, seeded.reason
+    late = run("", "self.securities[self.aapl].set_data_normalization_mode("
+                   "DataNormalizationMode.RAW)")  # fmt: skip
+    assert late.status is BacktestStatus.UNKNOWN
+    assert late.reason is not None
+    assert "set_data_normalization_mode after its first bar" in late.reason
+
+
+def test_a_security_gives_its_first_subscription_under_leans_old_name(run: Run) -> None:
+    result = run("self.log(self.securities[self.aapl].subscription_data_config.increment)")
+    assert result.logs[0] == "1 day, 0:00:00", result.reason

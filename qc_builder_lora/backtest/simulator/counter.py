@@ -252,7 +252,8 @@ class Counter:
         for mode in modes:
             last = self._last(item, mode)
             if last is not None and isclose(last[3].columns[3][last[4]], price, rel_tol=1e-6):
-                item.trade, item.holding.price = last, last[3].columns[3][last[4]]
+                item.trade = item.seed = last
+                item.holding.price = last[3].columns[3][last[4]]
                 if mode is not item.mode:
                     item.split = item.company.exact(last[1] // DAY, mode)
                 return self._answer(None)

@@ -240,7 +240,7 @@ class Desk(Counter):
 
     def _on_normalization(self, index: int, mode: int) -> None:
         item = self._item(index)
-        if item.trade is not None:
+        if item.trade is not item.seed:
             what = "Security.set_data_normalization_mode after its first bar"
             raise NotModelled(self.phase, what)
         self._renormalise(item, _mode(mode))

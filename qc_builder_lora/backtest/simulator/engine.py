@@ -40,6 +40,8 @@ class Security:
     quote: Point | None = None
     """The last quote bar of that kind; minutes and seconds have them where the folder does."""
     delisted: bool = False
+    seed: Point | None = None
+    """The bar that its price was seeded with, before any of its own."""
     filtered: bool = False
     """Whether the strategy's own filter is asked about every bar."""
 

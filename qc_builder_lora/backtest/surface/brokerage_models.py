@@ -15,6 +15,12 @@ class Brokerage(Lean):
 
     BROKERAGE = "DEFAULT"
 
+    def __new__(cls, *args: Any, **named: Any) -> Brokerage:
+        # As LEAN makes its own part of a class whose __init__ does not call the base's.
+        made = super().__new__(cls)
+        made.brokerage, made.account_type = cls.BROKERAGE, enum("AccountType").MARGIN
+        return made
+
     def __init__(self, *args: Any, **named: Any) -> None:
         given = [*args, *named.values()]
         accounts = enum("AccountType")

@@ -74,8 +74,10 @@ class FillModel(Model):
     KIND = "fill"
     OVERRIDABLE = frozenset({"fill", *_METHODS.values()})
 
+    parameters: Any = None
+
     def __init__(self) -> None:
-        self.parameters: Any = None
+        """As it is."""
 
     def fill(self, parameters: Any) -> Fill:
         """By the method for the order's type."""

@@ -114,6 +114,11 @@ class Security(Properties, Lean):
             self._told(self, bar)
 
     @property
+    def subscription_data_config(self) -> SubscriptionDataConfig | None:
+        """LEAN's old name for the first of its subscriptions."""
+        return self.subscriptions[0] if self.subscriptions else None
+
+    @property
     def resolution(self) -> Any:
         """The finest of its subscriptions."""
         return min((item.resolution for item in self.subscriptions), default=Resolution.DAILY)
