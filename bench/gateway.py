@@ -5,11 +5,14 @@
 An OpenAI-compatible upstream on loopback that answers at once, gateways in processes of their own,
 and one client that sends `rate` requests a second at fixed moments, one second to the upstream and
 one through each gateway in turn, so that whatever else the machine does hits all. Latency is
-counted from the moment a request was due: a late one cannot hide.
+counted from the moment a request was due: a late one cannot hide. What a busy machine hardly
+changes is the CPU time that each process takes for a request, which is shown beside.
 
-First the plain gateway. Then four of them at a quarter of the rate: without a shadow, and with one
-that answers, is dead (refuses connections) or hangs (takes the request and never answers), each
-asked for every request. Prints milliseconds and ratios, and writes bench/results/gateway.json.
+First the plain gateway, with two proxies that only pass on (`bench/proxies.py`): the bare one is
+the floor of what any gateway in Python adds here. Then four gateways at a quarter of the rate:
+without a shadow, and with one that answers, is dead (refuses connections) or hangs (takes the
+request and never answers), each asked for every request. Prints milliseconds and ratios, and
+writes bench/results/gateway.json.
 """
 
 from __future__ import annotations
@@ -44,6 +47,7 @@ SHADOW = {
     "QC_LORA_SHADOW_DAILY_USD": "1000",
     "OPENAI_API_KEY": "sk-bench",
 }
+PROXIES = Path(__file__).with_name("proxies.py")
 SHARES = (("p50", 0.5), ("p90", 0.9), ("p99", 0.99))
 RESULTS = Path(__file__).with_name("results") / "gateway.json"
 BODY = {"model": "qc-lora", "messages": [{"role": "user", "content": "Buy SPY"}]}
@@ -151,13 +155,22 @@ class Servers:
     def __init__(self, folder: str, profile: Path | None = None) -> None:
         self._folder, self._profile = Path(folder), profile
         self._running: list[subprocess.Popen[bytes]] = []
+        self.pids: dict[str, int] = {}
+        """Processes by name."""
         self.upstream = self._upstream()
 
     def _upstream(self) -> str:
         port = _free_port()
-        self._start([sys.executable, "-c", UPSTREAM, str(port)])
+        self._start("upstream", [sys.executable, "-c", UPSTREAM, str(port)])
         _wait(url := f"http://127.0.0.1:{port}", {})
         return url
+
+    def proxy(self, kind: str) -> tuple[str, str]:
+        """Address, and any key, of a proxy of that kind in front of the upstream."""
+        port, upstream = _free_port(), self.upstream.rpartition(":")[2]
+        self._start(kind, [sys.executable, str(PROXIES), kind, str(port), upstream])
+        _wait(url := f"http://127.0.0.1:{port}", {})
+        return url, "x"
 
     def gateway(self, name: str, **settings: str) -> tuple[str, str]:
         """Address and key of one more gateway in front of the upstream."""
@@ -172,14 +185,18 @@ class Servers:
         }
         profiled = ["-m", "cProfile", "-o", str(self._profile)] if self._profile else []
         command = [sys.executable, *profiled, "-m", "qc_builder_lora.cli", "serve"]
-        self._start([*command, "--key-file", str(home / "key"), "--port", str(port)], environment)
+        command += ["--key-file", str(home / "key"), "--port", str(port)]
+        self._start(name, command, environment)
         _wait(url := f"http://127.0.0.1:{port}", {"Authorization": f"Bearer {KEY}"})
         return url, KEY
 
-    def _start(self, command: list[str], environment: dict[str, str] | None = None) -> None:
+    def _start(
+        self, name: str, command: list[str], environment: dict[str, str] | None = None
+    ) -> None:
         quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         given = {**os.environ, **(environment or {})}
         self._running.append(subprocess.Popen(command, env=given, cwd=self._folder, **quiet))
+        self.pids[name] = self._running[-1].pid
 
     def end(self) -> None:
         for server in self._running:
@@ -188,16 +205,28 @@ class Servers:
             server.wait()
 
 
-def overhead(rate: int, seconds: int, profile: Path | None) -> dict[str, Any]:
-    """The upstream itself, and through a gateway."""
+def overhead(rate: int, seconds: int, profile: Path | None) -> tuple[dict[str, Any], Any]:
+    """The upstream itself, and through each proxy and a gateway; CPU milliseconds a request."""
     with tempfile.TemporaryDirectory() as folder:
         servers = Servers(folder, profile)
         try:
-            urls = {"upstream": (servers.upstream, "x"), "gateway": servers.gateway("plain")}
+            urls = {"upstream": (servers.upstream, "x")}
+            urls |= {kind: servers.proxy(kind) for kind in ("bare", "httpx2")}
+            urls["gateway"] = servers.gateway("gateway")
             asyncio.run(measure(urls, rate, 2))
-            return asyncio.run(measure(urls, rate, seconds))
+            before = {name: cpu_ms(pid) for name, pid in servers.pids.items()}
+            found = asyncio.run(measure(urls, rate, seconds))
+            used = {name: cpu_ms(pid) - before[name] for name, pid in servers.pids.items()}
+            used["upstream"] /= len(urls)  # It answers for all of them.
+            return found, {name: value / (rate * seconds) for name, value in used.items()}
         finally:
             servers.end()
+
+
+def cpu_ms(pid: int) -> float:
+    """CPU time that a process has taken, all threads together, milliseconds."""
+    clocks = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(clock.read_text().split()[0]) for clock in clocks) / 1e6
 
 
 def beside_a_shadow(rate: int, seconds: int) -> dict[str, Any]:
@@ -236,18 +265,24 @@ def rows_of(found: dict[str, Any]) -> dict[str, dict[str, float]]:
     }
 
 
-def show(rows: dict[str, dict[str, float]]) -> None:
+def added_by(name: str, rows: dict[str, dict[str, float]]) -> dict[str, float]:
+    """Milliseconds over the upstream itself, by percentile."""
+    return {label: value - rows["upstream"][label] for label, value in rows[name].items()}
+
+
+def show(rows: dict[str, dict[str, float]], cpu: dict[str, float] | None = None) -> None:
     """A table in milliseconds; the ratios are to the first row."""
     first = next(iter(rows.values()))
     print(
         f"{'ms':<22}"
         + "".join(f"{label:>8}" for label in first)
         + f"{'p50 ratio':>11}{'p99 ratio':>11}"
+        + (f"{'CPU time':>11}" if cpu else "")
     )
     for name, row in rows.items():
         values = "".join(f"{value:8.2f}" for value in row.values())
         ratios = "".join(f"{row[label] / first[label]:11.2f}" for label in ("p50", "p99"))
-        print(f"{name:<22}{values}{ratios}")
+        print(f"{name:<22}{values}{ratios}" + (f"{cpu[name]:11.2f}" if cpu else ""))
 
 
 def main() -> None:
@@ -258,11 +293,12 @@ def main() -> None:
     parser.add_argument("--profile", type=Path, help="cProfile of the plain gateway; slows it")
     options = parser.parse_args()
     chain = chain_overhead(20_000)
-    found = overhead(options.rate, options.seconds, options.profile)
+    found, cpu = overhead(options.rate, options.seconds, options.profile)
     rows = rows_of(found)
-    added = {label: rows["gateway"][label] - rows["upstream"][label] for label in rows["gateway"]}
-    show(rows)
-    print(f"{'added by the gateway':<22}" + "".join(f"{value:8.2f}" for value in added.values()))
+    added = {name: added_by(name, rows) for name in rows if name != "upstream"}
+    show(rows, cpu)
+    for name, row in added.items():
+        print(f"{f'added by {name}':<22}" + "".join(f"{value:8.2f}" for value in row.values()))
     print(f"chain in process, ms: p50 {chain['p50']:.3f}, p99 {chain['p99']:.3f}")
     shadowed = beside_a_shadow(max(1, options.rate // 4), options.seconds)
     show(rows_of(shadowed))
@@ -273,7 +309,9 @@ def main() -> None:
         "rate": options.rate,
         "seconds": options.seconds,
         **rows,
-        "added_ms": added,
+        "added_ms": added["gateway"],
+        "added_by_proxies_ms": {name: added[name] for name in ("bare", "httpx2")},
+        "cpu_ms": cpu,
         "chain_ms": chain,
         "beside_a_shadow": rows_of(shadowed),
         "failed": found["failed"] + shadowed["failed"],

@@ -31,6 +31,7 @@ from qc_builder_lora.models.openai_wire import (
     Ask,
     Usage,
     WireError,
+    body_of,
     model_list,
     parse_ask,
     sse,
@@ -159,7 +160,8 @@ class _Gateway:
         answer = AnswerWriter(ask, draft.model, fingerprint=draft.provider)
         body = answer.whole(draft.text, draft.finish_reason or "stop", _usage(draft))
         cost = {} if draft.cost_usd is None else {"x-qc-cost-usd": str(draft.cost_usd)}
-        return JSONResponse(body, 200, {**_headers(draft.provider, draft.model), **cost})
+        headers = {**_headers(draft.provider, draft.model), **cost}
+        return Response(body_of(body), 200, headers, "application/json")
 
     async def _stream(
         self, ask: Ask, first: Chunk, rest: AsyncGenerator[Chunk, None]

@@ -19,7 +19,7 @@ from qc_builder_lora.models.provider import StrategyProvider
 from qc_builder_lora.models.side import Side
 from qc_builder_lora.models.succession import following
 
-_SWITCH_S = 0.0005
+_SWITCH_S = 0.0001
 
 log = get_logger(__name__)
 
@@ -65,8 +65,8 @@ def serve(
         from qc_builder_lora.gateway.app import build_app
     except ModuleNotFoundError as error:
         raise MissingExtra("serve", error.name or "uvicorn") from error
-    # The threads that ask and those that keep the books share one lock with the one that answers;
-    # by default it may be held for 5 ms, which is longer than all that the gateway has to do.
+    # The threads that keep the books share one lock with the one that answers; by default they may
+    # hold it for 5 ms, which is several times as long as all that the gateway has to do.
     sys.setswitchinterval(_SWITCH_S)
     side = Side(provider)
     app = build_app(provider, key, side)

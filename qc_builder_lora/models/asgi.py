@@ -42,9 +42,13 @@ def guarded(handler: Handler, key: str | Callable[[], str]) -> Handler:
 
 
 async def read_body(request: Request) -> bytes:
-    """The whole body; WireError 413 as soon as it is too large."""
-    parts, size = [], 0
-    async for part in request.stream():
+    """The whole body; WireError 413 as soon as it is too large, 499 where its client goes away."""
+    parts, size, more = [], 0, True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise WireError(499, "cancelled", "The client went away.")
+        part, more = message.get("body", b""), message.get("more_body", False)
         size += len(part)
         if size > MAX_BODY:
             raise WireError(413, "too_large", f"The body is over {MAX_BODY // 2**20} MB.")

@@ -18,6 +18,7 @@ from qc_builder_lora.models.exchange import Ending, Events, Piece
 from qc_builder_lora.models.faults import Kind
 from qc_builder_lora.models.http_exchange import EVENTS, JSON, HttpExchange
 from qc_builder_lora.models.local_server import Child
+from qc_builder_lora.models.openai_wire import body_of
 from qc_builder_lora.models.plain_http import Broken, PlainHttp, Unreachable, plain
 from qc_builder_lora.models.writer import SYSTEM_PROMPT
 from qc_builder_lora.records import Request
@@ -144,7 +145,7 @@ class LocalWriter(HttpExchange):
                 method, url, **({"json": body} if body else {}), **asked
             )
             return stream
-        content = json.dumps(body, ensure_ascii=False).encode() if body else b""
+        content = body_of(body) if body else b""
         return self._plain.asked(method, url, content, self._headers)
 
     def _fault(self, error: Exception) -> ProviderError:

@@ -16,6 +16,9 @@ from qc_builder_lora.ids import new_id
 
 DEFAULT_MAX_TOKENS = 1024
 DONE = b"data: [DONE]\n\n"
+# Made once: `json.dumps` makes one for every call that wants it so.
+_event_text = json.JSONEncoder(ensure_ascii=False).encode
+_body_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 class WireError(Exception):
@@ -247,7 +250,12 @@ class AnswerWriter:
 
 def sse(value: object) -> bytes:
     """One server-sent event."""
-    return b"data: " + json.dumps(value, ensure_ascii=False).encode() + b"\n\n"
+    return b"data: " + _event_text(value).encode() + b"\n\n"
+
+
+def body_of(value: object) -> bytes:
+    """A body of JSON; ValueError for what is none, UnicodeEncodeError for what is no text."""
+    return _body_text(value).encode()
 
 
 def model_list(names: Sequence[str], owner: str = "qc-builder-lora") -> dict[str, Any]:

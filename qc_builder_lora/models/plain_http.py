@@ -18,7 +18,7 @@ from typing import cast
 from urllib.parse import urlsplit
 
 CONNECT_S = 10.0
-_IDLE_S = 3.0
+_IDLE_S = 4.0
 """How long a connection is kept without use: less than the 5 s after which servers close theirs."""
 _MOST_HELD = 1 << 20
 """Bytes of an answer that nobody has read yet, after which the server is made to wait."""

@@ -34,8 +34,9 @@ _MOST = 1000
 _REST_S = 5.0
 _GATHER_S, _TOGETHER = 0.2, 100
 """How long answers are gathered, and how many are written at once at most."""
-_LOOK_S, _PATIENCE = 0.001, 50
-"""How often a pause between requests is looked for, in seconds, and how many times."""
+_LOOK_S, _PATIENCE, _QUIET = 0.001, 50, 20
+"""How often a pause between requests is looked for, in seconds, how many times at most, and after
+how many times without any request nobody is waited for."""
 
 log = get_logger(__name__)
 
@@ -64,6 +65,8 @@ class Recorder:
         self._rest_s, self._gather_s = rest_s, gather_s
         self._spool, self._busy, self._clock = spool, busy, clock
         self._away_until = 0.0
+        self._builds: set[str] = set()
+        """Of the last transaction: they need not be looked for in the next."""
         self._waiting: queue.Queue[Answered] = queue.Queue(most)
         self._store: Store | None = None
         self._ending = threading.Event()
@@ -106,7 +109,6 @@ class Recorder:
         while not (self._ending.is_set() and self._waiting.empty()):
             batch = self._gathered()
             if batch:
-                self._await_quiet()
                 self._keep(batch)
             for _ in batch:
                 self._waiting.task_done()
@@ -123,16 +125,28 @@ class Recorder:
                 batch.append(self._waiting.get_nowait())
         return batch
 
-    def _await_quiet(self) -> None:
-        """Begin in a pause between requests, where one comes soon: all share one interpreter."""
+    def _await_pause(self) -> None:
+        """Return when a request has just ended, or none has come for a while, or never mind.
+
+        All share one interpreter: the longest pause there is begins behind a request.
+        """
+        quiet, seen = 0, False
         for _ in range(_PATIENCE):
-            if not self._busy() or self._ending.wait(_LOOK_S):
+            if self._busy():
+                quiet, seen = 0, True
+            elif seen or quiet == _QUIET:
+                return
+            else:
+                quiet += 1
+            if self._ending.wait(_LOOK_S):
                 return
 
     def _keep(self, batch: Sequence[Answered]) -> None:
         redactor = Redactor()
+        self._await_pause()
         records = [self._records(answered, redactor) for answered in batch]
         self.counts["redacted"] += redactor.counts.total()
+        self._await_pause()
         while True:
             try:
                 self._write_rested(records)
@@ -157,7 +171,7 @@ class Recorder:
         try:
             self._write(records)
         except (StoreError, DiskFull):
-            self._away_until = self._clock() + self._rest_s
+            self._away_until, self._builds = self._clock() + self._rest_s, set()
             raise
 
     def _spooled(self, records: Sequence[Pair]) -> bool:
@@ -200,12 +214,13 @@ class Recorder:
             self._store = self._open()
         store = self._store
         with store.transaction():
-            for build in {generation.build_id for _, generation in records} - {None}:
-                assert build is not None
+            builds = {generation.build_id for _, generation in records if generation.build_id}
+            for build in builds - self._builds:
                 if not store.builds.has(build):
                     store.builds.add(self._build(build))
             store.requests.add_all(request for request, _ in records)
             store.generations.add_all(generation for _, generation in records)
+        self._builds = builds
 
     def _build(self, key: str) -> Build:
         return Build(id=key, title="requests served", host=self._host, started_at=now())

@@ -289,3 +289,51 @@ def test_real_local_model_loads_with_503_and_then_answers(gateway, base_gguf):
 def test_code_comes_out_of_the_answer_in_process_as_through_http(gateway, upstream):
     running = gateway(**hosted(upstream("openai")))
     assert running.provider.generate("Buy SPY").code == CODE
+
+
+def test_body_beyond_the_limit_is_413_before_all_of_it_is_read(gateway, upstream, monkeypatch):
+    monkeypatch.setattr("qc_builder_lora.models.asgi.MAX_BODY", 2**20)
+    first = upstream("openai")
+    running = gateway(**hosted(first))
+    status, _, text = call(running, "/v1/chat/completions", {**CHAT, "user": "x" * 2**21})
+    assert (status, "The body is over 1 MB." in text, first.requests) == (413, True, [])
+
+
+def test_client_that_leaves_in_the_middle_of_its_body_is_no_error_of_ours(
+    gateway, upstream, caplog
+):
+    first = upstream("openai")
+    running = gateway(**hosted(first))
+    connection = http.client.HTTPConnection(urlsplit(running.url).netloc, timeout=60)
+    connection.putrequest("POST", "/v1/chat/completions")
+    connection.putheader("Authorization", f"Bearer {running.key}")
+    connection.putheader("Content-Length", "1000")
+    connection.endheaders(b'{"model"')
+    connection.close()
+    for _ in range(1000):
+        if 'qc_lora_requests_total{status="499"} 1' in call(running, "/metrics")[2]:
+            break
+        threading.Event().wait(0.02)
+    else:
+        raise AssertionError("nobody noticed")
+    assert first.requests == []
+    assert "Traceback" not in caplog.text
+
+
+def test_slow_reader_gets_all_of_a_long_stream(gateway, upstream):
+    text = "# " + "x" * 300_000
+    first = upstream("local")
+    first.text = text
+    running = gateway(providers=("local",), local_url=first.url, local_model="m")
+    connection = http.client.HTTPConnection(urlsplit(running.url).netloc, timeout=60)
+    headers = {"Authorization": f"Bearer {running.key}"}
+    connection.request(
+        "POST", "/v1/chat/completions", json.dumps({**CHAT, "stream": True}), headers
+    )
+    response = connection.getresponse()
+    threading.Event().wait(0.5)
+    got = response.read().decode()
+    connection.close()
+    events = [json.loads(line[6:]) for line in got.splitlines() if line.startswith("data: {")]
+    assert "".join(e["choices"][0]["delta"].get("content", "") for e in events) == text
+    assert got.endswith("data: [DONE]\n\n")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
@@ -51,23 +53,38 @@ def test_an_answer_is_kept_with_its_request_its_build_and_its_cost(url: str) -> 
         assert first.strategy_id is None
 
 
-@pytest.mark.parametrize("looks", [0, 5, 10**9])
-def test_answers_are_written_in_a_pause_between_requests_or_soon_without_one(
-    url: str, looks: int
+@pytest.mark.parametrize("ends_at", [0, 5, 10**9])
+def test_answers_are_written_when_a_request_has_ended_or_soon_without_one(
+    url: str, ends_at: int
 ) -> None:
     looked: list[bool] = []
 
     def busy() -> bool:
         looked.append(not recorder.counts["kept"])
-        return len(looked) <= looks
+        return len(looked) <= ends_at
 
     recorder = Recorder(lambda: Store.open(url), host="gateway", gather_s=0.01, busy=busy)
     recorder.take(answered())
     assert recorder.flush()
     recorder.close()
     assert recorder.counts["kept"] == 1
-    # Nothing was written while it was looking.
-    assert looked == [True] * min(looks + 1, 50)
+    # Nothing was written while it was looking, once before it read the answers and once after.
+    assert all(looked)
+    assert len(looked) == {0: 21 + 21, 5: 6 + 21}.get(ends_at, 50 + 50)
+
+
+def test_a_build_that_was_taken_out_of_the_store_is_made_again(url: str) -> None:
+    recorder = Recorder(lambda: Store.open(url), host="gateway", gather_s=0.01, rest_s=0.01)
+    recorder.take(answered("one"))
+    assert recorder.flush()
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as raw, raw:
+        assert raw.execute("delete from builds").rowcount == 1
+    recorder.take(answered("two"))
+    assert recorder.flush()
+    recorder.close()
+    with Store.open(url) as store:
+        assert store.builds.get("b").host == "gateway"
+        assert {one.build_id for one in store.generations.find()} == {"b"}
 
 
 def test_secrets_are_gone_before_anything_is_stored(url: str) -> None:
