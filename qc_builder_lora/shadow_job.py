@@ -100,9 +100,10 @@ def judge_pairs(
     ceiling = _ceiling(store, traffic.champion, since, judging, show)
     others = _others(store, traffic, judging, show)
     new = live.keep_comparisons(store, traffic, judged[2])
+    own = store.models.has(traffic.champion)
     path = live.save_live(
         settings.home, traffic, judging, judged, challenger_sha256=model.sha256, ceiling=ceiling,
-        others=others,
+        others=others, champion_sha256=store.models.get(traffic.champion).sha256 if own else None,
     )  # fmt: skip
     return {
         "champion": traffic.champion,

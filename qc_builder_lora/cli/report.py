@@ -55,7 +55,10 @@ def build(model: str | None, suite: str | None, live: bool, markdown: bool, as_j
         return
     click.echo(made["sentence"])
     facts([("report", made["path"]), ("sha256", made["sha256"])])
-    click.echo(f"next: qc-lora model promote {chosen.id} --report {made['path']} --by NAME")
+    decision = f"qc-lora model promote {chosen.id} --report {made['path']} --by NAME"
+    if made["verdict"] in ("worse", "undecided"):
+        decision = f"qc-lora report open {made['path']}"
+    click.echo(f"next: {decision}")
 
 
 @command.command("list")

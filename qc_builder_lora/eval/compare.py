@@ -20,7 +20,7 @@ from qc_builder_lora.eval.sequential import (
     not_worse_e_value,
     pairs_needed,
 )
-from qc_builder_lora.eval.statistics import discordant, mcnemar_exact
+from qc_builder_lora.eval.statistics import counted, discordant, mcnemar_exact
 from qc_builder_lora.files import find_default, read_toml
 from qc_builder_lora.kinds import RATES, SHOWN, VerdictKind
 
@@ -216,8 +216,8 @@ def sentence(champion: str, challenger: str, counts: Counts, rule: Rule) -> str:
     """The verdict in one sentence, with the numbers it rests on."""
     kind = decide(counts, rule)
     numbers = (
-        f"{counts.wins:g} prompts won, {counts.losses:g} lost by {rule.metric!r} of "
-        f"{counts.pairs:g} judged pairs, e-value {_short(better_e_value(counts))}"
+        f"{counted(counts.wins, 'prompt')} won, {counts.losses:g} lost by {rule.metric!r} of "
+        f"{counted(counts.pairs, 'judged pair')}, e-value {_short(better_e_value(counts))}"
     )
     if kind is VerdictKind.NOT_WORSE:
         low, _ = difference_interval(counts, rule.alpha)
@@ -230,7 +230,7 @@ def sentence(champion: str, challenger: str, counts: Counts, rule: Rule) -> str:
     return (
         f"Undecided: the evidence does not tell {challenger} from {champion} "
         f"({numbers}; {_short(1 / rule.alpha)} needed, and at least "
-        f"{rule.minimum_pairs} pairs). {_outlook(counts, rule)}"
+        f"{counted(rule.minimum_pairs, 'pair')}). {_outlook(counts, rule)}"
     )
 
 
@@ -238,7 +238,7 @@ def _outlook(counts: Counts, rule: Rule) -> str:
     more = more_pairs(counts, rule)
     if more is None:
         return "More pairs at this rate would not decide it."
-    return f"At this rate {more} more judged pairs would decide it."
+    return f"At this rate {counted(more, 'more judged pair')} would decide it."
 
 
 def _short(value: float) -> str:

@@ -81,14 +81,15 @@ def or_unknown(value: object) -> str:
     return "unknown" if value is None else str(value)
 
 
-def cost_note(prices: Sequence[HostedPrice]) -> str:
+def cost_note(prices: Sequence[HostedPrice], *, hosted_asked: bool = False) -> str:
     """What the figures of `cost_rows` leave out."""
     note = "Local answers cost electricity, which is not counted."
     if not prices:
         return note
+    asked = "" if hosted_asked else ", and no hosted model was asked"
     return (
-        f"{note} The hosted rows price the challenger's own token counts by the price table; a "
-        "hosted tokenizer counts somewhat differently, and no hosted model was asked."
+        f"{note} The rows named same tokens price the challenger's own token counts by the price "
+        f"table; a hosted tokenizer counts somewhat differently{asked}."
     )
 
 

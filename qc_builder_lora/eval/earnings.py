@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from qc_builder_lora.eval.sequential import signed_rank_e_value, signed_rank_p
+from qc_builder_lora.eval.statistics import counted
 
 if TYPE_CHECKING:
     from qc_builder_lora.eval.score import Judged
@@ -58,6 +59,7 @@ def sharpe_outcome(pairs: Sequence[tuple[Judged, Judged]]) -> dict[str, Any]:
 def sharpe_sentence(found: dict[str, Any]) -> str:
     """The same in words."""
     without = found["without"]
+    equal = found["pairs"] - found["wins"] - found["losses"]
     left = (
         f"Without a Sharpe ratio: {without['champion']} of the champion's strategies, "
         f"{without['challenger']} of the challenger's."
@@ -65,8 +67,9 @@ def sharpe_sentence(found: dict[str, Any]) -> str:
     if not found["pairs"]:
         return f"Sharpe ratio: unknown, in no pair have both strategies one. {left}"
     return (
-        f"Sharpe ratio: higher {found['wins']} times, lower {found['losses']} times in the "
-        f"{found['pairs']} pairs where both trade; median difference "
+        f"Sharpe ratio: higher {counted(found['wins'], 'time')}, lower "
+        f"{counted(found['losses'], 'time')}, equal {counted(equal, 'time')} in the "
+        f"{counted(found['pairs'], 'pair')} where both trade; median difference "
         f"{found['median_difference']:+.3f}; signed rank p {found['signed_rank_p']:.3g} for one "
         f"look, e-value {found['e_value']:.3g} at every look. {left}"
     )

@@ -262,8 +262,12 @@ def live_files(home: Path, model_id: str) -> tuple[Path, Path]:
 def save_live(
     home: Path, traffic: Traffic, judging: Judging, judged: tuple[Scores, Scores, Contest, Suite],
     *, challenger_sha256: str, ceiling: dict[str, Any] | None, others: Sequence[Scores] = (),
+    champion_sha256: str | None = None,
 ) -> Path:  # fmt: skip
-    """The files that `qc-lora report build --live` makes its page from; gives the second one."""
+    """The files that `qc-lora report build --live` makes its page from; gives the second one.
+
+    `champion_sha256` is None for a hosted model, of which there is no file.
+    """
     champion, challenger, _, suite = judged
     prompts, path = live_files(home, traffic.challenger)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -273,7 +277,7 @@ def save_live(
     ]
     write_text(prompts, "\n".join(lines) + "\n")
     sides = {
-        "champion": {**champion.saved(), "sha256": json_hash(traffic.champion)},
+        "champion": {**champion.saved(), "sha256": champion_sha256},
         "challenger": {**challenger.saved(), "sha256": challenger_sha256},
     }
     about = {

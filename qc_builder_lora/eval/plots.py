@@ -149,7 +149,19 @@ def equity(champion: Curve, challenger: Curve) -> str:
             axes.plot(days, values, style, color=colour, linewidth=1.3)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value / 1000:,.0f}k")
     axes.set_ylabel("equity, USD", color=_INK)
+    _few_dates(axes)
     return _svg(figure, "Equity over time")
+
+
+def _few_dates(axes: Any) -> None:
+    """As many dates as have room beside each other."""
+    from matplotlib import dates
+
+    untyped: Any = dates
+    places = untyped.AutoDateLocator(minticks=3, maxticks=6)
+    axes.xaxis.set_major_locator(places)
+    axes.xaxis.set_major_formatter(untyped.ConciseDateFormatter(places))
+    axes.xaxis.get_offset_text().set_color(_INK)
 
 
 FIRST, SECOND = "#2f7d6b", "#a05195"
@@ -169,6 +181,7 @@ def blind(first: Curve, second: Curve) -> str:
     axes.yaxis.set_major_formatter(lambda value, _: f"{value / 1000:,.0f}k")
     axes.set_ylabel("equity, USD", color=_INK)
     under.set_ylabel("drawdown, %", color=_INK)
+    _few_dates(under)
     return _svg(figure, "Equity and drawdown of both answers")
 
 

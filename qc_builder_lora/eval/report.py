@@ -20,7 +20,7 @@ from qc_builder_lora.eval.costs import HostedPrice, cost_note, cost_rows, or_unk
 from qc_builder_lora.eval.earnings import sharpe_sentence
 from qc_builder_lora.eval.score import NOT_TAUGHT, RESERVED, Judged, Scores
 from qc_builder_lora.eval.shown import highlighted, reached
-from qc_builder_lora.eval.statistics import wilson
+from qc_builder_lora.eval.statistics import counted, wilson
 from qc_builder_lora.files import write_text
 from qc_builder_lora.ids import file_hash
 from qc_builder_lora.kinds import RATES, SHOWN
@@ -40,7 +40,8 @@ class Material:
     challenger: Scores
     contest: Contest
     suite_sha256: str
-    champion_sha256: str
+    champion_sha256: str | None
+    """None for a hosted model."""
     engine: str
     data_note: str
     made: datetime
@@ -81,7 +82,7 @@ def _page(material: Material, path: Path) -> dict[str, Any]:
         "confidence": f"{100 * (1 - contest.rule.alpha):g}",
         "effect_plot": plots.effect(contest.path(), contest.rule.margin),
         "rates_plot": plots.rates(_rate_points(material)),
-        "families_plot": plots.families(_family_shares(material)),
+        "families_plot": _families_plot(material),
         "curves": _curves(contest),
         "sharpe": sharpe_sentence(contest.sharpe()),
         "data_note": material.data_note,
@@ -89,7 +90,7 @@ def _page(material: Material, path: Path) -> dict[str, Any]:
         "costs": cost_rows(
             material.champion, material.challenger, material.prices, material.others
         ),
-        "cost_note": cost_note(material.prices),
+        "cost_note": cost_note(material.prices, hosted_asked=bool(material.live)),
         "training": _training(material.training),
         "attempts": parity["attempts"],
         "parity": parity,
@@ -152,6 +153,11 @@ def _rate_points(
     return rows
 
 
+def _families_plot(material: Material) -> str:
+    """Empty for requests of the builder's own: what family they are of is not known."""
+    return "" if material.live else plots.families(_family_shares(material))
+
+
 def _family_shares(material: Material) -> dict[str, tuple[float | None, float | None]]:
     def share(pairs: Sequence[Judged]) -> float | None:
         steps = [getattr(one, rate) for one in pairs for rate in RATES]
@@ -205,10 +211,10 @@ def _groups(contest: Contest) -> list[dict[str, Any]]:
     return [
         {"title": title, "pairs": [_side_by_side(pair) for pair in pairs[:_PAIRS]]}
         for title, pairs in (
-            (f"Worse than before: {len(worse)} prompts", worse),
-            (f"Now trades, did not before: {len(won)} prompts", won),
-            (f"Cannot be told: {len(open_)} prompts", open_),
-            (f"No difference in trading: {len(both)} prompts", both),
+            (f"Worse than before: {counted(len(worse), 'prompt')}", worse),
+            (f"Now trades, did not before: {counted(len(won), 'prompt')}", won),
+            (f"Cannot be told: {counted(len(open_), 'prompt')}", open_),
+            (f"No difference in trading: {counted(len(both), 'prompt')}", both),
         )
         if pairs
     ]
@@ -235,7 +241,8 @@ def _note(one: Judged) -> str:
     missing = [
         str(found["evidence"]) for found in one.findings if found["outcome"] == Outcome.FAIL.value
     ]
-    said = "; ".join([*([one.reason] if one.reason else []), *missing])
+    # A backtest that failed is the evidence of every constraint that it leaves open.
+    said = "; ".join(dict.fromkeys([*([one.reason] if one.reason else []), *missing]))
     return _reached(one) + (f": {said}" if said else "")
 
 
@@ -317,7 +324,7 @@ def _provenance(material: Material) -> list[tuple[str, str]]:
         ("artefact sha256", material.model.sha256),
         ("adapter sha256", manifest["adapter"]["sha256"]),
         ("base", f"{manifest['base']['name']} {manifest['base']['sha256']}"),
-        ("champion sha256", material.champion_sha256),
+        ("champion sha256", material.champion_sha256 or "none: it is a hosted model"),
         ("snapshot", manifest["snapshot"]),
         ("recipe sha256", manifest["recipe"]["sha256"]),
         ("suite sha256", material.suite_sha256),
@@ -330,7 +337,7 @@ def _limits(material: Material) -> list[str]:
     count = len(material.challenger.judged)
     low, high = wilson(round(0.8 * count), count)
     limits = [
-        f"{count} prompts: a rate of 80 % measured on so few may be anything from "
+        f"{counted(count, 'prompt')}: a rate of 80 % measured on so few may be anything from "
         f"{100 * low:.0f} to {100 * high:.0f} %.",
         "faithful means that nothing asked is missing, as far as a program can tell; not that the "
         "logic is right: read the code.",

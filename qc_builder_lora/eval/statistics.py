@@ -72,3 +72,8 @@ def quantile(values: Sequence[float], share: float) -> float | None:
     low = math.floor(at)
     high = min(low + 1, len(ordered) - 1)
     return ordered[low] + (at - low) * (ordered[high] - ordered[low])
+
+
+def counted(number: float, word: str) -> str:
+    """`1 pair`, `2 pairs`."""
+    return f"{number:g} {word}" if number == 1 else f"{number:g} {word}s"

@@ -40,7 +40,7 @@ def test_a_steady_lead_is_seen_and_its_p_is_wilcoxons() -> None:
     # All of twelve signs alike: 2 of 2**12 arrangements.
     assert found["signed_rank_p"] == pytest.approx(2 / 4096)
     assert found["e_value"] > 1
-    assert "higher 12 times, lower 0 times in the 12 pairs" in sharpe_sentence(found)
+    assert "higher 12 times, lower 0 times, equal 0 times in the 12 pairs" in sharpe_sentence(found)
 
 
 def test_without_a_pair_the_answer_is_unknown_not_zero() -> None:

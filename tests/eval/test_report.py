@@ -1,4 +1,7 @@
 import re
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -8,7 +11,7 @@ from qc_builder_lora.eval import plots
 from qc_builder_lora.eval.costs import HostedPrice
 from qc_builder_lora.eval.report import Material, write_report
 from qc_builder_lora.ids import file_hash
-from tests.eval.stand_ins import CODE, answer, judged, material, model, scores, unknown
+from tests.eval.stand_ins import CODE, answer, contest, judged, material, model, scores, unknown
 
 EVIL = "<script>alert(1)</script><img src=http://evil.example/x onerror=alert(1)>\"'&{{ 7*7 }}"
 
@@ -211,3 +214,42 @@ def test_the_page_says_how_many_prompts_are_of_kinds_that_were_not_taught(tmp_pa
     assert "The prompts are of the kinds the model was trained on" in written("family taught")
     text = written("family taught", "family not taught", "family reserved")
     assert "2 of the 3 prompts are of families that the model was not trained on, 1 of them" in text
+
+
+def test_one_is_not_counted_as_many(tmp_path: Path) -> None:
+    given = material(scores(judged("a")), scores(judged("a", "runs")))
+    contest_ = contest(given.champion, given.challenger, minimum_pairs=1)
+    _, found = page(replace(given, contest=contest_), tmp_path)
+    assert "Worse than before: 1 prompt " in found.text
+    assert "0 prompts won, 1 lost by 'trades' of 1 judged pair," in found.text
+    assert "1 prompt: a rate of 80 %" in found.text
+    assert "1 prompts" not in found.text
+    assert "1 pairs" not in found.text
+
+
+def test_dates_under_a_curve_do_not_cover_each_other() -> None:
+    start = date(2010, 1, 4)
+    for days in (60, 500, 4700):
+        curve = [(str(start + timedelta(days=at)), 100_000.0 + at) for at in range(days)]
+        for drawn in (plots.equity(curve, curve), plots.blind(curve, curve)):
+            dates = re.findall(r">((?:19|20)\d\d(?:-\w+)*|[A-Z][a-z]{2}|\d\d)</text>", drawn)
+            assert 2 <= len(dates) <= 8, dates
+
+
+def test_a_live_report_with_a_hosted_champion_says_so(tmp_path: Path) -> None:
+    saving = {"days_observed": 1, "usd_an_answer": None, "usd_a_month": None}
+    live = {"saving": saving, "ceiling": None, "served": 1, "pairs": 1, "dropped": {}}
+    price = HostedPrice(name="gpt", input_usd=Decimal(1), output_usd=Decimal(2))
+    given = material(scores(judged("a")), scores(judged("a")))
+    _, found = page(replace(given, live=live, champion_sha256=None, prices=(price,)), tmp_path)
+    assert "champion sha256 none: it is a hosted model" in found.text
+    assert "no hosted model was asked" not in found.text.lower()
+    assert "Family by family" not in found.text
+    assert "USD for these requests" in found.text
+
+
+def test_evidence_that_says_the_same_is_said_once(tmp_path: Path) -> None:
+    failed = {"kind": "symbol", "outcome": "FAIL", "evidence": "the backtest failed: no GOOG"}
+    one = judged("a", "parses", findings=(failed, {**failed, "kind": "date"}), faithful=False)
+    _, found = page(material(scores(judged("a")), scores(one)), tmp_path)
+    assert found.text.count("the backtest failed: no GOOG") == 1
