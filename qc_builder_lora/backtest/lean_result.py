@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from qc_builder_lora.backtest.lean_printed import contradiction, figure_of
 from qc_builder_lora.backtest.lean_series import (
     closed_trade,
     daily_equity,
@@ -61,6 +62,8 @@ class LeanResult:
     """LEAN's own version."""
     error: str | None = None
     stacktrace: str | None = None
+    contradicted: str | None = None
+    """What the statistics say and the figures beside them do not."""
     failed_in: str = "run"
     """The phase that an error came from."""
 
@@ -82,7 +85,7 @@ class LeanResult:
         """Status, reason, and the last phase that was reached."""
         if self.error or self.stacktrace:
             return BacktestStatus.FAILED, _failure(self.error, self.stacktrace), self.failed_in
-        missing = problem(self.statistics)
+        missing = problem(self.statistics) or self.contradicted
         if missing is not None:
             return BacktestStatus.UNKNOWN, missing, "run"
         return BacktestStatus.COMPLETED, None, "done"
@@ -92,10 +95,12 @@ def read_result(value: Mapping[str, Any], events: Sequence[Any] = ()) -> LeanRes
     """A result out of LEAN's JSON; `events` are order events that lie in a file of their own."""
     performance = entry(value, "totalPerformance") or {}
     state = entry(value, "state") or {}
+    statistics = _statistics(entry(value, "statistics"))
     error = entry(value, "error") or entry(state, "RuntimeError") or None
     trace = entry(value, "stacktrace") or entry(state, "StackTrace") or None
     return LeanResult(
-        statistics=_statistics(entry(value, "statistics")),
+        statistics=statistics,
+        contradicted=contradiction(statistics, entry(performance, "portfolioStatistics")),
         trade_statistics=_lowered(entry(performance, "tradeStatistics")),
         trades=tuple(map(closed_trade, listed(entry(performance, "closedTrades")))),
         orders=read_orders(entry(value, "orders"), events),
@@ -132,6 +137,8 @@ def problem(statistics: Mapping[str, str]) -> str | None:
     strange = [key for key in statistics if key not in STATISTICS]
     for key in STATISTICS:
         if key in statistics:
+            if key in _CORE and figure_of(statistics[key]) is None:
+                return f"the statistics' {key!r} is no figure: {statistics[key]!r}"
             continue
         close = difflib.get_close_matches(key, strange, n=1, cutoff=_LIKENESS)
         if close:
@@ -200,7 +207,11 @@ def _statistics(found: Any) -> dict[str, str]:
     if not isinstance(found, Mapping):
         # The REST API answers an empty list while there are none.
         return {}
-    named = {_RENAMED.get(str(key), str(key)): value for key, value in found.items()}
+    # Beside today's name the former one is a figure of the strategy's own.
+    named = {
+        str(key) if _RENAMED.get(str(key), str(key)) in found else _RENAMED.get(str(key), str(key)):
+        value for key, value in found.items()
+    }  # fmt: skip
     return {
         printable(key): printable(str(value)) for key, value in named.items() if value is not None
     }

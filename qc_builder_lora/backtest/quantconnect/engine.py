@@ -191,8 +191,12 @@ class QuantConnect:
                 "orders": read_orders(flight.orders()),
                 "equity": read_equity(flight.equity_chart(found)),
             }
-            if lean.total_orders and not more["orders"]:
-                raise EngineUnavailable(NAME, f"gave none of the {lean.total_orders} orders.")
+            if len(more["orders"]) < (lean.total_orders or 0):
+                raise EngineUnavailable(
+                    NAME,
+                    f"gave {len(more['orders'])} orders, and its statistics say "
+                    f"{lean.total_orders}.",
+                )
         ticket = flight.ticket
         flight.land(clean=self._clean)
         return self._result(

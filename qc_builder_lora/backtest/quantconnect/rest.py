@@ -87,7 +87,9 @@ class Rest:
         """
         failures = 0
         while True:
-            patience.wait(self._quiet_s(), "QuantConnect's rate limit")
+            quiet = self._quiet_s()
+            words = "QuantConnect's rate limit" if quiet else f"an answer to {endpoint}"
+            patience.wait(quiet, words)
             try:
                 return self._send(endpoint, body)
             except _Limited as limit:

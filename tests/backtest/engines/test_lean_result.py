@@ -229,6 +229,45 @@ def test_an_error_of_the_initialisation_is_placed_there() -> None:
     assert read_result({"state": {"RuntimeError": text}}).verdict()[2] == "initialize"
 
 
+def performed(**figures: Any) -> dict[str, Any]:
+    return {"totalPerformance": {"portfolioStatistics": figures}}
+
+
+@pytest.mark.parametrize(
+    ("key", "said", "figures"),
+    [("Sharpe Ratio", "9.000", {"sharpeRatio": 0.812}),
+     ("Net Profit", "99.000%", {"totalNetProfit": "0.015"}),
+     ("Drawdown", "0.100%", {"drawdown": 0.022}),
+     ("End Equity", "999999", {"endEquity": 101500}),
+     ("Compounding Annual Return", "81.23%", {"CompoundingAnnualReturn": 0.0812})],
+)  # fmt: skip
+def test_a_statistic_that_the_strategy_has_set_itself_makes_all_unknown(
+    key: str, said: str, figures: dict[str, Any]
+) -> None:
+    plain = {"statistics": STATISTICS, **performed(**figures)}
+    assert read_result(plain).verdict()[0] is COMPLETED
+    forged = {"statistics": {**STATISTICS, key: said}, **performed(**figures)}
+    status, reason, _ = read_result(forged).verdict()
+    assert status is UNKNOWN
+    assert f"the statistics say {key!r} is {said}" in str(reason)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_former_name_of_a_statistic_beside_todays_is_the_strategys_own(order: int) -> None:
+    pairs = [*STATISTICS.items(), ("Total Trades", "999")][::order]
+    found = read_result({"statistics": dict(pairs)})
+    assert found.total_orders == 2
+    assert found.statistics["Total Trades"] == "999"
+    assert found.verdict()[0] is COMPLETED
+
+
+@pytest.mark.parametrize("said", ["", "NaN", "many", "∞"])
+def test_a_core_statistic_that_is_no_figure_is_unknown(said: str) -> None:
+    for key in ("Total Orders", "Sharpe Ratio"):
+        status, reason, _ = read_result({"statistics": {**STATISTICS, key: said}}).verdict()
+        assert (status, reason) == (UNKNOWN, f"the statistics' {key!r} is no figure: {said!r}")
+
+
 def test_figures_that_are_no_numbers_do_not_become_zero() -> None:
     found = read_result({"statistics": {**STATISTICS, "Total Orders": "many"}})
     assert found.total_orders is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -27,8 +28,10 @@ ODD: tuple[tuple[str, Json, str], ...] = (
     ("backtests/read", {"backtest": {"completed": True, "statistics": [1], "totalPerformance": 5}},
      "the engine gave no statistics"),
     ("backtests/orders/read", {}, "backtests/orders/read: the answer has no list of 'orders'"),
-    ("backtests/orders/read", {"orders": [], "length": 0}, "gave none of the 2 orders"),
-    ("backtests/orders/read", {"orders": [], "length": "2"}, "gave none of the 2 orders"),
+    ("backtests/orders/read", {"orders": [], "length": 0},
+     "gave 0 orders, and its statistics say 2"),
+    ("backtests/orders/read", {"orders": [], "length": "2"},
+     "gave 0 orders, and its statistics say 2"),
     ("backtests/chart/read", {"chart": None}, "gave no chart 'Strategy Equity'"),
     ("backtests/chart/read", {}, "gave no chart 'Strategy Equity'"),
 )  # fmt: skip
@@ -111,3 +114,20 @@ def test_the_same_page_of_orders_twice_is_unknown(
     assert result.status is BacktestStatus.UNKNOWN
     assert "on two pages" in (result.reason or "")
     assert not result.orders
+
+
+def test_a_deadline_without_a_rate_limit_does_not_blame_one(
+    make: Make, cloud: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = cloud.answer
+
+    def slow(asked: str, given: Json) -> Json:
+        if asked == "files/update":
+            time.sleep(0.4)
+        return plain(asked, given)
+
+    monkeypatch.setattr(cloud, "answer", slow)
+    result = make(pace=replace(FAST, deadline_s=0.3)).run(CODE)
+    assert result.status is BacktestStatus.UNKNOWN
+    assert "waited for an answer to " in (result.reason or "")
+    assert "rate limit" not in (result.reason or "")

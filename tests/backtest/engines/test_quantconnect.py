@@ -271,7 +271,7 @@ def test_busy_nodes_are_waited_for(engine: QuantConnect, cloud: Account) -> None
 
 def test_nodes_that_stay_busy_are_unknown(make: Make, cloud: Account) -> None:
     cloud.faults.busy = 10_000
-    reason = unknown(make(pace=replace(FAST, deadline_s=0.4)))
+    reason = unknown(make(pace=replace(FAST, deadline_s=1.5, node_most_s=30)))
     assert "waited for a free backtest node: There are no spare nodes" in reason
 
 
