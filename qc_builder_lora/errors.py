@@ -231,6 +231,17 @@ class UnknownPrice(QcLoraError):
         )
 
 
+class PromptTooLong(UnknownPrice):
+    """The price that is known does not hold for a prompt of that length."""
+
+    def __init__(self, provider: str, model: str, tokens: int, up_to: int, where: str) -> None:
+        QcLoraError.__init__(
+            self,
+            f"{provider}: the prompt may have {tokens} tokens, and the price of {model!r} is known "
+            f"up to {up_to}, so it is not asked. Shorten the prompt, or raise up_to in {where}.",
+        )
+
+
 class TrainingError(QcLoraError):
     """Training cannot go on."""
 

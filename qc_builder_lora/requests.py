@@ -17,3 +17,13 @@ def new_request(instruction: str, context: str = "", created_at: datetime | None
         context=context.strip(),
         created_at=created_at or now(),
     )
+
+
+def not_text(value: str) -> str:
+    """What keeps a text from being sent anywhere, in words; empty where nothing does."""
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        sign = f"U+{ord(value[error.start]):04X}"
+        return f"has half a character ({sign}, at {error.start}), which is no valid Unicode"
+    return ""

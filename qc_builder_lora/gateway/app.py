@@ -128,6 +128,9 @@ class _Gateway:
     async def _complete(self, request: Request, *, chat: bool) -> Response:
         default = self._provider.settings.max_tokens
         ask = parse_ask(await read_body(request), chat=chat, default_max_tokens=default)
+        if isinstance(ask.prompt, tuple):
+            fact = "prompt must be a text here: each model of the chain has tokens of its own."
+            raise WireError(400, "unsupported_value", fact)
         chain = self._chain(ask.model or WHOLE_CHAIN)
         if loading := self._loading():
             raise loading

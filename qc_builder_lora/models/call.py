@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 
 from qc_builder_lora.errors import (
     BudgetExhausted,
+    PromptTooLong,
     ProviderError,
     QcLoraError,
     UnknownPrice,
@@ -144,6 +145,8 @@ def not_asked(writer: Writer, error: QcLoraError) -> ProviderError:
     """It was not asked: no money, no library, no model."""
     money = isinstance(error, BudgetExhausted | UnknownPrice)
     kind = Kind.BUDGET if money else Kind.NOT_FOUND
+    if isinstance(error, PromptTooLong):
+        kind = Kind.CONTEXT_OVERFLOW
     return ProviderError(writer.name, kind, str(error).removeprefix(f"{writer.name}: "))
 
 

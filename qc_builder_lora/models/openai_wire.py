@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qc_builder_lora.ids import new_id
+from qc_builder_lora.requests import not_text
 
 DEFAULT_MAX_TOKENS = 1024
 DONE = b"data: [DONE]\n\n"
@@ -163,20 +164,28 @@ def _message(index: int, item: Any) -> dict[str, str]:
 
 def _content(where: str, value: Any) -> str:
     if isinstance(value, str):
-        return value
+        return _text(f"{where}.content", value)
     if value is None:
         return ""
     parts = value if isinstance(value, list) else [value]
     if not all(isinstance(part, dict) and isinstance(part.get("text"), str) for part in parts):
         raise _wrong(f"{where}.content", value, "must be text, or a list of text parts")
-    return "".join(part["text"] for part in parts)
+    return _text(f"{where}.content", "".join(part["text"] for part in parts))
+
+
+def _text(where: str, value: str) -> str:
+    """Only what can be sent on: every provider would fail over it, as if that were its fault."""
+    fault = not_text(value)
+    if fault:
+        raise WireError(400, "invalid_value", f"{where} {fault}.")
+    return value
 
 
 def _prompt(value: Any) -> str | tuple[int, ...]:
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str):
         value = value[0]
     if isinstance(value, str) and value:
-        return value
+        return _text("prompt", value)
     if isinstance(value, list) and value and all(type(token) is int for token in value):
         return tuple(value)
     raise _wrong("prompt", value, "must be a text, or a list of token numbers")

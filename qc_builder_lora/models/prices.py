@@ -14,7 +14,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from qc_builder_lora.errors import SettingsError, UnknownKey, UnknownPrice
+from qc_builder_lora.errors import PromptTooLong, SettingsError, UnknownKey, UnknownPrice
 
 _BUILT_IN = Path(__file__).with_name("prices.toml")
 _MILLION = Decimal(1_000_000)
@@ -53,8 +53,11 @@ class Prices:
             price = self._table.get((provider, name))
             if price is not None and prompt_tokens <= (price.up_to or prompt_tokens):
                 return price
-        tabled = any((provider, name) in self._table for name in (model, _DATE.sub("", model)))
-        found = None if tabled else _from_library(provider, model, prompt_tokens)
+        known = [self._table.get((provider, name)) for name in (model, _DATE.sub("", model))]
+        longest = max((price.up_to or 0 for price in known if price), default=None)
+        if longest is not None:
+            raise PromptTooLong(provider, model, prompt_tokens, longest, self._where)
+        found = _from_library(provider, model, prompt_tokens)
         if found is not None:
             return found
         raise UnknownPrice(provider, model, self._where)

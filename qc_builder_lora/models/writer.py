@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
+from qc_builder_lora.errors import InputError
 from qc_builder_lora.records import Request
-from qc_builder_lora.requests import new_request
+from qc_builder_lora.requests import new_request as request_of
+from qc_builder_lora.requests import not_text
 
 __all__ = ["SYSTEM_PROMPT", "Chunk", "Draft", "Writer", "new_request"]
 
@@ -82,3 +84,12 @@ class Writer(Protocol):
     ) -> AsyncGenerator[Chunk, None]:
         """As `stream`; closing it ends the request."""
         ...
+
+
+def new_request(instruction: str, context: str = "") -> Request:
+    """A Request that can be sent to a model; InputError for what is no valid Unicode."""
+    for name, value in (("prompt", instruction), ("context", context)):
+        fault = not_text(value)
+        if fault:
+            raise InputError(f"The {name} {fault}. Read it with errors='replace', or leave it out.")
+    return request_of(instruction, context)

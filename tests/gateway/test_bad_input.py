@@ -176,3 +176,51 @@ def test_a_store_that_is_gone_stops_no_answer_and_is_said(
         wait(lambda: running.side.recorder.counts["kept"] == 6)
         with running.side._open() as store:
             assert store.generations.count() == 6
+
+
+HALF = "Buy \ud800 SPY"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "where"),
+    [
+        ("chat/completions", {"messages": [{"role": "user", "content": HALF}]}, "messages[0]"),
+        (
+            "chat/completions",
+            {"messages": [{"role": "user", "content": [{"type": "text", "text": HALF}]}]},
+            "messages[0]",
+        ),
+        ("completions", {"prompt": HALF}, "prompt"),
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_half_a_character_is_the_clients_fault_and_puts_no_provider_to_rest(
+    gateway: Any, path: str, body: dict[str, Any], where: str, stream: bool
+) -> None:
+    with Upstream("openai") as upstream:
+        running = gateway(**hosted(upstream))
+        for _ in range(8):
+            status, _, text = call(running, f"/v1/{path}", {**body, "stream": stream})
+            assert status == 400
+            assert f"{where}" in text
+            assert "has half a character (U+D800, at 4)" in text
+        assert call(running, "/v1/chat/completions", CHAT)[0] == 200
+        assert len(upstream.requests) == 1
+
+
+def test_a_prompt_of_token_numbers_is_refused_and_not_sent_as_digits(gateway: Any) -> None:
+    with Upstream("openai") as upstream:
+        running = gateway(**hosted(upstream))
+        status, _, text = call(running, "/v1/completions", {"prompt": [1, 2, 3]})
+        assert (status, json.loads(text)["error"]["code"]) == (400, "unsupported_value")
+
+
+def test_a_prompt_beyond_what_a_price_holds_for_is_too_long_and_not_too_dear(
+    gateway: Any,
+) -> None:
+    with Upstream("openai") as upstream:
+        running = gateway(**{**hosted(upstream), "openai_model": "gpt-6.1-terra"})
+        status, _, text = call(running, "/v1/chat/completions", long("x" * 300_000))
+        assert (status, json.loads(text)["error"]["code"]) == (400, "context_length_exceeded")
+        assert "the price of 'gpt-6.1-terra' is known up to 272000" in text
+        assert call(running, "/v1/chat/completions", CHAT)[0] == 200

@@ -7,7 +7,7 @@ import textwrap
 import pytest
 
 from qc_builder_lora.config import Settings, load_settings
-from qc_builder_lora.errors import NoProvider, NotFound, ProviderError, StoreError
+from qc_builder_lora.errors import InputError, NoProvider, NotFound, ProviderError, StoreError
 from qc_builder_lora.ids import now
 from qc_builder_lora.models import provider as provider_module
 from qc_builder_lora.models.provider import StrategyProvider
@@ -228,3 +228,12 @@ def test_provider_error_of_a_broken_stream_reaches_the_caller(tmp_path):
             pytest.raises(ProviderError, match="the connection broke"),
         ):
             list(provider.stream("x"))
+
+
+def test_half_a_character_is_an_input_error_before_anybody_is_asked(tmp_path):
+    with StrategyProvider(Settings(home=tmp_path)) as provider:
+        for asked in (provider.generate, lambda text: next(provider.stream(text))):
+            with pytest.raises(InputError, match=r"prompt has half a character \(U\+DC00, at 1\)"):
+                asked("x\udc00")
+        with pytest.raises(InputError, match="context has half"):
+            provider.generate("x", "\udc00")
