@@ -27,6 +27,7 @@ from .framework.names import FOLDERS, FRAMEWORK
 from .keywords import in_snake_case
 from .known import exported, not_modelled
 from .libraries import LEAN_ONLY, LIBRARIES, SUPPORT
+from .numpy_names import put_back
 from .schedule import ScheduledEvent
 from .selectors import Field
 from .shorting import SHORTING
@@ -218,6 +219,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             name = file_of(module.__name__)
             tree = ast.parse(self._files[module.__name__], name)
             in_snake_case(tree)
+            put_back(tree)
             exec(compile(tree, name, "exec"), module.__dict__)
 
 
@@ -245,6 +247,7 @@ def install(tree: ast.AST, folders: Sequence[str], files: Mapping[str, str]) -> 
         del sys.modules[name]
     wanted = names_in(tree).union(*map(_names_of, files.values()))
     sys.meta_path.insert(0, _Finder(wanted, folders, files))
+    put_back(tree)
 
 
 def _names_of(source: str) -> frozenset[str]:
