@@ -1,4 +1,4 @@
-"""Libraries behave for a strategy as those of LEAN's Python do: pandas 2, numpy 1.26, statsmodels."""
+"""Libraries are as those of LEAN's Python: pandas 2, the names of numpy 1.26, statsmodels."""
 
 from __future__ import annotations
 

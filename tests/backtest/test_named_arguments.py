@@ -118,3 +118,33 @@ def test_quarters_begin_and_end_on_trading_days(run: Run) -> None:
     result = run(initialize, more="def note(self):\n    self.log('fired')")
     fired = [line[:10] for line in result.logs if line.endswith("fired")]
     assert fired == ["2010-01-04", "2010-03-31", "2010-04-01", "2010-06-30"]
+
+
+def test_what_leans_star_import_brings_along_is_there(run: Run) -> None:
+    initialize = """
+    self.Schedule.On(self.DateRules.EveryDay("AAPL"), self.TimeRules.At(10, 0), Action(self.note))
+    assert Func[int, int](abs)(-2) == 2 and sys.version and os.path.join("a", "b") == "a/b"
+    """
+    result = run(initialize, more="def note(self):\n    self.log('fired')")
+    assert (result.status, result.reason) == (BacktestStatus.COMPLETED, None)
+    assert sum(line.endswith("fired") for line in result.logs) == 124
+
+
+def test_an_own_indicator_may_set_its_current_point_and_tell_of_it(run: Run) -> None:
+    head = """
+    class Range(PythonIndicator):
+        def update(self, input):
+            self.current = IndicatorDataPoint(input.end_time, input.high - input.low)
+            self.on_updated(self.current)
+            return True
+    """
+    on_data = """
+    bar = data.bars[self.aapl]
+    self.range.update(bar)
+    assert self.range.current.value == bar.high - bar.low
+    assert self.range.current.end_time == bar.end_time and self.range.samples == len(self.told)
+    """
+    initialize = "self.range, self.told = Range(), []\nself.range.updated += self.note"
+    more = "def note(self, who, point):\n    self.told += [point]"
+    result = run(initialize, on_data, more, head=head)
+    assert (result.status, result.reason) == (BacktestStatus.COMPLETED, None)

@@ -12,6 +12,7 @@ import importlib.machinery
 import importlib.util
 import json
 import math
+import os
 import sys
 import typing
 from collections.abc import Iterable, Mapping, Sequence
@@ -73,13 +74,15 @@ _PYTHON: dict[str, Any] = {
     **{name: getattr(typing, name) for name in typing.__all__},
     "math": math,
     "json": json,
+    "os": os,
+    "sys": sys,
     "date": date,
     "time": time,
     "datetime": datetime,
     "timedelta": timedelta,
     "Exception": Exception,
 }
-_LAZY = {"np": "numpy", "pd": "pandas"}
+_LAZY = {"np": "numpy", "pd": "pandas", "plt": "matplotlib.pyplot"}
 
 
 class StandIn:

@@ -237,6 +237,15 @@ class PythonIndicator(IndicatorBase):
 
     OnUpdated = on_updated
 
+    @property
+    def current(self) -> IndicatorDataPoint:
+        return IndicatorDataPoint(self._ib_symbol, self._ib_time, self.value)
+
+    @current.setter
+    def current(self, point: IndicatorDataPoint) -> None:
+        """By an `update` that the strategy calls itself, which then calls `on_updated`."""
+        self.value, self._ib_time = float(point.value), point.end_time
+
     def _own(self) -> Any:
         own = self.update
         if getattr(own, "__func__", None) is IndicatorBase.update:
