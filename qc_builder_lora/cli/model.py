@@ -61,8 +61,8 @@ def list_models(as_json: bool) -> None:
                 one.id,
                 _stage(one, canary),
                 one.quantization,
-                round(one.manifest["bytes"] / 1e6),
-                one.manifest["parity"]["nll_gguf"],
+                round(one.manifest["bytes"] / 1e6) if "bytes" in one.manifest else None,
+                one.manifest.get("parity", {}).get("nll_gguf"),
                 f"{one.created_at:%Y-%m-%d %H:%M}",
             )
             for one in found

@@ -186,9 +186,10 @@ class Succession:
         except NotFound:
             return None  # No database yet, so nobody has promoted anything.
         except QcLoraError as error:
-            if str(error) != self._said:
-                self._said = str(error)
-                log.warning("production cannot be looked up", why=self._said)
+            # By its kind: a text may have figures in it that change all the time.
+            if type(error).__name__ != self._said:
+                self._said = type(error).__name__
+                log.warning("production cannot be looked up", why=str(error))
             return None
         self._said = ""
         return found

@@ -131,7 +131,12 @@ class Database:
         try:
             yield
         except SQLAlchemyError as error:
-            raise explain(error, self.address) from error
+            found = explain(error, self.address)
+            if isinstance(found, StoreUnavailable):
+                # A connection that has failed once may fail for good, as where SQLite's log was
+                # deleted beside it; a new one finds the database as it is.
+                self.engine.dispose()
+            raise found from error
 
 
 def _sqlite(address: Address, busy_s: float) -> Engine:

@@ -16,11 +16,12 @@ from typing import Any
 import pytest
 
 from qc_builder_lora.config import Settings
-from qc_builder_lora.errors import QcLoraError
+from qc_builder_lora.errors import QcLoraError, StoreUnavailable
 from qc_builder_lora.models import provider as provider_module
 from qc_builder_lora.models.breaker import State
 from qc_builder_lora.models.provider import StrategyProvider
 from qc_builder_lora.models.succession import Succession, following
+from qc_builder_lora.store import Store
 from tests.models.tiny_home import Home
 from tests.models.upstream import CODE, Upstream
 
@@ -255,3 +256,23 @@ def test_a_running_gateway_serves_what_is_promoted(home: Home, wait_until: WaitU
             assert wait_until(lambda: listed() == ["qc-lora", "m2"], 60)
         finally:
             gateway.terminate()
+
+
+def test_a_store_that_is_away_is_said_once_though_its_words_change(
+    home: Home,
+    provider: StrategyProvider,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.WARNING, "qc_builder_lora")
+    free = iter(range(9000, 0, -1))
+
+    def away(*_: Any, **__: Any) -> Store:
+        raise StoreUnavailable(f"reading failed. Check the disk's free space ({next(free)} MB).")
+
+    monkeypatch.setattr(Store, "open", away)
+    succession = Succession(provider)
+    for _ in range(5):
+        succession.look()
+    assert caplog.text.count("production cannot be looked up") == 1
+    assert "9000 MB" in caplog.text

@@ -421,3 +421,18 @@ def test_a_read_only_folder_is_named_with_the_cure(
         out, errors = child(READ_ONLY, f"sqlite:///{path}").communicate(timeout=60)
     assert f"{path}: the database cannot be written" in out, errors
     assert "writable for this user, or move the home with QC_LORA_HOME" in out
+
+
+def test_connections_that_failed_are_not_used_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fault = StoreUnavailable("reading or writing failed (disk I/O error)")
+    monkeypatch.setattr("qc_builder_lora.store.database.explain", lambda *_: fault)
+    before = store.database.engine.pool
+    with (
+        pytest.raises(StoreUnavailable, match="disk I/O"),
+        store.database.reading() as connection,
+    ):
+        connection.execute(text("SELECT nothing FROM nowhere"))
+    assert store.database.engine.pool is not before
+    assert store.builds.count() == 0
