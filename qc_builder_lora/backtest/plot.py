@@ -16,13 +16,29 @@ from qc_builder_lora.files import atomic_write, write_text
 
 _STYLES = ("-", "--", ":")
 _KINDS = (".html", ".png", ".svg")
+# In the dark the picture's light and dark change places, and its colours stay.
+_STYLE = (
+    "<style>:root{color-scheme:light dark}"
+    "body{font:15px system-ui;margin:2em auto;padding:0 1em;max-width:60em;background:#fff;"
+    "color:#111}svg{width:100%;height:auto}h1{overflow-wrap:anywhere}"
+    "td,th{padding:.15em 1em;text-align:right}td:first-child{text-align:left}"
+    "@media(prefers-color-scheme:dark){body{background:#000;color:#eee}"
+    "svg{filter:invert(1) hue-rotate(180deg)}}</style>"
+)
+
+
+def kind_of(path: Path) -> str:
+    """The kind of picture that a file name asks for; InputError where it is none."""
+    kind = path.suffix.lower()
+    if kind not in _KINDS:
+        raise InputError(f"{path}: cannot be drawn as {kind!r}. Use {', '.join(_KINDS)}.")
+    return kind
 
 
 def draw(path: Path, title: str, results: Sequence[BacktestResult]) -> None:
     """One picture of all results; InputError where there is nothing to draw."""
-    kind = path.suffix.lower()
-    if kind not in _KINDS:
-        raise InputError(f"{path}: cannot be drawn as {kind!r}. Use {', '.join(_KINDS)}.")
+    kind = kind_of(path)
+    title = "".join(letter if letter.isprintable() else " " for letter in title)
     drawn = [result for result in results if result.equity]
     if not drawn:
         reasons = "; ".join(f"{one.engine}: {one.reason or one.status}" for one in results)
@@ -46,6 +62,7 @@ def drawdown(values: Sequence[float]) -> list[float]:
 def _picture(title: str, results: Sequence[BacktestResult], kind: str) -> bytes:
     try:
         from matplotlib.figure import Figure
+        from matplotlib.ticker import StrMethodFormatter
     except ModuleNotFoundError as error:
         raise MissingExtra("report", "matplotlib") from error
 
@@ -58,7 +75,8 @@ def _picture(title: str, results: Sequence[BacktestResult], kind: str) -> bytes:
         values = [value for _, value in result.equity]
         upper.plot(days, values, style, linewidth=1.2, label=result.engine)
         lower.fill_between(days, drawdown(values), alpha=0.4)
-    upper.set_title(title)
+    upper.set_title(title, parse_math=False)  # a file's name is no formula
+    upper.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     upper.set_ylabel("equity, USD")
     lower.set_ylabel("drawdown, %")
     for axes in (upper, lower):
@@ -88,10 +106,9 @@ def _page(title: str, results: Sequence[BacktestResult], picture: str) -> str:
     )
     svg = picture[picture.index("<svg") :]
     return (
-        "<!doctype html><meta charset='utf-8'>"
-        f"<title>{html.escape(title)}</title>"
-        "<style>body{font:15px system-ui;margin:2em auto;max-width:60em}svg{width:100%;height:auto}"
-        "td,th{padding:.15em 1em;text-align:right}td:first-child{text-align:left}</style>"
+        "<!doctype html><html lang='en'><meta charset='utf-8'>"
+        "<meta name='viewport' content='width=device-width'>"
+        f"<title>{html.escape(title)}</title>{_STYLE}"
         f"<h1>{html.escape(title)}</h1>{svg}"
         f"<table><tr><th></th>{heads}</tr>{rows}</table><ul>{engines}</ul>\n"
     )

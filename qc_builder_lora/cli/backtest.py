@@ -73,6 +73,10 @@ def command(
     files = _files(paths)
     if out is not None and len(files) > 1:
         raise InputError(f"--out draws one strategy, {len(files)} were given. Name one file.")
+    if out is not None:
+        from qc_builder_lora.backtest.plot import kind_of
+
+        kind_of(out)  # before anything runs
     chosen = BacktestSettings(
         start=start.date() if start else None,
         end=end.date() if end else None,
@@ -81,15 +85,13 @@ def command(
     )
     if data is not None and "quantconnect" in (engines or (settings.engine,)):
         click.echo("quantconnect runs on its own data, not on --data", err=True)
-    codes = [_read(path) for path in files]
+    codes = [_read(path, alone=path in paths) for path in files]
     groups = _by_siblings(files, codes)
     columns = [
         _run_all(settings, name, codes, groups, chosen, jobs or settings.usable_jobs)
         for name in dict.fromkeys(engines or (settings.engine,))
     ]
     rows = list(zip(*columns, strict=True))
-    if out is not None:
-        _draw(out, files[0], rows[0])
     single = len(files) == 1 and paths == tuple(files)
     if as_json:
         found = [_plain(path, row) for path, row in zip(files, rows, strict=True)]
@@ -97,29 +99,47 @@ def command(
     else:
         for path, row in zip(files, rows, strict=True):
             _print(path, row, brief=len(files) > 1)
+    if out is not None:
+        _draw(out, files[0], rows[0])
     return _worst(result for row in rows for result in row)
 
 
-def _by_siblings(files: Sequence[Path], codes: Sequence[str]) -> list[_Group]:
+def _by_siblings(files: Sequence[Path], codes: Sequence[str | InputError]) -> list[_Group]:
     """The places of the files that import the same modules beside them, and those modules."""
     from qc_builder_lora.backtest.siblings import siblings
 
     found: dict[tuple[tuple[str, str], ...], list[int]] = {}
     for place, (path, code) in enumerate(zip(files, codes, strict=True)):
+        if isinstance(code, InputError):
+            continue
         found.setdefault(tuple(sorted(siblings(path, code).items())), []).append(place)
     return [(places, dict(beside)) for beside, places in found.items()]
 
 
 def _run_all(
-    settings: Settings, name: str, codes: Sequence[str], groups: Iterable[_Group],
+    settings: Settings, name: str, codes: Sequence[str | InputError], groups: Iterable[_Group],
     chosen: BacktestSettings, jobs: int,
 ) -> list[BacktestResult]:  # fmt: skip
-    results: dict[int, BacktestResult] = {}
+    results = {
+        place: _unread(name, code) for place, code in enumerate(codes)
+        if isinstance(code, InputError)
+    }  # fmt: skip
     for places, beside in groups:
-        mine = [codes[place] for place in places]
+        mine = [code for place in places if isinstance(code := codes[place], str)]
         found = _run(settings, name, mine, replace(chosen, files=beside), jobs)
         results.update(zip(places, found, strict=True))
     return [results[place] for place in range(len(codes))]
+
+
+def _unread(name: str, error: InputError) -> BacktestResult:
+    """One file of a folder that cannot be read must not hide the others."""
+    from qc_builder_lora.backtest.protocol import BacktestResult
+    from qc_builder_lora.records import BacktestStatus
+
+    return BacktestResult(
+        status=BacktestStatus.UNKNOWN, engine=name, engine_version=None, data_fingerprint=None,
+        code_sha256="", phase="load", reason=str(error),
+    )  # fmt: skip
 
 
 def _run(
@@ -147,7 +167,8 @@ def _progress(name: str, total: int) -> Iterator[Progress]:
 def _files(paths: Iterable[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
-        inside = sorted(path.glob("*.py")) if path.is_dir() else [path]
+        # What is no file, such as a link to nowhere or a pipe, is no strategy.
+        inside = sorted(filter(Path.is_file, path.glob("*.py"))) if path.is_dir() else [path]
         if not inside:
             raise InputError(f"{path}: no *.py files in this folder. Name the files themselves.")
         found += inside
@@ -164,13 +185,17 @@ def _parameters(given: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def _read(path: Path) -> str:
+def _read(path: Path, *, alone: bool) -> str | InputError:
+    """The source. Of a folder's file that cannot be read the error is handed back."""
     from qc_builder_lora.backtest.siblings import read_source
 
     try:
         return read_source(path)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}.") from error
+        unread = InputError(f"{path}: cannot be read: {error.strerror}.")
+        if alone:
+            raise unread from error
+        return unread
 
 
 def _worst(results: Iterable[BacktestResult]) -> int:
@@ -181,6 +206,9 @@ def _worst(results: Iterable[BacktestResult]) -> int:
 def _draw(out: Path, path: Path, row: Sequence[BacktestResult]) -> None:
     from qc_builder_lora.backtest.plot import draw
 
+    if not any(result.equity for result in row):
+        click.echo(f"not drawn: there is no equity for {out}", err=True)
+        return  # the exit code is the verdict
     draw(out, path.name, row)
     click.echo(f"drawn: {out}", err=True)
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from qc_builder_lora.cli.backtest import command
+from qc_builder_lora.errors import InputError
 
 GOOD = """
 from AlgorithmImports import *
@@ -33,6 +38,7 @@ def qc_lora(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         env={
             "PATH": "/usr/bin:/bin",
             "HOME": str(folder),
+            "PYTHONPATH": str(Path(__file__).parents[2]),
             "QC_LORA_HOME": str(folder / "home"),
             "QC_LORA_ALLOW_OPEN_SANDBOX": "1",
         },
@@ -112,3 +118,68 @@ def test_a_file_that_is_no_utf8_fails_as_a_strategy(folder: Path) -> None:
     done = qc_lora(folder, "backtest", "latin.py")
     assert done.returncode == 1
     assert "UnicodeEncodeError" in done.stdout
+
+
+def test_what_is_no_file_in_a_folder_holds_up_none_of_the_others(folder: Path) -> None:
+    """A pipe would be waited for, a link to nowhere and a folder of that name cannot be read."""
+    (folder / "bad.py").unlink()
+    (folder / "gap.py").unlink()
+    (folder / "gone.py").symlink_to("/nowhere")
+    (folder / "package.py").mkdir()
+    os.mkfifo(folder / "pipe.py")
+    done = qc_lora(folder, "backtest", ".", "--json")
+    assert done.returncode == 0, done.stderr
+    assert [one["file"] for one in json.loads(done.stdout)] == ["good.py"]
+
+
+def test_a_file_of_a_folder_that_cannot_be_read_is_unknown_and_hides_no_other(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = Path.read_bytes
+
+    def read_bytes(path: Path) -> bytes:
+        if path.name == "gap.py":  # root reads everything, so a mode would not do
+            raise PermissionError(13, "Permission denied")
+        return plain(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    monkeypatch.setenv("QC_LORA_HOME", str(folder / "home"))
+    monkeypatch.setenv("QC_LORA_ALLOW_OPEN_SANDBOX", "1")
+    monkeypatch.chdir(folder)
+    done = CliRunner().invoke(command, [".", "--json"], standalone_mode=False)
+    found = {one["file"]: one for one in json.loads(done.stdout)}
+    assert {name: one["status"] for name, one in found.items()} == {
+        "bad.py": "failed", "gap.py": "unknown", "good.py": "completed",
+    }  # fmt: skip
+    assert found["gap.py"]["reason"] == "gap.py: cannot be read: Permission denied."
+    assert done.return_value == 1
+    with pytest.raises(InputError, match=r"gap\.py: cannot be read: Permission denied"):
+        CliRunner().invoke(command, ["gap.py"], standalone_mode=False, catch_exceptions=False)
+
+
+def test_a_picture_that_cannot_be_is_refused_before_anything_runs(folder: Path) -> None:
+    done = qc_lora(folder, "backtest", "good.py", "--out", "e.pdf", "--json")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "e.pdf: cannot be drawn as '.pdf'" in done.stderr
+    assert not (folder / "home").exists()
+
+
+def test_a_failure_is_told_though_there_is_nothing_to_draw(folder: Path) -> None:
+    done = qc_lora(folder, "backtest", "bad.py", "--out", "e.png", "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["status"] == "failed"
+    assert "not drawn: there is no equity for e.png" in done.stderr
+    assert not (folder / "e.png").exists()
+
+
+@pytest.mark.parametrize("kind", ["png", "html"])
+def test_a_name_that_looks_like_a_formula_is_drawn_as_it_is(folder: Path, kind: str) -> None:
+    name = "a$_$ \\frac{<b>.py"
+    (folder / name).write_text(GOOD)
+    done = qc_lora(folder, "backtest", name, "--out", f"e.{kind}")
+    assert done.returncode == 0, done.stderr
+    assert (folder / f"e.{kind}").stat().st_size > 10_000
+    if kind == "html":
+        page = (folder / "e.html").read_text()
+        assert "<title>a$_$ \\frac{&lt;b&gt;.py</title>" in page
+        assert "prefers-color-scheme:dark" in page
