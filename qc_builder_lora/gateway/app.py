@@ -10,6 +10,7 @@ provider in the same way. There is no CORS on purpose: a web page has no busines
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from typing import Any
@@ -159,7 +160,7 @@ class _Gateway:
         }
 
     def _whole(self, ask: Ask, draft: Draft) -> Response:
-        self._metrics.answer(draft)
+        asyncio.get_running_loop().call_soon(self._metrics.answer, draft)
         answer = AnswerWriter(ask, draft.model, fingerprint=draft.provider)
         body = answer.whole(draft.text, draft.finish_reason or "stop", _usage(draft))
         cost = {} if draft.cost_usd is None else {"x-qc-cost-usd": str(draft.cost_usd)}

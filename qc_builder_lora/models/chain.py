@@ -86,7 +86,8 @@ class Chain(Roster):
         self._listeners: list[Callable[[Outcome], object]] = []
         self.on_failure = on_failure
         self.on_answer = on_answer
-        """Told of every answer, on the caller's thread: it must neither wait nor raise."""
+        """Told of every answer, on the caller's thread: it must neither wait nor raise. For an
+        awaiting caller that is a moment after he has it."""
 
     def write(
         self,
@@ -187,7 +188,7 @@ class Chain(Roster):
             answer = await self._first(call, means, ask)
             self._breaker(call, answer.writer).succeeded()
             draft = await self._charged(means, answer.value, answer.reservation)
-        self._answered(call, answer.writer, draft)
+        means.then(partial(self._answered, call, answer.writer, draft))
         return draft
 
     async def _stream(self, call: Call, means: Means) -> AsyncGenerator[Chunk, None]:
@@ -363,7 +364,7 @@ class Chain(Roster):
                 breaker.succeeded()
                 held, reservation = reservation, None
                 draft = await self._charged(means, chunk.draft, held)
-                self._answered(call, answer.writer, draft)
+                means.then(partial(self._answered, call, answer.writer, draft))
                 yield Chunk(text=chunk.text, draft=draft, provider=name, model=draft.model)
                 return
         except ProviderError as error:

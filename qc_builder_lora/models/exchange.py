@@ -195,23 +195,30 @@ class Exchange(ABC):
     async def _whole(self, request: Request, max_tokens: int, timeout_s: float) -> Draft:
         started = time.monotonic()
         texts: list[str] = []
-        ending, failure = Ending(), None
-        asked = self._events(request, max_tokens, timeout_s, False)
         try:
             # One clock for all of it: `_timed` would wind one up for every event.
-            async with asyncio.timeout(timeout_s), aclosing(asked) as events:
-                async for event in events:
-                    if isinstance(event, Ending):
-                        ending = event
-                    else:
-                        texts.append(event.text)
+            async with asyncio.timeout(timeout_s):
+                ending = await self._answer(request, max_tokens, timeout_s, texts)
         except TimeoutError:
             failure = self._late(timeout_s, False, False)
         except Exception as error:  # noqa: BLE001 - translated, and raised below
             failure = self._translate(error, bool("".join(texts).strip()))
-        if failure is not None:
-            raise _alone(failure)
-        return self._draft("".join(texts), ending, started)
+        else:
+            return self._draft("".join(texts), ending, started)
+        raise _alone(failure)
+
+    async def _answer(
+        self, request: Request, max_tokens: int, timeout_s: float, texts: list[str]
+    ) -> Ending:
+        """A whole answer's ending, its texts put where they are wanted."""
+        ending = Ending()
+        async with aclosing(self._events(request, max_tokens, timeout_s, False)) as events:
+            async for event in events:
+                if isinstance(event, Ending):
+                    ending = event
+                else:
+                    texts.append(event.text)
+        return ending
 
     async def _chunks(
         self, request: Request, max_tokens: int, timeout_s: float

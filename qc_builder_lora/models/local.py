@@ -110,6 +110,29 @@ class LocalWriter(HttpExchange):
     async def _events(
         self, request: Request, max_tokens: int, timeout_s: float, stream: bool
     ) -> Events:
+        async with await self._opened(request, max_tokens, timeout_s, stream) as response:
+            await self._check(response)
+            if not stream:
+                for event in self._read_whole(await response.aread()):
+                    yield event
+                return
+            async with aclosing(response.aiter_lines()) as lines:
+                async for item in self._read_stream(lines):
+                    yield item
+
+    async def _answer(
+        self, request: Request, max_tokens: int, timeout_s: float, texts: list[str]
+    ) -> Ending:
+        # As the base does it, without a generator: this is the gateway's own path.
+        async with await self._opened(request, max_tokens, timeout_s, False) as response:
+            await self._check(response)
+            piece, ending = self._read_whole(await response.aread())
+            texts.append(piece.text)
+            return ending
+
+    async def _opened(
+        self, request: Request, max_tokens: int, timeout_s: float, stream: bool
+    ) -> AbstractAsyncContextManager[Any]:
         if self.model == _FIRST_LISTED:
             self.model = await self._first_listed(timeout_s)
         body = {
@@ -121,18 +144,13 @@ class LocalWriter(HttpExchange):
             **({"stream_options": {"include_usage": True}} if stream else {}),
             **({"cache_prompt": False} if self._repeatable else {}),
         }
-        async with self._asked("POST", "chat/completions", body, timeout_s) as response:
-            self._check_type(response, JSON, EVENTS)
-            if response.status_code != 200:
-                body_text = await response.aread()
-                raise self._refused(response.status_code, body_text, response.headers)
-            if not stream:
-                for event in self._read_whole(await response.aread()):
-                    yield event
-                return
-            async with aclosing(response.aiter_lines()) as lines:
-                async for item in self._read_stream(lines):
-                    yield item
+        return self._asked("POST", "chat/completions", body, timeout_s)
+
+    async def _check(self, response: Any) -> None:
+        self._check_type(response, JSON, EVENTS)
+        if response.status_code != 200:
+            body = await response.aread()
+            raise self._refused(response.status_code, body, response.headers)
 
     def _asked(
         self, method: str, route: str, body: object, timeout_s: float
@@ -175,14 +193,14 @@ class LocalWriter(HttpExchange):
             raise self._error(Kind.NOT_FOUND, f"{self._address} lists no model.")
         return str(listed[0]["id"])
 
-    def _read_whole(self, body: bytes) -> list[Piece | Ending]:
+    def _read_whole(self, body: bytes) -> tuple[Piece, Ending]:
         answer = self._parse(body)
         try:
             choice = answer["choices"][0]
             text = choice["message"]["content"] or ""
         except (KeyError, IndexError, TypeError) as error:
             raise self._error(Kind.MALFORMED, f"an answer without a choice: {answer!r}") from error
-        return [Piece(str(text)), self._ending(answer, choice.get("finish_reason"))]
+        return Piece(str(text)), self._ending(answer, choice.get("finish_reason"))
 
     async def _read_stream(self, lines: AsyncIterator[str]) -> AsyncIterator[Piece | Ending]:
         finish: str | None = None

@@ -43,6 +43,10 @@ class Means(Protocol):
         """Make an entry in the books, which may wait for the store; never left half made."""
         ...
 
+    def then(self, tell: Callable[[], object]) -> None:
+        """Tell others what became of it, when nobody waits for that any more."""
+        ...
+
 
 class Blocking:
     """In the caller's thread."""
@@ -73,6 +77,10 @@ class Blocking:
         """See Means."""
         return entry()
 
+    def then(self, tell: Callable[[], object]) -> None:
+        """See Means: at once, for the caller's thread has nothing else to do."""
+        tell()
+
 
 class Awaited:
     """On the caller's event loop."""
@@ -99,6 +107,10 @@ class Awaited:
     async def book(self, entry: Callable[[], T]) -> T:
         """See Means."""
         return await apart_to_its_end(entry)
+
+    def then(self, tell: Callable[[], object]) -> None:
+        """See Means: behind what the caller does with the answer without waiting."""
+        asyncio.get_running_loop().call_soon(tell)
 
 
 def finished(steps: Coroutine[Any, Any, T]) -> T:

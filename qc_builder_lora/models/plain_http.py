@@ -118,7 +118,7 @@ class Reply:
 
     async def aread(self) -> bytes:
         """All of the body."""
-        return b"".join([part async for part in self._link.parts()])
+        return await self._link.whole()
 
     async def aiter_lines(self) -> AsyncGenerator[str, None]:
         """The body's lines, without their ends, as they come."""
@@ -168,6 +168,17 @@ class _Link(asyncio.Protocol):
         while not self._headed:
             await self._more()
 
+    async def whole(self) -> bytes:
+        """All of the body."""
+        parts: list[bytes] = []
+        while True:
+            parts += self._arrived
+            self._arrived.clear()
+            self._held = 0
+            if self._ended:
+                return b"".join(parts)
+            await self._more()
+
     async def parts(self) -> AsyncGenerator[bytes, None]:
         """The body, as it comes."""
         while True:
@@ -177,9 +188,6 @@ class _Link(asyncio.Protocol):
                 yield part
             if self._ended:
                 return
-            if self._paused and self._transport is not None:
-                self._paused = False
-                self._transport.resume_reading()
             await self._more()
 
     def rest(self) -> bool:
@@ -199,6 +207,9 @@ class _Link(asyncio.Protocol):
     async def _more(self) -> None:
         if self._gone is not None:
             raise Broken(self._gone)
+        if self._paused and self._transport is not None:
+            self._paused = False
+            self._transport.resume_reading()
         self._waiter = self._loop.create_future()
         try:
             await self._waiter
