@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -94,6 +96,79 @@ def test_a_stream_is_ended_by_the_model_that_began_it_whose_child_then_ends(
     assert (draft.model, draft.completion_tokens) == ("m1", LONG)
     assert {chunk.model for chunk in chunks} == {"m1"}
     assert not is_running(old)
+
+
+def test_an_awaited_stream_is_ended_by_the_model_that_began_it_and_nobody_waits_for_its_child(
+    home: Home,
+    provider: StrategyProvider,
+    is_running: Callable[[int], bool],
+    wait_until: WaitUntil,
+) -> None:
+    old = pid_of(provider)
+    request = provider_module.new_request("Buy SPY")
+    home.promote(home.model("m2"))
+
+    async def read() -> list[Any]:
+        stream = provider.chain.stream_async(request, max_tokens=LONG)
+        chunks = [await anext(stream)]
+        await asyncio.to_thread(Succession(provider).look)
+        assert (await provider.chain.write_async(request)).model == "m2"
+        assert is_running(old)
+        return chunks + [chunk async for chunk in stream]
+
+    chunks = asyncio.run(read())
+    draft = chunks[-1].draft
+    assert (draft.model, draft.completion_tokens) == ("m1", LONG)
+    assert {chunk.model for chunk in chunks} == {"m1"}
+    assert wait_until(lambda: not is_running(old))
+
+
+def test_no_awaited_request_fails_while_models_change(
+    home: Home, provider: StrategyProvider
+) -> None:
+    request, models = provider_module.new_request("Buy SPY"), []
+    for name in ("m2", "m3"):
+        home.model(name)
+
+    async def crowd() -> None:
+        over = asyncio.Event()
+
+        async def ask() -> None:
+            while not over.is_set():
+                models.append((await provider.chain.write_async(request, max_tokens=8)).model)
+
+        asking = [asyncio.create_task(ask()) for _ in range(3)]
+        succession = Succession(provider)
+        for name in ("m2", "m3"):
+            home.promote(home.store.models.get(name))
+            await asyncio.to_thread(succession.look)
+        over.set()
+        await asyncio.gather(*asking)
+        models.append((await provider.chain.write_async(request, max_tokens=8)).model)
+
+    asyncio.run(crowd())
+    assert list(dict.fromkeys(models)) == ["m1", "m2", "m3"]
+
+
+def test_child_that_was_killed_is_started_again_for_who_awaits(
+    home: Home, provider: StrategyProvider
+) -> None:
+    request, old = provider_module.new_request("Buy SPY"), pid_of(provider)
+
+    async def ask() -> str:
+        await provider.chain.write_async(request, max_tokens=8)
+        os.kill(old, signal.SIGKILL)
+        os.waitid(os.P_PID, old, os.WEXITED | os.WNOWAIT)
+        # The loop goes on while the model is loaded again.
+        ticks, work = 0, asyncio.create_task(provider.chain.write_async(request, max_tokens=8))
+        while not work.done():
+            await asyncio.sleep(0.01)
+            ticks += 1
+        assert ticks > 10
+        return (await work).model
+
+    assert asyncio.run(ask()) == "m1"
+    assert pid_of(provider) != old
 
 
 def test_no_request_fails_while_models_change_back_and_forth(
