@@ -1,8 +1,9 @@
 """The append-only files between the host and the store: one a process, one record a line.
 
-A line is the CRC-32 of its JSON, a blank, the JSON. The writer is called inside the host: it never
-raises, takes no lock, and appends each record with one write on a descriptor opened O_APPEND, so
-that a record whose `append` returned True survives a kill -9. The reader takes any number of
+A line is the CRC-32 of what follows, a blank, JSON, and after it the long texts as they are: to
+escape a strategy's code takes longer than all the rest. The writer is called inside the host: it
+never raises, takes no lock, and appends each record with one write on a descriptor opened O_APPEND,
+so that a record whose `append` returned True survives a kill -9. The reader takes any number of
 passes from any offset, skips what is damaged and leaves a torn last line alone.
 """
 
@@ -15,15 +16,28 @@ import sys
 import threading
 import time
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
-VERSION = 1
+VERSION = 2
+"""2: long texts stand behind the JSON. Files of version 1 are read as well."""
 SUFFIX = ".spool"
 LONGEST_LINE = 256 * 2**20
 """A longer line was not written by us; the reader steps over it without loading it whole."""
+_LONG = 512
+"""Characters from which a text is kept out of the JSON."""
+_PLACES = (
+    ("params", "arguments", "model", "content"),
+    ("params", "arguments", "content"),
+    ("text",),
+)
+"""Where the hooks' records have the files that were uploaded or written. A long text elsewhere is
+in the JSON, which takes longer and is just as good."""
+# Neither is ever in our JSON, whose control characters are escaped.
+_BEFORE_TEXT = b"\x1f"
+_LINE_BREAK = b"\x1e"
 # Out of the way of hosts that count on low numbers, or close all low descriptors.
 _LOWEST_DESCRIPTOR = 512
 
@@ -183,13 +197,50 @@ def _line(sequence: int, kind: str, body: Mapping[str, Any]) -> bytes:
         "k": kind,
         "b": body,
     }
+    texts: list[bytes] = []
     try:
+        lifted = _lifted(body)
+        if lifted is not None:
+            record["b"], record["r"], raw = lifted
+            texts.append(raw)
         text = _encode(record)
     except Exception as error:  # noqa: BLE001 (a host's own objects raise what they like)
+        texts.clear()
+        record.pop("r", None)
         record["b"] = {"unreadable": f"{type(error).__name__}: {error}"}
         text = _encode(record)
-    raw = text.encode("ascii")
-    return b"%08x %s\n" % (zlib.crc32(raw), raw)
+    raw = _BEFORE_TEXT.join([text.encode("ascii"), *texts])
+    return b"%08x %b\n" % (zlib.crc32(raw), raw)
+
+
+def _lifted(body: Any) -> tuple[Any, list[tuple[str, ...]], bytes] | None:
+    """The body with None in place of its long text, where that was, and the text. A copy along the
+    way there, for the body is the host's; None where no known place has one."""
+    for place in _PLACES:
+        text = body
+        for key in place:
+            text = text.get(key) if type(text) is dict else None
+        if type(text) is str and len(text) >= _LONG:
+            raw = _raw(text)
+            return None if raw is None else (_without(body, place), [place], raw)
+    return None
+
+
+def _without(body: Any, place: tuple[str, ...]) -> Any:
+    copy = {**body}
+    inner = copy
+    for key in place[:-1]:
+        inner[key] = inner = {**inner[key]}
+    inner[place[-1]] = None
+    return copy
+
+
+def _raw(text: str) -> bytes | None:
+    """As it stands in a line; None for the rare text that has our own marks in it."""
+    raw = text.encode("utf-8", "surrogatepass")
+    if _BEFORE_TEXT in raw or _LINE_BREAK in raw:
+        return None
+    return raw.replace(b"\n", _LINE_BREAK)
 
 
 def _plain(value: object) -> object:
@@ -208,7 +259,23 @@ def _plain(value: object) -> object:
     return f"<{kind.__name__}>"
 
 
-_encode = json.JSONEncoder(default=_plain, skipkeys=True, separators=(",", ":")).encode
+_careful = json.JSONEncoder(default=_plain, skipkeys=True, separators=(",", ":"))
+_pieces: Any = None
+"""The same in C alone, made once; None where Python has no such encoder."""
+if _make_encoder := getattr(json.encoder, "c_make_encoder", None):
+    _pieces = _make_encoder(
+        None, _plain, json.encoder.encode_basestring_ascii, None, ":", ",", False, True, True
+    )
+
+
+def _encode(record: Any) -> str:
+    if _pieces is not None:
+        try:
+            return "".join(_pieces(record, 0))
+        except RecursionError:
+            # The slower one says whether it is a circle.
+            pass
+    return _careful.encode(record)
 
 
 def spools(folder: Path) -> list[Spool]:
@@ -260,7 +327,17 @@ def _parse(line: bytes, start: int) -> Event | Damage:
     if line[8:9] != b" " or line[:8] != b"%08x" % zlib.crc32(raw):
         return Damage(start, end, "the checksum does not match")
     try:
-        record = json.loads(raw)
+        text, *texts = raw.split(_BEFORE_TEXT)
+        record = json.loads(text)
+        for place, lifted in zip(record.get("r", ()), texts, strict=True):
+            _put_back(record["b"], place, lifted)
         return Event(record["k"], record["s"], record["t"], record["h"], record["b"], start, end)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         return Damage(start, end, f"not a record of ours: {error!r}")
+
+
+def _put_back(body: Any, place: Sequence[Any], raw: bytes) -> None:
+    *path, last = place
+    for key in path:
+        body = body[key]
+    body[last] = raw.replace(_LINE_BREAK, b"\n").decode("utf-8", "surrogatepass")

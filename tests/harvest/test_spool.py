@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
+import zlib
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,91 @@ def test_every_text_comes_back_as_it_was(tmp_path: Path) -> None:
     _, path = written(tmp_path, [{"text": text} for text in texts])
     assert [event.body["text"] for event in events(path)[1:]] == texts
     assert [event.sequence for event in events(path)] == list(range(len(texts) + 1))
+
+
+def upload(text: str, **more: object) -> dict:
+    model = {"projectId": 7, "name": "main.py", "content": text}
+    return {"tool": "update_file", "params": {"arguments": {"model": model, **more}}}
+
+
+LONG_TEXTS = [
+    "x" * 600,
+    "def f():\n\tpass  # \u00fc \U0001d6fc\r\n" * 60,
+    "\ud800 alone \udc00 " * 60,
+    "our own marks \x1e and \x1f, \x00 and \x1a too" * 30,
+    "ends with a line break" * 30 + "\n",
+    "\n" * 600,
+]
+
+
+@pytest.mark.parametrize("text", LONG_TEXTS)
+def test_a_long_text_comes_back_as_it_was_wherever_it_stands(tmp_path: Path, text: str) -> None:
+    bodies = [
+        upload(text),
+        upload(text, content=text, note=text),
+        {"params": {"arguments": {"content": text}}, "text": text},
+        {"text": text, "other": text},
+        {"params": {"content": text}, "answer": [text]},
+        {"params": {"arguments": {"model": text}}},
+        {"params": [text], "text": [text]},
+    ]
+    _, path = written(tmp_path, bodies)
+    assert [event.body for event in events(path)[1:]] == bodies
+
+
+def test_the_hosts_own_objects_stay_as_they_were(tmp_path: Path) -> None:
+    body = upload("x" * 5000)
+    before = json.dumps(body)
+    written(tmp_path, [body])
+    assert json.dumps(body) == before
+
+
+def test_a_long_text_is_not_escaped_in_the_call(tmp_path: Path) -> None:
+    # What makes the hook on an upload cheap: a line break is one byte, and so is a quote.
+    _, path = written(tmp_path, [upload('"\n' * 4000)])
+    event = events(path)[-1]
+    assert event.end - event.start < 8000 + 400
+
+
+def test_a_torn_or_damaged_long_text_is_damage_and_costs_no_other(tmp_path: Path) -> None:
+    _, path = written(tmp_path, [upload("a\nb" * 300), {"n": 1}])
+    first = events(path)[1]
+    whole = path.read_bytes()
+    for offset in range(first.start, first.end - 1, 13):
+        raw = bytearray(whole)
+        raw[offset] ^= 0x04
+        path.write_bytes(raw)
+        assert [event.sequence for event in events(path)] == [0, 2]
+    for length in range(first.start, first.end, 13):
+        path.write_bytes(whole[:length])
+        assert [event.sequence for event in events(path)] == [0]
+
+
+@pytest.mark.parametrize(
+    ("places", "texts"),
+    [
+        ([["text"]], []), ([], [b"x"]), ([["a", "b"]], [b"x"]), ([[]], [b"x"]), (3, [b"x"]),
+        ([["text"]], [b"\xff\xfe"]), ([["text", "more"]], [b"x"]),
+    ],
+)  # fmt: skip
+def test_a_line_whose_texts_do_not_fit_its_json_is_damage(
+    tmp_path: Path, places: object, texts: list[bytes]
+) -> None:
+    record = {"s": 0, "t": 1, "h": 2, "k": "mcp", "b": {"text": None}, "r": places}
+    raw = b"\x1f".join([json.dumps(record).encode(), *texts])
+    path = tmp_path / "x.spool"
+    path.write_bytes(b"%08x %b\n" % (zlib.crc32(raw), raw))
+    (found,) = read(path)
+    assert isinstance(found, Damage)
+    assert found.fact.startswith("not a record of ours")
+
+
+def test_a_spool_of_the_version_before_is_read(tmp_path: Path) -> None:
+    record = {"s": 0, "t": 1, "h": 2, "k": "mcp", "b": upload("x\n" * 900)}
+    raw = json.dumps(record).encode()
+    path = tmp_path / "x.spool"
+    path.write_bytes(b"%08x %b\n" % (zlib.crc32(raw), raw))
+    assert [event.body for event in events(path)] == [upload("x\n" * 900)]
 
 
 def test_nothing_is_made_before_there_is_something_to_write(tmp_path: Path) -> None:
