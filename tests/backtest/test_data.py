@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import weakref
 import zipfile
 from datetime import date
 from pathlib import Path
@@ -213,3 +215,20 @@ def test_a_benchmark_of_ones_own_has_figures(sample: Simulator) -> None:
     )
     result = sample.run(code)
     assert float(result.statistics["Beta"]) == pytest.approx(1, abs=0.05)
+
+
+def test_bars_that_a_backtest_has_in_use_are_not_read_anew_however_many_there_are(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qc_builder_lora.backtest.simulator.shelf._MOST_BARS", 10)
+    shelf = Shelf(folder)
+    in_use = shelf.series("IBM")
+    shelf.series("AAPL")
+    assert shelf.series("IBM") is in_use
+    # A file that has changed meanwhile is another.
+    path = folder / "equity/usa/daily/ibm.zip"
+    os.utime(path, ns=(1, 1))
+    assert shelf.series("IBM") is not in_use
+    first = weakref.ref(shelf.series("AAPL"))
+    shelf.series("MSFT")
+    assert first() is None

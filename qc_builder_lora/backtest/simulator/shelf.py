@@ -8,6 +8,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Iterable
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from qc_builder_lora.backtest.simulator.bars import Bars
 from qc_builder_lora.backtest.simulator.calendar import DAY, Hours, load_hours
@@ -33,7 +34,8 @@ _IN_USE = (
 )  # fmt: skip
 _BY_DAY = ("equity/usa/minute/*", "equity/usa/second/*")
 _MOST_BARS = 300_000
-"""Bars kept at most; one takes up to 150 bytes, its JSON included."""
+"""Bars kept at most for what comes; one takes up to 150 bytes, its JSON included. What a backtest
+has in use stays besides: a universe that is larger is not read anew at each history."""
 _TICKER = re.compile(r"[A-Za-z0-9][A-Za-z0-9.^_-]{0,29}")
 _Stamps = tuple[object, ...]
 
@@ -46,6 +48,8 @@ class Shelf:
         self.hours: Hours = load_hours(root)
         self._companies: dict[str, tuple[_Stamps, Company]] = {}
         self._series: OrderedDict[tuple[str, Mode, int], tuple[_Stamps, Series]] = OrderedDict()
+        self._lent: WeakValueDictionary[tuple[str, Mode, int], Series] = WeakValueDictionary()
+        self._lent_as: dict[tuple[str, Mode, int], _Stamps] = {}
         self._days: OrderedDict[tuple[Path, Mode], tuple[_Stamps, Bars]] = OrderedDict()
         self._rates: tuple[list[int], list[float]] | None = None
         self._fingerprint: tuple[_Stamps, str] | None = None
@@ -84,14 +88,22 @@ class Shelf:
         if kept is not None and kept[0] == stamps:
             self._series.move_to_end(key)
             return kept[1]
-        try:
-            found = load_series(self.folder, self.hours, who, mode, resolution)
-        except CorruptFile as error:
-            raise NoData(str(error)) from error
+        lent = self._lent.get(key)
+        if lent is not None and self._lent_as[key] == stamps:
+            found = lent
+        else:
+            found = self._load(who, mode, resolution)
+            self._lent[key], self._lent_as[key] = found, stamps
         self._series[key] = (stamps, found)
         while len(self._series) > 1 and _size(s.bars for _, s in self._series.values()):
             self._series.popitem(last=False)
         return found
+
+    def _load(self, who: Company, mode: Mode, resolution: int) -> Series:
+        try:
+            return load_series(self.folder, self.hours, who, mode, resolution)
+        except CorruptFile as error:
+            raise NoData(str(error)) from error
 
     def days(self, ticker: str, mode: Mode, resolution: int, kind: str = "trade") -> Days:
         """Minutes or seconds of a ticker."""
