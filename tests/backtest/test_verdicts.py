@@ -71,10 +71,6 @@ UNKNOWN = {
         'self.add_equity("RELIANCE", Resolution.DAILY, Market.INDIA)',
         "QCAlgorithm.add_equity (market india)",
     ),
-    "orders of several legs": (
-        "self.combo_market_order([Leg.create(self.aapl, 1)], 1)",
-        "QCAlgorithm.combo_market_order",
-    ),
     "exercise": ("self.exercise_option(self.aapl, 1)", "QCAlgorithm.exercise_option"),
 }
 

@@ -13,9 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 from qc_builder_lora.backtest.simulator import refusals
 from qc_builder_lora.backtest.simulator.capacity import Capacity
+from qc_builder_lora.backtest.simulator.combos import Groups, Leg, too_dear
 from qc_builder_lora.backtest.simulator.fills import Fill, Market
-from qc_builder_lora.backtest.simulator.orders import Kind, Order, Status, Wish, ordered
-from qc_builder_lora.backtest.simulator.reality import Mistake, Reality
+from qc_builder_lora.backtest.simulator.orders import (
+    AT_THE_MARKET,
+    Kind,
+    Order,
+    Status,
+    Wish,
+    ordered,
+)
+from qc_builder_lora.backtest.simulator.reality import Dishonest, Mistake, Reality
 from qc_builder_lora.backtest.simulator.refusals import NO_ORDER
 from qc_builder_lora.backtest.simulator.replies import DONE, Reply
 from qc_builder_lora.backtest.simulator.trades import TradeBuilder
@@ -48,6 +56,7 @@ class Book:
         """Takes an update that was not taken: the order's number, LEAN's code, why."""
         self.complain: Callable[[str], None] = lambda text: None
         """Takes a line for the strategy's log of errors."""
+        self.groups = Groups()
         self._queue: deque[Callable[[], None]] = deque()
         self._restless: dict[int, Order] = {}
         """Open orders of which a second look at the same prices may end differently."""
@@ -83,6 +92,8 @@ class Book:
         order = self.order(number)
         if order is None:
             return _unknown(number)
+        if order.group is not None:
+            raise Dishonest("an update of an order of several legs")
         order.updated = True
         self._restless[number] = order
         tag_alone = set(changes) == {"tag"}
@@ -150,6 +161,18 @@ class Book:
             self.scan()
 
     def _place(self, order: Order) -> None:
+        if not self.groups.join(order):
+            return
+        legs = self.groups.of(order)
+        if len(legs) > 1 and (why := too_dear(self._engine, self._legs(order))):
+            raise Dishonest(why)
+        for leg in legs:
+            self._place_one(leg)
+
+    def _legs(self, order: Order) -> list[Leg]:
+        return [(leg, self._engine.securities[leg.index]) for leg in self.groups.of(order)]
+
+    def _place_one(self, order: Order) -> None:
         item = self._engine.securities[order.index]
         order.quantity = float(int(order.quantity))
         self._round(order, item)
@@ -166,7 +189,8 @@ class Book:
             return
         order.placed = True
         self.pending[order.number] = order
-        if order.kind in (Kind.MARKET, Kind.TRAILING_STOP) or item.holding.fill_model:
+        asks_again = order.kind in (*AT_THE_MARKET, Kind.TRAILING_STOP)
+        if asks_again or order.group or item.holding.fill_model:
             self._restless[order.number] = order
         self._event(order, Status.SUBMITTED)
 
@@ -209,9 +233,11 @@ class Book:
         self._event(order, Status.UPDATE_SUBMITTED)
 
     def _drop(self, order: Order) -> None:
-        if order.open:
-            self.pending.pop(order.number, None)
-            self._event(order, Status.CANCELED)
+        # The legs of one order go together.
+        for leg in self.groups.of(order):
+            if leg.open:
+                self.pending.pop(leg.number, None)
+                self._event(leg, Status.CANCELED)
 
     # Every moment.
 
@@ -227,7 +253,7 @@ class Book:
             # All but market orders wait for the next moment.
             if order.number not in self.pending:
                 self._restless.pop(order.number, None)
-            elif order.open and (order.utc != now or order.kind is Kind.MARKET):
+            elif order.open and (order.utc != now or order.kind in AT_THE_MARKET):
                 self._try(order)
 
     def _try(self, order: Order) -> None:
@@ -245,6 +271,12 @@ class Book:
                 text = refusals.lacking(order, item.holding.price, lack)
                 self.complain(text)
                 self._end(order, Status.INVALID, text)
+            return
+        if order.group is not None:
+            legs = self._legs(order)
+            # As LEAN: at every leg's turn all of them are tried, by the model of that leg.
+            for leg, fill in self.reality.group_fills(order, legs, self.market()):
+                self._fill(leg, engine.securities[leg.index], fill)
             return
         for fill in self._fills(order, item):
             self._fill(order, item, fill)

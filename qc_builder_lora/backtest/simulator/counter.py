@@ -15,9 +15,10 @@ from qc_builder_lora.backtest.simulator.account import Account, Holding
 from qc_builder_lora.backtest.simulator.calendar import DAY, day_of
 from qc_builder_lora.backtest.simulator.channel import Forged
 from qc_builder_lora.backtest.simulator.feed import Mode, NoData
-from qc_builder_lora.backtest.simulator.orders import Kind, Lifetime, Order, Wish
+from qc_builder_lora.backtest.simulator.orders import COMBOS, Group, Kind, Lifetime, Order, Wish
 from qc_builder_lora.backtest.simulator.past import last_point
 from qc_builder_lora.backtest.simulator.reality import OWN, Mistake
+from qc_builder_lora.backtest.simulator.refusals import before_it_exists
 from qc_builder_lora.backtest.simulator.schema import check_answer
 from qc_builder_lora.backtest.simulator.settlement import DAYS, SECOND
 from qc_builder_lora.backtest.simulator.slippage import KNOWN as SLIPPAGE
@@ -112,7 +113,7 @@ class Counter:
     def _on_submit(
         self, index: int, kind: int, quantity: float, limit: float | None, stop: float | None,
         trigger: float | None, trailing: float | None, by_share: bool, tag: str, lifetime: str,
-        plain: bool, converted: bool, direct: bool,
+        plain: bool, converted: bool, direct: bool, group: list[float] | None,
     ) -> None:  # fmt: skip
         self._item(index)
         try:
@@ -120,9 +121,29 @@ class Counter:
         except ValueError as error:
             raise self._unknown(f"OrderType {kind}") from error
         wish = Wish(index, known, quantity, limit, stop, trigger, trailing, by_share, tag,
-                    _lifetime(lifetime), plain, converted, direct)  # fmt: skip
+                    _lifetime(lifetime), plain, converted, direct,
+                    _group(known, group))  # fmt: skip
         number, reply = self.engine.book.submit(wish)
         self._answer([number, reply.code, reply.text, self._take_held()])
+
+    def _on_may_submit(self, index: int, kind: int, quantity: float) -> None:
+        """QCAlgorithm's own checks of a leg, before any of the legs is placed."""
+        self._item(index)
+        book, engine = self.engine.book, self.engine
+        wish = Wish(index, _margin_kind(kind), quantity)
+        reply = before_it_exists(wish, len(book.orders), engine)
+        self._answer([reply.code, reply.text])
+
+    def _on_default_group_fill(self, number: int) -> None:
+        """LEAN's own rule for the legs of an order that a strategy's model is filling."""
+        order, book = self.engine.book.order(number), self.engine.book
+        if order is None or order.group is None:
+            raise Forged(f"an order number {number}")
+        legs = [(leg, self.engine.securities[leg.index]) for leg in book.groups.of(order)]
+        found = book.reality.default_group_fill(order, legs, book.market())
+        self._answer([
+            [leg.number, fill.price, fill.quantity, fill.message] for leg, fill in found
+        ])  # fmt: skip
 
     def _on_update(self, number: int, *fields: Any) -> None:
         changes = {
@@ -337,6 +358,12 @@ def _choose_own(holding: Holding, kind: str, described: tuple[Any, ...]) -> bool
         return False
     setattr(holding, f"{kind}_model", described)
     return True
+
+
+def _group(kind: Kind, told: list[float] | None) -> Group | None:
+    if (told is None) == (kind in COMBOS):
+        raise Forged("a group of orders")
+    return None if told is None else Group(int(told[0]), int(told[1]), told[2], told[3])
 
 
 def _lifetime(text: str) -> Lifetime:

@@ -82,12 +82,16 @@ def equity_fill(order: Order, item: Priced, market: Market) -> Fill | None:
     return _BY_KIND[order.kind](order, item, market)
 
 
-def base_fill(order: Order, item: Priced, market: Market) -> Fill | None:
-    """The same by LEAN's FillModel, which looks at quotes where the equity's looks at trades."""
-    if order.kind in _BASE:
-        if not market.is_open(item, item.extended and order.kind in _LATE_TOO):
+def base_fill(order: Order, item: Priced, market: Market, kind: Kind | None = None) -> Fill | None:
+    """The same by LEAN's FillModel, which looks at quotes where the equity's looks at trades.
+
+    `kind` is another than the order's for a leg of several, which fills as that would.
+    """
+    kind = order.kind if kind is None else kind
+    if kind in _BASE:
+        if not market.is_open(item, item.extended and kind in _LATE_TOO):
             return None
-        return _BASE[order.kind](order, item, market)
+        return _BASE[kind](order, item, market)
     found = equity_fill(order, item, market)
     if found is None or order.kind not in (Kind.MARKET_ON_OPEN, Kind.MARKET_ON_CLOSE):
         return found
@@ -165,9 +169,14 @@ def _fresh_bar(order: Order, item: Priced) -> Bar | None:
     return bar if bar is not None and bar.end > order.local else None
 
 
+def side_of(order: Order, item: Priced) -> Bar | None:
+    """The quotes of the order's side, else the trades."""
+    return item.quoted(ask=order.quantity > 0) or item.bar
+
+
 def _range(order: Order, item: Priced) -> Bar | None:
-    """The quotes of the order's side, else the trades; None where they are older than it."""
-    bar = item.quoted(ask=order.quantity > 0) or item.bar
+    """The same; None where they are older than the order."""
+    bar = side_of(order, item)
     return bar if bar is not None and bar.end > order.local else None
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 
 from qc_builder_lora.backtest.simulator.calendar import utc_datetime
-from qc_builder_lora.backtest.simulator.orders import Kind, Order
+from qc_builder_lora.backtest.simulator.orders import AT_THE_MARKET, Group, Kind, Order
 
 _LEAN = Context(prec=29, rounding=ROUND_HALF_EVEN)
 """A .NET decimal: 28 to 29 significant digits, halves to even."""
@@ -42,13 +42,35 @@ def exact(price: float, factor: str) -> Decimal:
 
 def order_list_hash(orders: Iterable[tuple[Order, Traded]]) -> str:
     """The hash, in hexadecimal; of no order it is that of the empty text."""
+    listed = list(orders)
+    groups: dict[int, list[int]] = {}
+    for order, _ in listed:
+        if order.group is not None:
+            groups.setdefault(order.group.number, []).append(order.number)
     with localcontext(_LEAN):
-        text = ",".join(_order(order, traded) for order, traded in orders)
+        text = ",".join(_order(order, traded, groups) for order, traded in listed)
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def _order(order: Order, traded: Traded) -> str:
-    return "{" + ",".join([*_own(order), *_common(order, traded)]) + "}"
+def _order(order: Order, traded: Traded, groups: dict[int, list[int]]) -> str:
+    common = _common(order, traded)
+    if order.group is None:
+        return "{" + ",".join([*_own(order), *common]) + "}"
+    # LEAN's ComboOrder has a quantity of its own, so that it comes before what all orders have.
+    quantity = next(item for item in common if item.startswith('"quantity"'))
+    common.remove(quantity)
+    common.insert(-1, _group(order.group, groups[order.group.number]))
+    return "{" + ",".join([*_own(order), quantity, *common]) + "}"
+
+
+def _group(group: Group, numbers: list[int]) -> str:
+    parts = [
+        f'"id":{group.number}', f'"quantity":{_rounded(group.quantity)}',
+        f'"count":{group.count}', f'"limitPrice":{_rounded(group.limit)}',
+        f'"orderIds":{json.dumps(numbers, separators=(",", ":"))}',
+        f'"direction":{_direction(group.quantity)}',
+    ]  # fmt: skip
+    return '"groupOrderManager":{' + ",".join(parts) + "}"
 
 
 def _own(order: Order) -> list[str]:
@@ -57,6 +79,8 @@ def _own(order: Order) -> list[str]:
     limit, stop = f'"limitPrice":{_rounded(order.limit)}', f'"stopPrice":{_rounded(order.stop)}'
     if order.kind is Kind.LIMIT:
         return [limit, kind]
+    if order.kind is Kind.COMBO_LEG_LIMIT:
+        return [kind, limit]
     if order.kind is Kind.STOP_MARKET:
         return [stop, kind]
     if order.kind is Kind.TRAILING_STOP:
@@ -134,7 +158,7 @@ def _marketable(order: Order) -> bool:
     LEAN rounds the limit before it asks this, so a limit at the very quote may not be.
     """
     if order.kind is not Kind.LIMIT or order.submitted is None:
-        return order.kind is Kind.MARKET
+        return order.kind in AT_THE_MARKET
     limit = smart_decimal(order.limit or 0.0)
     bid, ask, _ = (exact(*quote) for quote in order.submitted)
     return limit >= ask if order.quantity > 0 else limit <= bid

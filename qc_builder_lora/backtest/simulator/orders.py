@@ -19,7 +19,25 @@ class Kind(IntEnum):
     MARKET_ON_OPEN = 4
     MARKET_ON_CLOSE = 5
     LIMIT_IF_TOUCHED = 7
+    COMBO_MARKET = 8
+    COMBO_LIMIT = 9
+    COMBO_LEG_LIMIT = 10
     TRAILING_STOP = 11
+
+
+COMBOS = frozenset({Kind.COMBO_MARKET, Kind.COMBO_LIMIT, Kind.COMBO_LEG_LIMIT})
+AT_THE_MARKET = frozenset({Kind.MARKET, Kind.COMBO_MARKET})
+
+
+@dataclass(frozen=True)
+class Group:
+    """What the legs of one order have in common."""
+
+    number: int
+    count: int
+    quantity: float
+    limit: float
+    """One limit for all legs together; 0 for none."""
 
 
 class Status(IntEnum):
@@ -94,6 +112,7 @@ class Wish:
     """Whether it was a market order that LEAN turned into one for an auction."""
     direct: bool = False
     """Whether it goes past QCAlgorithm's own checks, as `transactions.add_order` does."""
+    group: Group | None = None
 
 
 @dataclass
@@ -135,6 +154,7 @@ class Order:
     reply: Reply = DONE
     """What became of it when it was placed."""
     fills: list[dict[str, object]] = field(default_factory=list)
+    group: Group | None = None
 
     @property
     def open(self) -> bool:
@@ -162,6 +182,8 @@ class Order:
         """USD at a price, signed; a resting one at its own price where that is worse."""
         stops = (Kind.STOP_MARKET, Kind.TRAILING_STOP)
         own = self.stop if self.kind in stops else self.limit
+        if self.kind is Kind.COMBO_LIMIT and self.group is not None:
+            own = self.group.limit
         if own is None:
             return self.quantity * price
         return self.quantity * (min(own, price) if self.quantity > 0 else max(own, price))
@@ -172,6 +194,7 @@ def ordered(wish: Wish, number: int, utc: int, local: int) -> Order:
     return Order(
         number, wish.index, wish.kind, wish.quantity, wish.limit, wish.stop, wish.trigger,
         wish.trailing, wish.by_share, wish.tag, wish.lifetime, wish.plain, utc, local,
+        group=wish.group,
     )  # fmt: skip
 
 

@@ -6,11 +6,12 @@ never better: a fill outside of what was traded, or a fee below zero, is not mod
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qc_builder_lora.backtest.simulator.account import Account
+from qc_builder_lora.backtest.simulator.combos import Leg, combo_fill
 from qc_builder_lora.backtest.simulator.fills import Fill, Market, base_fill, equity_fill
 from qc_builder_lora.backtest.simulator.orders import Order, Status
 from qc_builder_lora.backtest.simulator.slippage import slippage
@@ -112,12 +113,51 @@ class Reality:
             return []
         return [replace(found, fee=self.charge(item, order))]
 
+    def group_fills(
+        self, order: Order, legs: Sequence[Leg], market: Market
+    ) -> list[tuple[Order, Fill]]:
+        """What fills now of an order of several legs, slippage and fee in it."""
+        items = {leg.number: (leg, item) for leg, item in legs}
+        model = items[order.number][1].holding.fill_model
+        if model and model[0] == OWN:
+            return self._own_group_fills(order, items)
+        return [
+            (leg, replace(fill, fee=self.charge(items[leg.number][1], leg)))
+            for leg, fill in self.default_group_fill(order, legs, market)
+        ]
+
+    def default_group_fill(
+        self, order: Order, legs: Sequence[Leg], market: Market
+    ) -> list[tuple[Order, Fill]]:
+        """LEAN's fill of every leg with its slippage, without the fee; nothing, or all of them."""
+        items = {leg.number: item for leg, item in legs}
+        found = combo_fill(order, legs, market)
+        return [
+            (leg, self._slipped(fill, leg, items[leg.number]) if fill.slips else fill)
+            for leg, fill in found
+        ]
+
+    def _own_group_fills(self, order: Order, items: dict[int, Leg]) -> list[tuple[Order, Fill]]:
+        told: dict[int, list[Any]] = {}
+        for event in self.ask("fill", items[order.number][1].index, order.number):
+            told.setdefault(int(event[5]) if len(event) > 5 else order.number, []).append(event)
+        if not told.keys() <= items.keys():
+            raise Dishonest(f"a fill model that fills other orders than {sorted(items)}")
+        return [
+            (items[number][0], fill)
+            for number in sorted(told)
+            for fill in self._taken(told[number], *items[number])
+        ]
+
     def default_fill(self, order: Order, item: Security, market: Market, name: str) -> Fill | None:
         """LEAN's fill with its slippage, without the fee."""
         rule = base_fill if name in ("FillModel", "ImmediateFillModel") else equity_fill
         found = rule(order, item, market)
         if found is None or not found.slips:
             return found
+        return self._slipped(found, order, item)
+
+    def _slipped(self, found: Fill, order: Order, item: Security) -> Fill:
         slip = self._slip(order, item)
         buys = order.quantity > 0
         price = found.price + (slip if buys else -slip)
@@ -132,12 +172,17 @@ class Reality:
         return slippage(model, order, item.bar)
 
     def _own_fills(self, order: Order, item: Security) -> list[Fill]:
+        return self._taken(self.ask("fill", item.index, order.number), order, item)
+
+    def _taken(self, events: list[list[Any]], order: Order, item: Security) -> list[Fill]:
+        """The fills that a strategy's own model has told of, checked."""
         found = []
         left = order.left
-        for status, quantity, price, cost, message in self.ask("fill", item.index, order.number):
+        for status, quantity, price, cost, message, *_ in events:
             if not quantity:
                 continue
-            _check(order, item, quantity, left, price)
+            # Of a group LEAN takes more than is left, where the legs' models do not agree.
+            _check(order, item, quantity, order.quantity if order.group else left, price)
             left -= quantity
             done = status == Status.FILLED
             if cost < 0:

@@ -87,11 +87,18 @@ def _flags(value: Any) -> bool:
     return isinstance(value, dict) and len(value) < 20 and all(map(_flag, value.values()))
 
 
-def _event(value: Any) -> bool:
-    """A fill by a strategy's own model: status, quantity, price, fee, message."""
-    if not isinstance(value, list) or len(value) != 5:
+def _group(value: Any) -> bool:
+    """Of an order of several legs: its number, how many legs, its quantity, its limit or 0."""
+    if not isinstance(value, list) or len(value) != 4 or not all(map(_number, value)):
         return False
-    return all(map(_number, value[:4])) and _text(1000)(value[4])
+    return _whole(value[0]) and _within(1, 100)(value[1]) and value[2] != 0
+
+
+def _event(value: Any) -> bool:
+    """A fill by a strategy's own model: status, quantity, price, fee, message, order's number."""
+    if not isinstance(value, list) or len(value) != 6:
+        return False
+    return all(map(_number, value[:4])) and _text(1000)(value[4]) and _whole(value[5])
 
 
 def _modelled(value: Any) -> bool:
@@ -134,8 +141,10 @@ FORMS: dict[str, Sequence[Check]] = {
     "unsubscribe": (_whole,),
     "submit": (
         *(_whole, _whole, _number, _PRICE, _PRICE, _PRICE, _PRICE, _flag),
-        *(_text(1000), _text(50), _flag, _flag, _flag),
+        *(_text(1000), _text(50), _flag, _flag, _flag, _maybe(_group)),
     ),
+    "may_submit": (_whole, _whole, _number),
+    "default_group_fill": (_whole,),
     "update": (_whole, _PRICE, _PRICE, _PRICE, _PRICE, _PRICE, _maybe(_text(1000))),
     "cancel": (_whole, _maybe(_text(1000))),
     "order": (_whole,),

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-_ALL = (0, 1, 2, 3, 4, 5, 7, 11)
+_ALL = (0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 11)
 """LEAN's OrderType: market, limit, stop market, stop limit, market on open, market on close, limit
-if touched, trailing stop."""
+if touched, those of several legs, trailing stop."""
 _ON_AUCTIONS = frozenset({4, 5})
 
 

@@ -177,7 +177,7 @@ class Order(Lean):
         self.last_update_time: datetime | None = None
         self.canceled_time: datetime | None = None
         self.order_submission_data: OrderSubmissionData | None = None
-        self.group_order_manager = None
+        self.group_order_manager: Any = None
 
     @property
     def type(self) -> Any:
@@ -320,10 +320,41 @@ class LimitIfTouchedOrder(LimitOrder):
     trigger_touched = False
 
 
+class ComboOrder(Order):
+    """One leg of an order of several, which fill together."""
+
+
+class ComboMarketOrder(ComboOrder):
+    """At the market, now."""
+
+    TYPE = OrderType.COMBO_MARKET
+
+
+class ComboLimitOrder(ComboOrder):
+    """When the legs together come to the group's limit."""
+
+    TYPE = OrderType.COMBO_LIMIT
+
+    def _own_price(self) -> float | None:
+        return float(self.group_order_manager.limit_price)
+
+
+@both_styles
+class ComboLegLimitOrder(ComboOrder):
+    """When every leg has come to its limit."""
+
+    TYPE = OrderType.COMBO_LEG_LIMIT
+    limit_price = 0.0
+
+    def _own_price(self) -> float | None:
+        return self.limit_price
+
+
 ORDERS: dict[Any, type[Order]] = {
     cls.TYPE: cls
     for cls in (MarketOrder, MarketOnOpenOrder, MarketOnCloseOrder, LimitOrder, StopMarketOrder,
-                StopLimitOrder, LimitIfTouchedOrder, TrailingStopOrder)
+                StopLimitOrder, LimitIfTouchedOrder, TrailingStopOrder, ComboMarketOrder,
+                ComboLimitOrder, ComboLegLimitOrder)
 }  # fmt: skip
 _PRICES = ("limit_price", "stop_price", "trigger_price", "trailing_amount")
 
@@ -337,6 +368,7 @@ def picture(ticket: OrderTicket) -> Order:
     made.broker_id = [str(ticket.order_id)] if ticket.order_id > 0 else []
     made.last_fill_time, made.last_update_time = ticket.last_fill_time, ticket.last_update_time
     made.canceled_time = ticket.canceled_time
+    made.group_order_manager = ticket.submit_request.group_order_manager
     for name in _PRICES:
         value = getattr(ticket, name)
         if value is not None and hasattr(type(made), name):

@@ -21,6 +21,7 @@ from .money_models import (
 )
 from .orders import CashAmount, Order, OrderFee, picture
 from .own_brokerage import OwnBrokerage
+from .symbol import SymbolDict
 from .tickets import OrderEvent
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class FillModelParameters(Lean):
         self.security, self.order = security, order
         self.config_provider: Any = None
         self.stale_price_time_span = timedelta(hours=1)
-        self.securities_for_orders = {order: security}
+        self.securities_for_orders = SymbolDict({order: security})
 
 
 _METHODS = {
@@ -65,6 +66,11 @@ _METHODS = {
     OrderType.MARKET_ON_OPEN: "market_on_open_fill",
     OrderType.MARKET_ON_CLOSE: "market_on_close_fill",
 }
+_COMBOS = {
+    OrderType.COMBO_MARKET: "combo_market_fill",
+    OrderType.COMBO_LIMIT: "combo_limit_fill",
+    OrderType.COMBO_LEG_LIMIT: "combo_leg_limit_fill",
+}
 
 
 @both_styles
@@ -72,7 +78,7 @@ class FillModel(Model):
     """Base of the fill models; what a method does not replace is LEAN's own rule."""
 
     KIND = "fill"
-    OVERRIDABLE = frozenset({"fill", *_METHODS.values()})
+    OVERRIDABLE = frozenset({"fill", *_METHODS.values(), *_COMBOS.values()})
 
     parameters: Any = None
 
@@ -82,6 +88,9 @@ class FillModel(Model):
     def fill(self, parameters: Any) -> Fill:
         """By the method for the order's type."""
         self.parameters = parameters
+        if parameters.order.type in _COMBOS:
+            together = getattr(self, _COMBOS[parameters.order.type])
+            return Fill(together(parameters.order, parameters))
         method = getattr(self, _METHODS[parameters.order.type])
         return Fill(method(parameters.security, parameters.order))
 
@@ -118,6 +127,26 @@ class FillModel(Model):
 
     def market_on_close_fill(self, asset: Any, order: Any) -> OrderEvent:
         return self._default(asset, order)
+
+    def _default_group(self, order: Order, parameters: Any) -> list[OrderEvent]:
+        """LEAN's rule for all legs together: an event for each, or none."""
+        legs = {leg.id: (leg, asset) for leg, asset in parameters.securities_for_orders.items()}
+        desk = parameters.security.desk
+        made = []
+        for number, price, quantity, message in desk.ask(["default_group_fill", order.id]):
+            event = OrderEvent(legs[number][0], OrderStatus.FILLED, utc_time=desk.utc_time)
+            event.fill_price, event.fill_quantity, event.message = price, quantity, message
+            made.append(event)
+        return made
+
+    def combo_market_fill(self, order: Any, parameters: Any) -> list[OrderEvent]:
+        return self._default_group(order, parameters)
+
+    def combo_limit_fill(self, order: Any, parameters: Any) -> list[OrderEvent]:
+        return self._default_group(order, parameters)
+
+    def combo_leg_limit_fill(self, order: Any, parameters: Any) -> list[OrderEvent]:
+        return self._default_group(order, parameters)
 
 
 class EquityFillModel(FillModel):
@@ -329,12 +358,24 @@ class OwnModels:
             return float(found.absolute_used_buying_power)
         return float(model.get_maintenance_margin(asked).value)
 
+    def _asked(self, security: Security, order: Order) -> FillModelParameters:
+        asked, group = FillModelParameters(security, order), order.group_order_manager
+        if group is not None:
+            desk = self._desk
+            tickets = (desk.trading.tickets[number] for number in sorted(group.order_ids))
+            asked.securities_for_orders = SymbolDict(
+                {order if ticket.order_id == order.id else picture(ticket):
+                 desk.securities[ticket.symbol] for ticket in tickets}
+            )  # fmt: skip
+        return asked
+
     def _fill(self, model: Any, security: Security, order: Order) -> list[list[Any]]:
-        result = model.fill(FillModelParameters(security, order))
+        result = model.fill(self._asked(security, order))
         events = list(result) if isinstance(result, Iterable) else [result]
         return [
             [int(event.status), float(event.fill_quantity), float(event.fill_price),
-             float(event.order_fee.value.amount), str(event.message or "")[:1000]]
+             float(event.order_fee.value.amount), str(event.message or "")[:1000],
+             int(event.order_id)]
             for event in events
         ]  # fmt: skip
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .alias import both_styles
 from .bars import TradeBar
+from .cache import SecurityCache
 from .enums import Resolution, SecurityType
 from .holdings import SecurityHolding
 from .keywords import lean_names
@@ -28,36 +29,6 @@ if TYPE_CHECKING:
 
 
 @both_styles
-class SecurityCache(Lean):
-    """The last bar of a security."""
-
-    def __init__(self, security: Security) -> None:
-        self._security = security
-
-    @property
-    def get_data(self) -> Any:
-        """`get_data()`, or `get_data[QuoteBar]()` for the last of a type."""
-        return _LastData(self._security)
-
-
-class _LastData:
-    def __init__(self, security: Security, kind: type | None = None) -> None:
-        self._security, self._kind = security, kind
-
-    def __getitem__(self, kind: type) -> _LastData:
-        return _LastData(self._security, kind)
-
-    def __call__(self) -> Any:
-        security, name = self._security, getattr(self._kind, "__name__", str(self._kind))
-        if self._kind is None or self._kind is TradeBar:
-            return security.get_last_data()
-        if name == "QuoteBar":
-            return security._last_quote
-        # Nothing else ever arrives here.
-        return None
-
-
-@both_styles
 class Security(Properties, Lean):
     """One subscribed equity."""
 
@@ -69,7 +40,7 @@ class Security(Properties, Lean):
         self.desk = desk
         self.price = self.open = self.high = self.low = self.close = 0.0
         self.volume = 0.0
-        self.bid_price = self.bid_size = self.ask_price = self.ask_size = 0.0
+        self.bid_size = self.ask_size = self._bid = self._ask = 0.0
         self.has_data = False
         self.seeds_in: int | None = None
         """Normalisation of its last known price while it is seeded; None for its own."""
@@ -107,11 +78,21 @@ class Security(Properties, Lean):
         """Move to a new quote."""
         self._last_quote = bar
         if bar.bid is not None:
-            self.bid_price, self.bid_size = bar.bid.close, bar.last_bid_size
+            self._bid, self.bid_size = bar.bid.close, bar.last_bid_size
         if bar.ask is not None:
-            self.ask_price, self.ask_size = bar.ask.close, bar.last_ask_size
+            self._ask, self.ask_size = bar.ask.close, bar.last_ask_size
         if self._told is not None:
             self._told(self, bar)
+
+    @property
+    def bid_price(self) -> float:
+        """As LEAN: the last price where there was no quote."""
+        return self._bid or self.price
+
+    @property
+    def ask_price(self) -> float:
+        """The same."""
+        return self._ask or self.price
 
     @property
     def subscription_data_config(self) -> SubscriptionDataConfig | None:

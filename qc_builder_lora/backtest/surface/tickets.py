@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .alias import both_styles, pascal
 from .enums import OrderField, OrderStatus, OrderType, SecurityType, enum
-from .known import Lean
+from .known import Lean, not_modelled
 from .orders import CLOSED, CashAmount, OrderFee, OrderProperties, direction_of
 
 if TYPE_CHECKING:
@@ -146,6 +146,14 @@ class SubmitOrderRequest(OrderRequest):
         self.trailing_as_percentage = bool(given.get("trailing_as_percentage"))
         self.order_properties = given.get("properties")
         self.asynchronous = bool(given.get("asynchronous"))
+        self.group_order_manager = given.get("group_order_manager")
+
+    def grouped(self) -> list[float] | None:
+        """Of an order of several legs: the group as the simulator takes it."""
+        group = self.group_order_manager
+        if group is None:
+            return None
+        return [group.id, group.count, float(group.quantity), float(group.limit_price)]
 
 
 @both_styles
@@ -252,6 +260,8 @@ class OrderTicket(Lean):
 
     def update(self, fields: UpdateOrderFields) -> OrderResponse:
         """Change quantity, prices or tag of an open order."""
+        if self.submit_request.group_order_manager is not None:
+            not_modelled("OrderTicket.update", "of an order of several legs")
         return self._trading.update_ticket(self, fields)
 
     def update_limit_price(self, limit_price: float, tag: str | None = None) -> OrderResponse:

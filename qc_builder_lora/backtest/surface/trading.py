@@ -93,7 +93,7 @@ class Trading:
         number, code, error, events = self._desk.ask(
             ["submit", security.symbol.number, int(request.order_type), request.quantity,
              *(prices.get(name) for name in PRICES), request.trailing_as_percentage,
-             request.tag, lifetime, properties.plain, bool(converted), direct]
+             request.tag, lifetime, properties.plain, bool(converted), direct, request.grouped()]
         )  # fmt: skip
         if ticket in self._placing:
             self._placing.remove(ticket)
@@ -111,6 +111,8 @@ class Trading:
         """The order being placed has its number; events for it may follow at once."""
         ticket = self._placing.pop()
         ticket.order_id = ticket.submit_request.order_id = order_id
+        if ticket.submit_request.group_order_manager is not None:
+            ticket.submit_request.group_order_manager.order_ids.add(order_id)
         self.tickets[order_id] = self._open[order_id] = ticket
 
     def placed(

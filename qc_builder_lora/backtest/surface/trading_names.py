@@ -6,6 +6,7 @@ from typing import Any
 
 from . import (
     brokerage_models,
+    combos,
     dice,
     extensions,
     figures,
@@ -27,7 +28,7 @@ from . import (
 
 _MODULES = (
     orders, tickets, model, own_models, own_brokerage, brokerage_models, extensions, figures,
-    interest, margin_call, market_impact, money_models, trade_builder, volatility,
+    combos, interest, margin_call, market_impact, money_models, trade_builder, volatility,
 )  # fmt: skip
 # Of a TradeBuilder only the one that there is, not one made by a strategy.
 _NOT_LEANS = frozenset({"Model", "OwnModels", "Brokerage", "OwnBrokerage", "TradeBuilder"})

@@ -23,7 +23,13 @@ class Transactions(Lean):
 
     def __init__(self, trading: Trading) -> None:
         self._trading = trading
+        self._groups = 0
         self.market_order_fill_timeout: Any = None
+
+    def get_increment_group_order_manager_id(self) -> int:
+        """The number of the next order of several legs."""
+        self._groups += 1
+        return self._groups
 
     # Orders, as pictures.
 

@@ -23,7 +23,7 @@ def forges(name: str, line: str, reason: object = _FORGED, **more: object) -> Ca
     return Case(name, _SEND + dedent(line), reason=reason, **more)  # type: ignore[arg-type]
 
 
-_ORDER = '["submit",{},0,{},null,null,null,null,false,"","gtc",false,false,false]'
+_ORDER = '["submit",{},0,{},null,null,null,null,false,"","gtc",false,false,false,null]'
 
 CASES = (
     forges("says a length that is too short",
@@ -85,7 +85,7 @@ CASES = (
            "send(['security', 'AAPL', 99, 1, 86400, True, False])", ""),
     forges("answers what nobody asked", "send(['answer', 1.0])"),
     forges("seeds a price before there is one",
-           "send(['seed', 0, 1e14])", "not modelled: ", status="unknown"),
+           "send(['seed', 0, 1e14, False])", "not modelled: ", status="unknown"),
     forges("takes back what it never had", "send(['unsubscribe', 7])", ""),
     forges("cancels what it never ordered", "send(['cancel', 7, None])", ""),
     forges("updates what it never ordered",

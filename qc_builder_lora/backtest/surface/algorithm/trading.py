@@ -16,9 +16,10 @@ from ..symbol import Symbol, ticker_of
 from ..tickets import OrderTicket, SubmitOrderRequest
 from ..trading import number
 from ..transactions import Transactions
+from .combos import ComboMethods
 
 
-class TradingMethods:
+class TradingMethods(ComboMethods):
     """Order methods; every one gives an OrderTicket."""
 
     _desk: Desk
