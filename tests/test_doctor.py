@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -129,3 +130,20 @@ def test_a_llama_that_does_not_load_is_bad_with_its_last_words(
     assert line.state == "bad"
     assert "does not load: SystemError: illegal instruction" in line.said
     assert "pip install 'qc-builder-lora[serve]'" in line.cure
+
+
+def test_a_machine_without_the_compile_check_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = metadata.version
+
+    def version(name: str) -> str:
+        if name == "quantconnect-stubs":
+            raise metadata.PackageNotFoundError(name)
+        return plain(name)
+
+    monkeypatch.setattr(metadata, "version", version)
+    line = product._compile_check()
+    assert line.state == "note"
+    assert line.said == (
+        "not installed: quantconnect-stubs; whether a strategy compiles is unknown"
+    )
+    assert line.cure == "pip install 'qc-builder-lora[check]'"

@@ -38,6 +38,7 @@ def product_lines(settings: Settings) -> Iterator[Line]:
     yield from _engines(settings)
     yield _llama()
     yield _training()
+    yield _compile_check()
 
 
 def _line(name: str, state: State, said: str, cure: str = "") -> Line:
@@ -235,3 +236,18 @@ def _training() -> Line:
         return _line("training", "note", f"not installed: {', '.join(missing)}",
                      "pip install 'qc-builder-lora[train]'")  # fmt: skip
     return _line("training", "ok", ", ".join(found))
+
+
+def _compile_check() -> Line:
+    """Without it no strategy passes the gate that asks whether it compiles."""
+    found, missing = [], []
+    for name in ("mypy", "quantconnect-stubs"):
+        try:
+            found.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        return _line("compile check", "note", f"not installed: {', '.join(missing)}; whether a "
+                     "strategy compiles is unknown",
+                     "pip install 'qc-builder-lora[check]'")  # fmt: skip
+    return _line("compile check", "ok", ", ".join(found))

@@ -48,7 +48,24 @@ def prepare(code: str) -> Prepared:
     changes = changes_to_snake_case(code, tree)
     text = changed(code, changes)
     text = _SWITCH.sub("# mypi:", _without_ignoring_all(text, tree))
+    text = _without_hidden_modules(text, tree)
     return Prepared(text.replace(_IMPORT, _imported(text, tree) + _ALONG), changes)
+
+
+def _without_hidden_modules(text: str, tree: ast.Module) -> str:
+    """`import datetime` above the star import is the class below it: mypy would keep the module."""
+    stars = [node.lineno for node in tree.body if _is_star(node)]
+    hidden = [
+        node for node in tree.body
+        if isinstance(node, ast.Import) and stars and node.lineno < stars[-1]
+        and [(one.name, one.asname) for one in node.names] in ([("datetime", None)],
+                                                              [("time", None)])
+    ]  # fmt: skip
+    changes: dict[int, list[Change]] = {}
+    for node in hidden:
+        end = node.end_col_offset or node.col_offset
+        changes[node.lineno] = [(node.col_offset, end, "pass".ljust(end - node.col_offset))]
+    return changed(text, changes) if changes else text
 
 
 def _imported(text: str, tree: ast.Module) -> str:

@@ -148,3 +148,16 @@ def test_an_event_of_leans_that_is_added_to_is_no_attribute_of_the_strategys_own
         "def heard(self, algorithm, insights):\n    self.Log('x')\n"
     )
     assert "self.insights_generated += self.heard" in repair(code).text
+
+
+def test_a_module_that_the_star_import_hides_is_the_class_to_both_checks() -> None:
+    code = as_strategy(
+        "import datetime\nimport time\nfrom AlgorithmImports import *\n\n\nclass A(QCAlgorithm):\n"
+        "    def initialize(self):\n        self.set_start_date(datetime(2020, 1, 1))\n"
+        "        self._at = time(10, 30)\n"
+    )
+    wrong = code.replace("datetime(2020", "datetime.datetime(2020")
+    assert "QC044" not in {one.rule for one in lint(code)}
+    assert "QC044" in {one.rule for one in lint(wrong)}
+    assert repair(wrong).text == code
+    assert [one.messages for one in compiles([code])] == [()]
