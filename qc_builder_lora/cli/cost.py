@@ -8,6 +8,8 @@ import click
 
 from qc_builder_lora.cli.common import json_option, moment, opened, say_json, table
 
+_LEAST = Decimal("0.0001")
+
 
 @click.command("cost")
 @click.option(
@@ -55,4 +57,6 @@ def command(by: str, since: str | None, as_json: bool) -> None:
 
 
 def _usd(amount: Decimal | None) -> str | None:
+    if amount is not None and 0 < amount < _LEAST:
+        return f"<{_LEAST}"  # Little is not nothing.
     return None if amount is None else f"{amount:.4f}"

@@ -48,6 +48,7 @@ def command(as_json: bool) -> None:
             "database": store.url,
             "production": production.id if production else None,
             "canary": _canary(history),
+            "in_doubt": _in_doubt(store),
             "last_automatic_rollback": _taken_back(history),
             **_answers(settings, store),
             "models": {one.id: one.stage.value for one in store.models.find()},
@@ -86,6 +87,13 @@ def _canary(history: list[Promotion]) -> dict[str, Any] | None:
     if one is None:
         return None
     return {"model": one.model_id, "share": one.share, "since": str(one.created_at)}
+
+
+def _in_doubt(store: Store) -> dict[str, str] | None:
+    from qc_builder_lora.models.watch import in_doubt
+
+    one = in_doubt(store)
+    return {"model": one.model, "beside": one.other} if one else None
 
 
 def _taken_back(history: list[Promotion]) -> dict[str, Any] | None:
@@ -150,6 +158,11 @@ def _show(plain: dict[str, Any]) -> None:
             ("next cron", plain["next_cron"] or "not set"),
         ]
     )
+    if doubt := plain["in_doubt"]:
+        click.echo(
+            f"in doubt: {doubt['model']} looks worse than {doubt['beside']} did; both answer until "
+            "that is sure (holdback in eval/rollback.toml)"
+        )
     if taken := plain["last_automatic_rollback"]:
         click.echo(f"taken back by itself {taken['at'][:16]}: {taken['model']}: {taken['reason']}")
     if last and last["error"]:

@@ -53,6 +53,8 @@ class Traffic:
     dropped: Counter[str] = field(default_factory=Counter)
     served: int = 0
     """Requests that the champion answered in the same time, paired or not."""
+    span_s: float = 0.0
+    """From the first of those to the last, seconds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,9 +106,12 @@ def find_traffic(
     if not traffic.pairs:
         raise InputError(_no_pairs(store, challenger, since))
     first = min(pair.champion.created_at for pair in traffic.pairs)
-    traffic.served = len(
-        store.generations.find(role=Role.SERVED, model=champion, since=since or first)
-    )
+    times = [
+        one.created_at
+        for one in store.generations.find(role=Role.SERVED, model=champion, since=since or first)
+    ]
+    traffic.served = len(times)
+    traffic.span_s = (max(times) - min(times)).total_seconds() if times else 0.0
     return traffic
 
 
@@ -237,8 +242,7 @@ def monthly_saving(traffic: Traffic) -> dict[str, Any]:
     """What the champion's answers cost, and would a month at the traffic seen; None if unknown."""
     costs = [pair.champion.cost_usd for pair in traffic.pairs]
     known = [cost for cost in costs if cost is not None]
-    times = [pair.champion.created_at for pair in traffic.pairs]
-    span = (max(times) - min(times)).total_seconds()
+    span = traffic.span_s
     each = sum(known, Decimal(0)) / len(known) if known else None
     a_month = None
     if each is not None and span > 0:

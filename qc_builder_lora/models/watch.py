@@ -29,6 +29,7 @@ from qc_builder_lora.records import AUTOMATIC, Promotion
 if TYPE_CHECKING:
     from qc_builder_lora.store import Store
     from qc_builder_lora.store.course import Course
+    from qc_builder_lora.store.tallies import Told
 
 _SAVE_EVERY = 2
 """Looks between two times that the figures are written to the store."""
@@ -156,19 +157,38 @@ class Watch:
 
     def _hear(self, store: Store) -> None:
         """What the other processes counted."""
-        others: dict[Key, list[Tally]] = {}
-        for told in store.tallies.find(but=self._process):
-            try:
-                others.setdefault((told.phase, told.model), []).append(Tally.of(told.figures))
-            except (TypeError, KeyError) as error:
-                self._say(told.process, "figures of another process cannot be read",
-                          process=told.process, why=f"{type(error).__name__}: {error}")  # fmt: skip
-        self.guard.others = others
+
+        def unread(told: Told, why: str) -> None:
+            self._say(told.process, "figures of another process cannot be read",
+                      process=told.process, why=why)  # fmt: skip
+
+        self.guard.others = tallies_of(store, self._process, unread)
 
     def _opened(self) -> Store:
         if self._store is None:
             self._store = self._open()
         return self._store
+
+
+def tallies_of(
+    store: Store, but: str = "", unread: Callable[[Told, str], object] = lambda told, why: None
+) -> dict[Key, list[Tally]]:
+    """What all processes counted, without the one named; `unread` is told of what is no tally."""
+    found: dict[Key, list[Tally]] = {}
+    for told in store.tallies.find(but=but):
+        try:
+            found.setdefault((told.phase, told.model), []).append(Tally.of(told.figures))
+        except (TypeError, KeyError) as error:
+            unread(told, f"{type(error).__name__}: {error}")
+    return found
+
+
+def in_doubt(store: Store) -> Trialled | None:
+    """The fresh promotion that looks worse than the model before it, while that is not sure."""
+    guard, course = Guard(load_rollback_rule()), store.promotions.course()
+    guard.others = tallies_of(store)
+    guard.stands(course)
+    return guard.holding_back(course)
 
 
 def new_watch(settings: Settings, who: str, *, webhook: Webhook | None = None) -> Watch:

@@ -175,6 +175,32 @@ def test_money_saved_is_the_champions_price_at_the_traffic_seen(store: Store) ->
     assert saving["usd_a_month"] == "1.80"
 
 
+def test_a_month_is_reckoned_by_all_that_was_served_and_not_by_the_days_of_the_shadow(
+    store: Store,
+) -> None:
+    ask(store, "one", served(), shadow())
+    ask(store, "two", served(), shadow(), hour=1)
+    for day in range(1, 11):
+        ask(store, f"day {day}", served(), hour=24 * day)
+    traffic = live.find_traffic(store, NEW)
+    saving = live.monthly_saving(traffic)
+    # Twelve served in ten days at 2 cents: 36 a month, though both pairs are of the first hour.
+    assert (saving["served"], saving["days_observed"]) == (12, 10.0)
+    assert saving["usd_a_month"] == "0.72"
+
+
+def test_traffic_of_a_time_in_which_only_the_shadow_answered_has_no_span(store: Store) -> None:
+    ask(store, "one", served())
+    request = store.requests.find()[0]
+    store.generations.add(
+        Generation(id=new_id(), request_id=request.id, code=CODE, role=Role.SHADOW, model=NEW,
+                   created_at=NOON + timedelta(days=3))
+    )  # fmt: skip
+    traffic = live.find_traffic(store, NEW, since=NOON + timedelta(days=2))
+    assert (len(traffic.pairs), traffic.served) == (1, 0)
+    assert live.monthly_saving(traffic)["usd_a_month"] is None
+
+
 def test_a_champion_of_unknown_cost_saves_an_unknown_amount(store: Store) -> None:
     ask(store, "one", served(), shadow(), cost=None)
     ask(store, "two", served(), shadow(), cost=None, hour=3)

@@ -19,7 +19,7 @@ from qc_builder_lora.models.provider import StrategyProvider
 from qc_builder_lora.models.rollback_rule import RollbackRule, load_rollback_rule
 from qc_builder_lora.models.routing import takes
 from qc_builder_lora.models.succession import Succession
-from qc_builder_lora.models.watch import Watch, new_watch
+from qc_builder_lora.models.watch import Watch, in_doubt, new_watch
 from qc_builder_lora.models.writer import Draft, new_request
 from qc_builder_lora.notify import Webhook
 from tests.models.loopback_hook import Hook
@@ -391,6 +391,7 @@ def test_a_doubt_is_known_to_all_who_serve_and_to_whoever_is_started_then(home: 
         both[0].note(outcome("m2", "timeout"))
     assert both[0].look() is None
     later = sharing(home)
+    assert in_doubt(home.store) == both[0].holdback
     for watch in (both[1], later):
         assert watch.look() is None
         assert watch.holdback is not None
