@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -110,55 +110,65 @@ def training(recipe: Any, folder: Path) -> Any:
 
 
 def ours(recipe: Any, folder: Path) -> dict[str, Any]:
-    """`qc-lora retrain`'s own path, to the end of its time."""
-    metrics = training(recipe, folder).run().metrics
-    return {
-        "tokens_per_s": metrics["tokens_per_s"],
-        "peak_gpu_mb": metrics["peak_gpu_mb"],
-        "steps": metrics["steps"],
-        "first_loss": metrics["train_loss_first"],
-        "last_loss": metrics["train_loss_last"],
-        "device": metrics["device"],
-    }
+    """The steps of `qc-lora retrain`."""
+    run = training(recipe, folder)
+
+    def step(batches: list[list[int]]) -> float:
+        run._step(batches)
+        return float(run.state.losses[-1][1])
+
+    return timed(run, step)
 
 
 def stock(recipe: Any, folder: Path) -> dict[str, Any]:
-    """The same model, adapter and batches with labels and transformers' own loss."""
+    """The same model, adapter and batches with labels, a mask and transformers' own loss."""
     import torch
 
-    from qc_builder_lora.retrain.batches import collate, steps
+    from qc_builder_lora.retrain.batches import collate
 
     run = training(recipe, folder)
-    items, losses, tokens = run._train, [], 0
     optimiser = torch.optim.AdamW(run.parameters.values(), lr=recipe.learning_rate)
-    torch.cuda.reset_peak_memory_stats()
-    # The clock starts after the first step, as kernels are chosen in it.
-    began, seconds = 0.0, 0.0
-    for number, batches in enumerate(steps(items, recipe.batch, recipe.accumulate, recipe.seed)):
-        if number == 1:
-            torch.cuda.synchronize()
-            began, tokens = time.monotonic(), 0
+
+    def step(batches: list[list[int]]) -> float:
+        total = 0.0
         for indices in batches:
-            batch = collate([items[index] for index in indices], 0)
+            batch = collate([run._train[index] for index in indices], 0)
             labels = torch.full_like(batch.ids, -100)
             labels[:, 1:][batch.positions[:, :-1]] = batch.targets
             loss = run.model(
                 input_ids=batch.ids.cuda(), attention_mask=batch.mask.cuda(), labels=labels.cuda()
             ).loss
             (loss / len(batches)).backward()
-            losses.append(loss.item())
-            tokens += int(batch.mask.sum())
+            total += loss.item() / len(batches)
         torch.nn.utils.clip_grad_norm_(run.parameters.values(), recipe.clip)
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
-        if number >= 1:
-            seconds = time.monotonic() - began
-            if seconds >= recipe.time_budget_min * 60:
-                break
+        return total
+
+    return timed(run, step)
+
+
+def timed(run: Any, step: Callable[[list[list[int]]], float]) -> dict[str, Any]:
+    """Tokens per second of the steps after the first two, in which kernels are chosen."""
+    import torch
+
+    from qc_builder_lora.retrain.batches import steps
+
+    recipe, tokens, losses, began = run.recipe, 0, [], 0.0
+    batches = steps(run._train, recipe.batch, recipe.accumulate, recipe.seed)
+    for number, indices in enumerate(batches):
+        losses.append(step(indices))
+        torch.cuda.synchronize()
+        if number < 2:
+            began = time.monotonic()
+            continue
+        tokens += sum(len(run._train[index]) for batch in indices for index in batch)
+        if time.monotonic() - began >= recipe.time_budget_min * 60:
+            break
     return {
-        "tokens_per_s": round(tokens / seconds, 1),
+        "tokens_per_s": round(tokens / (time.monotonic() - began), 1),
         "peak_gpu_mb": round(torch.cuda.max_memory_allocated() / 1e6),
-        "steps": number + 1,
+        "steps": len(losses),
         "first_loss": round(losses[0], 4),
         "last_loss": round(losses[-1], 4),
     }

@@ -99,6 +99,8 @@ class Training:
         recipe = self.recipe
         torch.manual_seed(recipe.seed)
         precision = recipe.cpu_precision if self._device == "cpu" else recipe.gpu_precision
+        # The adapter is fp32 in either case; on a GPU its products run in the base's bf16.
+        self._mixed = self._device == "cuda" and precision == "bf16"
         model = load_model(base, precision).to(self._device)
         lora = LoraConfig(
             r=recipe.lora.rank,
@@ -199,12 +201,14 @@ class Training:
             loss = self._loss_of(batch) / count
             loss.backward()  # type: ignore[no-untyped-call]
             total += loss.item()
-        if math.isnan(total):
-            raise TrainingError(
-                f"The loss of step {self.state.step} is not a number. Lower learning_rate "
-                f"(now {self.recipe.learning_rate}) or use fp32."
-            )
-        torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.recipe.clip)
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.recipe.clip).item()
+        for name, value in (("loss", total), ("gradient", norm)):
+            # Before the step: afterwards the adapter would be lost too.
+            if not math.isfinite(value):
+                raise TrainingError(
+                    f"The {name} of step {self.state.step} is not a number. Lower learning_rate "
+                    f"(now {self.recipe.learning_rate}) or use fp32."
+                )
         self._optimiser.step()
         self._optimiser.zero_grad(set_to_none=True)
         state = self.state
@@ -215,10 +219,13 @@ class Training:
 
     def _loss_of(self, items: Sequence[Item]) -> Tensor:
         """Summed loss in nats over the completion tokens of a micro-batch."""
+        torch = _torch()
         batch = collate(items, self._pad)
-        hidden = self._trunk(
-            input_ids=batch.ids.to(self._device), attention_mask=batch.mask.to(self._device)
-        ).last_hidden_state
+        # No mask: padding stands on the right, where a causal model never looks from a real token.
+        # With one, padding longer than a sliding window is a row that may look nowhere, whose
+        # gradient some GPU kernels make NaN.
+        with torch.autocast(self._device, torch.bfloat16, enabled=self._mixed):
+            hidden = self._trunk(input_ids=batch.ids.to(self._device)).last_hidden_state
         chosen = hidden[batch.positions.to(self._device)]
         return self._loss(chosen, batch.targets.to(self._device))
 

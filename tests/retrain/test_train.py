@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 from qc_builder_lora.errors import EmptySnapshot, TrainingError
 from qc_builder_lora.retrain import checkpoint
+from qc_builder_lora.retrain.batches import Item
 from qc_builder_lora.retrain.recipe import Lora, Recipe
 from qc_builder_lora.retrain.train import Training
 from tests.retrain.conftest import make_examples
@@ -251,3 +252,29 @@ def test_nothing_of_pickle_is_read_from_a_checkpoint(tiny_base: Path, tmp_path: 
     found = checkpoint.newest(tmp_path)
     assert found is not None
     assert sorted(path.name for path in found.iterdir()) == ["state.json", "tensors.safetensors"]
+
+
+def test_padding_longer_than_a_sliding_window_changes_neither_loss_nor_gradient(
+    tiny_base: Path, tmp_path: Path
+) -> None:
+    recipe = Recipe(name="pad", base="tiny", batch=2, max_tokens=512)
+    training = Training(recipe, tiny_base, make_examples(6), [], tmp_path)
+    short = Item("short", tuple(range(6, 20)), tuple(range(20, 30)))
+    long = Item("long", tuple(range(6, 120)), tuple(range(20, 160)))
+
+    def gradients(*batches: list[Item]) -> tuple[float, list[torch.Tensor]]:
+        total = 0.0
+        for batch in batches:
+            loss = training._loss_of(batch)
+            loss.backward()  # type: ignore[no-untyped-call]
+            total += loss.item()
+        found = [p.grad.clone() for p in training.parameters.values() if p.grad is not None]
+        training._optimiser.zero_grad(set_to_none=True)
+        return total, found
+
+    # 216 of the short one's 240 places are padding; the window is 64.
+    together, alone = gradients([short, long]), gradients([short], [long])
+    assert together[0] == pytest.approx(alone[0], rel=1e-5)
+    assert all(torch.isfinite(one).all() for one in together[1])
+    for one, other in zip(together[1], alone[1], strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
