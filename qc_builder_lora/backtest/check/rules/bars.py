@@ -162,6 +162,8 @@ def _used_unasked(code: Code, scope: Function, name: str) -> ast.AST | None:
         if node.id != name or not isinstance(node.ctx, ast.Load) or code.scope(node) is not scope:
             continue
         parent = code.parent(node)
+        if any(isinstance(up, ast.Try) for up in code.ancestors(node)):
+            return None
         if isinstance(parent, ast.Attribute):
             first = first or parent
         elif isinstance(parent, ast.If | ast.IfExp | ast.BoolOp | ast.Compare | ast.UnaryOp

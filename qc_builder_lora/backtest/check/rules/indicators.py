@@ -113,7 +113,7 @@ def _not_ready(code: Code) -> Iterator[Found]:
     if named & _WAITS:
         return
     for cls in code.algorithms:
-        indicators = kept(code, cls)
+        indicators = {*kept(code, cls)} - _fed_at_the_start(code)
         for node in code.all(ast.Attribute):
             inner = node.value
             if (
@@ -128,6 +128,16 @@ def _not_ready(code: Code) -> Iterator[Found]:
                     cure="Ask its is_ready first, or call self.set_warm_up in initialize",
                 )
                 return
+
+
+def _fed_at_the_start(code: Code) -> set[str]:
+    """Indicators that initialize updates itself, from history say."""
+    start = code.callbacks.get("initialize")
+    return {
+        call.func.value.attr for call in code.all(ast.Call)
+        if isinstance(call.func, ast.Attribute) and snake(call.func.attr) == "update"
+        and isinstance(call.func.value, ast.Attribute) and code.scope(call) is start
+    }  # fmt: skip
 
 
 NOT_READY = Rule(

@@ -39,10 +39,16 @@ def _orders(code: Code) -> list[ast.Call]:
     ]  # fmt: skip
 
 
-def _kept_for_later(code: Code) -> list[ast.Attribute]:
-    """Ordering methods that are not called but kept or handed on: `buy = self.market_order`."""
+def _kept_for_later(code: Code) -> list[ast.expr]:
+    """Ordering methods that are not called but kept or handed on: `buy = self.market_order`, and
+    those that getattr gives."""
     called = {call.func for call in code.all(ast.Call)}
-    return [
+    named = [
+        call for call in code.all(ast.Call)
+        if name_of(call.func) == "getattr" and len(call.args) > 1
+        and snake(text_of(call.args[1]) or "") in _PLACING
+    ]  # fmt: skip
+    return named + [
         node for node in code.all(ast.Attribute)
         if node not in called and isinstance(node.ctx, ast.Load) and snake(node.attr) in _PLACING
         and code.types.is_self(node.value) and code.types.member(node) is not None
