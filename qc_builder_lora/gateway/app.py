@@ -193,7 +193,9 @@ class _Gateway:
 
 
 def _headers(provider: str | None, model: str | None) -> dict[str, str]:
-    return {"x-qc-provider": provider or "", "x-qc-model": model or ""}
+    # A provider may call its model anything; a header holds printable ASCII.
+    name = "".join(sign if " " <= sign <= "~" else "?" for sign in model or "")
+    return {"x-qc-provider": provider or "", "x-qc-model": name}
 
 
 def _usage(draft: Draft) -> Usage | None:

@@ -206,12 +206,13 @@ class AnswerWriter:
         self._frame = {
             "id": f"{'chatcmpl' if ask.chat else 'cmpl'}-{new_id()}",
             "created": int(time.time()),
-            "model": model,
+            "model": sendable(model),
             **({"system_fingerprint": fingerprint} if fingerprint else {}),
         }
 
     def whole(self, text: str, finish_reason: str, usage: Usage | None) -> dict[str, Any]:
         """The answer of a request without `stream`."""
+        text = sendable(text)
         piece = (
             {"message": {"role": "assistant", "content": text}}
             if self._ask.chat
@@ -228,6 +229,7 @@ class AnswerWriter:
 
     def piece(self, text: str) -> bytes:
         """One more piece of text."""
+        text = sendable(text)
         return self._event({"content": text} if self._ask.chat else {"text": text})
 
     def last(self, finish_reason: str | None, usage: Usage | None) -> Iterator[bytes]:
@@ -255,6 +257,11 @@ class AnswerWriter:
         piece = {"delta": delta} if self._ask.chat else delta
         choice = {"index": 0, **piece, "logprobs": None, "finish_reason": finish_reason}
         return sse({**self._frame, "object": self._kind, "choices": [choice], **(more or {})})
+
+
+def sendable(text: str) -> str:
+    """A provider's words as UTF-8 can carry them: half a character becomes a question mark."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def sse(value: object) -> bytes:

@@ -18,7 +18,7 @@ import pytest
 from qc_builder_lora.config import Settings
 from tests.gateway.conftest import Running
 from tests.gateway.test_gateway import CHAT, call, hosted
-from tests.models.upstream import CODE, Upstream
+from tests.models.upstream import CODE, OpenAIDialect, Upstream
 from tests.tiny_base import write_base
 
 TOKENS = 200_000
@@ -224,3 +224,49 @@ def test_a_prompt_beyond_what_a_price_holds_for_is_too_long_and_not_too_dear(
         assert (status, json.loads(text)["error"]["code"]) == (400, "context_length_exceeded")
         assert "the price of 'gpt-6.1-terra' is known up to 272000" in text
         assert call(running, "/v1/chat/completions", CHAT)[0] == 200
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_half_a_character_in_an_answer_is_replaced_and_the_rest_arrives(
+    gateway: Any, stream: bool
+) -> None:
+    with Upstream("openai", text="x = '\ud83d'  # price in \u20ac") as upstream:
+        running = gateway(**hosted(upstream))
+        body = {**CHAT, "stream": stream}
+        status, _, text = call(running, "/v1/chat/completions", body)
+        assert status == 200
+        if stream:
+            events = [json.loads(line[6:]) for line in text.splitlines() if line[6:7] == "{"]
+            said = "".join(
+                choice["delta"].get("content", "") for one in events for choice in one["choices"]
+            )
+            assert text.rstrip().endswith("[DONE]")
+        else:
+            said = json.loads(text)["choices"][0]["message"]["content"]
+        assert said == "x = '?'  # price in \u20ac"
+
+
+@pytest.mark.parametrize("name", ["gpt-\u6a21\u578b", "gpt\r\nx-evil: 1", "gpt-\ud800"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_provider_may_rename_its_model_to_anything(
+    gateway: Any,
+    name: str,
+    stream: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole, frame = OpenAIDialect.whole, {**OpenAIDialect._frame, "model": name}
+    monkeypatch.setattr(OpenAIDialect, "_frame", frame)
+    monkeypatch.setattr(
+        OpenAIDialect, "whole", lambda *given, **more: {**whole(*given, **more), "model": name}
+    )
+    with Upstream("openai") as upstream:
+        running = gateway(**hosted(upstream), with_side=True)
+        status, headers, text = call(running, "/v1/chat/completions", {**CHAT, "stream": stream})
+        assert (status, headers["x-qc-provider"]) == (200, "openai")
+        assert "x-evil" not in headers
+        assert "QCAlgorithm" in text
+        # It is kept behind the answer, not before it.
+        end = time.monotonic() + 20
+        while not running.side.recorder.counts["kept"] and time.monotonic() < end:
+            time.sleep(0.02)
+        assert running.side.recorder.counts["kept"] == 1
