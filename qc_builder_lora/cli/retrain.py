@@ -98,7 +98,7 @@ def recipes(as_json: bool) -> None:
     "--device",
     default="cpu",
     show_default=True,
-    type=click.Choice(["cpu", "rtx-4090", "a100-40gb", "h200"]),
+    type=click.Choice(["cpu", "rtx-4090", "a100-40gb", "h100", "h200"]),
     help="Where it would run.",
 )
 @click.option("--examples", default=264, show_default=True, help="Training examples.")
