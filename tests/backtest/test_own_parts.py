@@ -91,3 +91,13 @@ def test_an_own_indicator_that_is_registered_is_counted_once(run: Run) -> None:
         """,
     )
     assert result.status.value == "completed", result.reason
+
+
+def test_a_backtest_notifies_nobody(run: Run) -> None:
+    result = run(
+        'sent = [self.notify.email("a@b.c", "subject", "body"), self.notify.sms("+1", "text"),\n'
+        '        self.Notify.Web("http://localhost", "data"), self.notify.telegram("1", "text")]\n'
+        "self.log(f'{sent}')"
+    )
+    assert result.status.value == "completed", result.reason
+    assert result.logs[0] == "[False, False, False, False]"

@@ -11,6 +11,7 @@ from ..enums import enum
 from ..framework.methods import FrameworkMethods
 from ..keywords import lean_names
 from ..known import missing
+from ..notifications import NotificationManager
 from ..schedule import DateRules, ScheduleManager, TimeRules
 from ..seeding import last_known
 from ..trade_builder import TradeBuilder
@@ -52,6 +53,10 @@ class QCAlgorithm(
     @property
     def current_slice(self) -> Any:
         return self._desk.current_slice
+
+    @property
+    def notify(self) -> NotificationManager:
+        return NotificationManager()
 
     @property
     def live_mode(self) -> bool:
