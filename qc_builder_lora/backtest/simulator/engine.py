@@ -44,6 +44,9 @@ class Security:
     """The bar that its price was seeded with, before any of its own."""
     filtered: bool = False
     """Whether the strategy's own filter is asked about every bar."""
+    _bar: Bar | None = None
+    _bar_of: Point | None = None
+    """The trade bar that `_bar` was made of."""
 
     @property
     def ticker(self) -> str:
@@ -65,8 +68,11 @@ class Security:
         """The last trade bar; times are the exchange's."""
         if self.trade is None:
             return None
-        _, start, end, bars, row, _ = self.trade
-        return Bar(start, end, *(column[row] for column in bars.columns[:5]))
+        # Asked several times of every open order at every moment.
+        if self._bar is None or self._bar_of is not self.trade:
+            _, start, end, bars, row, _ = self._bar_of = self.trade
+            self._bar = Bar(start, end, *(column[row] for column in bars.columns[:5]))
+        return self._bar
 
     @property
     def period(self) -> int:

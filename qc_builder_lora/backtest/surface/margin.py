@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 LEVERAGE = 2.0
@@ -44,6 +45,12 @@ class Rates:
 
 def rates(model: Sequence[Any], *, calm: bool = True) -> Rates:
     """The rates in force. `calm`: the exchange is open and does not close within ten minutes."""
+    return _rates(tuple(model), calm)
+
+
+@lru_cache(maxsize=256)
+def _rates(model: tuple[Any, ...], calm: bool) -> Rates:
+    # Asked several times of every open order at every moment.
     if not model:
         return Rates(1 / LEVERAGE, 1 / LEVERAGE)
     name, numbers = str(model[0]), [float(item) for item in model[1:]]
