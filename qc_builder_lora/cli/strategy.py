@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from qc_builder_lora.cli.common import SHORT, facts, json_option, opened, resolve, say_json, table
+from qc_builder_lora.errors import NotFound
 
 
 @click.group("strategy")
@@ -48,8 +49,13 @@ def _line() -> list[str]:
 @json_option
 def list_strategies(everything: bool, stopped_at: str | None, as_json: bool) -> None:
     """Strategies, newest first, with the first gate that did not pass."""
+    line = _line()
+    if stopped_at is not None:
+        stopped_at = stopped_at.strip().upper().partition(" ")[0]
+        if stopped_at not in {name.split()[0] for name in line}:
+            raise NotFound("gate", stopped_at, f"On the line are: {', '.join(line)}.")
     _, store = opened()
-    rows, line = [], _line()
+    rows = []
     with store:
         found = store.strategies.find()
         if not everything:
@@ -58,7 +64,7 @@ def list_strategies(everything: bool, stopped_at: str | None, as_json: bool) -> 
         gates = store.gates.latest_of([one.id for one in found])
         for one in found:
             stop = _stopped_at(gates[one.id], line)
-            if stopped_at and not stop.startswith(f"{stopped_at.split()[0]} "):
+            if stopped_at and not stop.startswith(f"{stopped_at} "):
                 continue
             newest = store.backtests.find(strategy_id=one.id, limit=1)
             statistics = newest[0].statistics if newest else {}

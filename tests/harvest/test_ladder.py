@@ -387,6 +387,7 @@ def test_all_is_shown_on_the_command_line(
     assert shown["gates"]["G4 engine"]["evidence"]["code_sha256"] == text_hash(code(3))
     assert "(G10 statistics)" in say("strategy", "show", good.id)
     assert bad.id[:12] in say("strategy", "list", "--stopped-at", "G7")
+    assert bad.id[:12] in say("strategy", "list", "--stopped-at", "g7 sanity")
     words = ("--gate", "g7", "--pass", "--by", "Ada", "--reason", "looked at it")
     assert "PASS, reviewed by Ada" in say("strategy", "review", bad.id[:20], *words)
     told_so = json.loads(say("harvest", "explain", "--json"))

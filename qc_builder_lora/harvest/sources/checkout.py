@@ -63,6 +63,9 @@ def pieces(root: Path) -> Iterator[Piece | Skipped]:
         code_path = next((p for name in _MAIN if (p := one / name).is_file()), None)
         if code_path is not None:
             yield from _strategy(root, one, code_path, specs, claims)
+        elif any((one / name).exists() for name in _MAIN):
+            # A pipe or a device could be read for ever.
+            yield Skipped(str(one), "its main.py is no regular file")
         elif any(one.glob("*.cs")):
             yield Skipped(str(one), "its code is C#")
         elif any(one.glob("*.ipynb")):

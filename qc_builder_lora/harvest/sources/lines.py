@@ -18,12 +18,14 @@ taken.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from qc_builder_lora.errors import InputError, UnknownKey
 from qc_builder_lora.harvest.corpus.public.licence import checked_licence
+from qc_builder_lora.harvest.corpus.public.taking import is_csharp
 from qc_builder_lora.harvest.sources.piece import Piece, Skipped, parsed_time, refusal
 from qc_builder_lora.ids import json_hash
 
@@ -31,6 +33,7 @@ SOURCE = "file"
 TEXTS = ("code", "instruction", "title", "build", "model", "version", "created_at", "licence",
          "family")  # fmt: skip
 KEYS = (*TEXTS, "iteration")
+MOST_ITERATIONS = 1_000_000
 LONGEST_LINE = 16 * 2**20
 
 
@@ -70,7 +73,9 @@ def _skip_line(file: Any) -> None:
 
 def _piece(line: bytes, where: str, name: str) -> Piece | Skipped:
     try:
-        found = json.loads(line.decode("utf-8-sig"))
+        found = json.loads(line.decode("utf-8-sig"), object_pairs_hook=_object)
+    except InputError as error:
+        return Skipped(where, str(error))
     except (ValueError, RecursionError) as error:
         return Skipped(where, f"not JSON: {error}")
     wrong = _wrong(found, where)
@@ -94,6 +99,14 @@ def _piece(line: bytes, where: str, name: str) -> Piece | Skipped:
     )
 
 
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise InputError(f"{twice!r} is there twice, and only one can be meant")
+    return found
+
+
 def _wrong(found: Any, where: str) -> str | None:
     if not isinstance(found, dict):
         return f"not an object but a {type(found).__name__}"
@@ -105,6 +118,8 @@ def _wrong(found: Any, where: str) -> str | None:
     iteration = found.get("iteration")
     if iteration is not None and (not isinstance(iteration, int) or isinstance(iteration, bool)):
         return f"'iteration' must be a whole number, got {iteration!r}"
+    if iteration is not None and not 0 <= iteration <= MOST_ITERATIONS:
+        return f"'iteration' must be from 0 to {MOST_ITERATIONS:,}, got {iteration:.3g}"
     if not isinstance(found.get("code"), str):
         return "it has no 'code'"
     licence = found.get("licence")
@@ -119,4 +134,4 @@ def _wrong(found: Any, where: str) -> str | None:
         json.dumps(found, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError as error:
         return f"its text cannot be kept: {error}"
-    return refusal(found["code"])
+    return "its code is C#" if is_csharp(found["code"]) else refusal(found["code"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from qc_builder_lora.errors import InputError
 from qc_builder_lora.harvest.sources.checkout import pieces
+from qc_builder_lora.harvest.sources.piece import Skipped
 from qc_builder_lora.harvest.sources.take import SourceReport, take
 from qc_builder_lora.records import BacktestStatus
 from qc_builder_lora.store import Store
@@ -150,3 +152,15 @@ def test_secrets_are_removed(store: Store, root: Path) -> None:
 def test_another_folder_is_refused_with_what_it_lacks(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has no folder 'strategies'"):
         list(pieces(tmp_path))
+
+
+def test_a_pipe_or_a_device_in_place_of_the_code_is_named_and_not_read(tmp_path: Path) -> None:
+    for name in ("pipe", "device"):
+        (tmp_path / "strategies" / name).mkdir(parents=True)
+    os.mkfifo(tmp_path / "strategies" / "pipe" / "main.py")
+    (tmp_path / "strategies" / "device" / "main.py").symlink_to("/dev/zero")
+    found = list(pieces(tmp_path))
+    assert [one.why for one in found if isinstance(one, Skipped)] == [
+        "its main.py is no regular file"
+    ] * 2
+    assert len(found) == 2

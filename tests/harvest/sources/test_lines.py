@@ -46,6 +46,26 @@ def test_a_line_becomes_a_build_a_request_a_generation_and_a_strategy(
     assert store.builds.find()[0].title == "Hold AAPL."
 
 
+@pytest.mark.parametrize(
+    ("broken", "why"),
+    [
+        ('{"code": "class A(QCAlgorithm): pass", "code": "x"}', "'code' is there twice"),
+        ('{"code": "class A(QCAlgorithm): pass", "iteration": 99999999999999999999}',
+         "'iteration' must be from 0 to 1,000,000, got 1e+20"),
+        ('{"code": "class A(QCAlgorithm): pass", "iteration": -1}', "got -1"),
+        ('{"code": "public class A : QCAlgorithm { void Initialize() { } }"}', "its code is C#"),
+    ],
+)  # fmt: skip
+def test_a_line_that_cannot_be_meant_is_named_and_costs_no_other(
+    store: Store, tmp_path: Path, broken: str, why: str
+) -> None:
+    report = harvested(store, tmp_path / "x.jsonl", line(0.5), broken, line(1.0))
+    assert report.generations == 2
+    (skipped,) = report.skipped
+    assert skipped.where.endswith("x.jsonl:2")
+    assert why in skipped.why
+
+
 def test_harvested_again_nothing_is_doubled(store: Store, tmp_path: Path) -> None:
     lines = [line(weight, instruction=f"Hold {weight}.") for weight in (0.5, 1.0)]
     harvested(store, tmp_path / "x.jsonl", *lines)

@@ -109,6 +109,19 @@ def why_not(text: str, siblings: Set[str] = frozenset()) -> str | None:
     return "imports a file beside it" if imported_modules(tree) & siblings else None
 
 
+def is_csharp(text: str) -> bool:
+    """Whether a text is C#, and so no Python at all."""
+    if not CSHARP.search(text):
+        return False
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return True
+    return False
+
+
 def slug(text: str) -> str:
     """`Using Data` → `using_data`: the name of a family."""
     return re.sub(r"\W+", "_", text).strip("_").lower() or "other"
