@@ -70,3 +70,27 @@ def test_statsmodels_is_there_for_pairs(run: Run) -> None:
     head = "from statsmodels.tsa.stattools import coint\nimport statsmodels.api as sm"
     given = logged(run, "0 <= coint(close[self.aapl], close[self.aapl].shift(1).bfill())[1]", head)
     assert given == "True"
+
+
+@pytest.mark.parametrize(
+    ("made", "columns"),
+    [
+        (
+            "self.apo(self.aapl, 5, 10, MovingAverageType.SIMPLE)",
+            ["current", "fast", "histogram", "signal", "slow"],
+        ),
+        ("self.wilr(self.aapl, 14)", ["current", "maximum", "minimum"]),
+        ("self.adxr(self.aapl, 5)", ["adx", "current"]),
+        ("self.kvo(self.aapl, 5, 10, 13)", ["current", "signal"]),
+        ("self.rma(self.aapl, 5)", ["current", "longaverage", "mediumaverage", "shortaverage"]),
+        ("self.sobv(self.aapl, 5)", ["current", "onbalancevolume"]),
+    ],
+)
+def test_an_indicators_past_shows_its_parts_as_columns(
+    run: Run, made: str, columns: list[str]
+) -> None:
+    expression = (
+        f"self.indicator_history({made}, self.aapl, 30, Resolution.DAILY)"
+        ".data_frame.dropna().columns.tolist()"
+    )
+    assert logged(run, expression) == str(columns)

@@ -18,8 +18,11 @@ from .subscriptions import SECONDS
 from .warming import by_time, past_bars
 
 _PARTS = """
+AbsolutePriceOscillator fast slow signal histogram
 AccelerationBands middle_band upper_band lower_band
+ArmsIndex ad_ratio adv_ratio
 AroonOscillator aroon_up aroon_down
+AverageDirectionalMovementIndexRating adx
 AverageDirectionalIndex positive_directional_index negative_directional_index
 AverageTrueRange true_range
 AwesomeOscillator slow_ao fast_ao
@@ -33,22 +36,30 @@ IchimokuKinkoHyo tenkan kijun senkou_a senkou_b chikou tenkan_maximum tenkan_min
     kijun_minimum senkou_b_maximum senkou_b_minimum delayed_tenkan_senkou_a delayed_kijun_senkou_a
     delayed_maximum_senkou_b delayed_minimum_senkou_b
 KeltnerChannels middle_band upper_band lower_band average_true_range
-KnowSureThing roc_1_ma roc_2_ma roc_3_ma roc_4_ma signal_line
+KlingerVolumeOscillator signal
+KnowSureThing roc_1 roc_2 roc_3 roc_4 roc_1_ma roc_2_ma roc_3_ma roc_4_ma signal_line
 LeastSquaresMovingAverage intercept slope
 LeastSquaresMovingAverageWithReference intercept slope
+McClellanOscillator ema_fast ema_slow ad_difference
+McClellanSummationIndex mc_clellan_oscillator
 MeanAbsoluteDeviation mean
 MesaAdaptiveMovingAverage fama
 MoneyFlowIndex positive_money_flow negative_money_flow
 MovingAverageConvergenceDivergence fast slow signal histogram
 NewHighsNewLows difference ratio
 NewHighsNewLowsVolume difference ratio volume_ratio
-RegressionChannel upper_channel lower_channel intercept slope
+PercentagePriceOscillator fast slow signal histogram
+RegressionChannel linear_regression upper_channel lower_channel intercept slope
+RelativeMovingAverage short_average medium_average long_average
 RelativeStrengthIndex average_loss average_gain
+RelativeVigorIndex signal
 SimpleMovingAverage rolling_sum
+SmoothedOnBalanceVolume on_balance_volume
 Stochastic fast_stoch stoch_k stoch_d
 StochasticRelativeStrengthIndex k d
 TrueStrengthIndex signal
 Vortex plus_vortex minus_vortex
+WilliamsPercentR maximum minimum
 WaveTrendOscillator channel_average channel_deviation channel_index_average signal
 """
 PARTS = {
