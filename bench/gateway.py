@@ -195,7 +195,10 @@ class Servers:
     ) -> None:
         quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         given = {**os.environ, **(environment or {})}
-        self._running.append(subprocess.Popen(command, env=given, cwd=self._folder, **quiet))
+        # A session each: by those Linux shares the CPUs first, and each is to have its own part.
+        self._running.append(
+            subprocess.Popen(command, env=given, cwd=self._folder, start_new_session=True, **quiet)
+        )
         self.pids[name] = self._running[-1].pid
 
     def end(self) -> None:
