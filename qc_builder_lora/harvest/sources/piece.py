@@ -139,6 +139,9 @@ def parsed_time(text: Any) -> datetime | None:
         return None
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        found = found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+        # The first and last hours of time, with a zone, are in no year that there is.
+        found.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    return found

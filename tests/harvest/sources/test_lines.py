@@ -53,6 +53,10 @@ def test_a_line_becomes_a_build_a_request_a_generation_and_a_strategy(
         ('{"code": "class A(QCAlgorithm): pass", "iteration": 99999999999999999999}',
          "'iteration' must be from 0 to 1,000,000, got 1e+20"),
         ('{"code": "class A(QCAlgorithm): pass", "iteration": -1}', "got -1"),
+        ('{"code": "class A(QCAlgorithm): pass", "created_at": "0001-01-01T00:00:00+14:00"}',
+         "'created_at' must be ISO 8601, got '0001-01-01T00:00:00+14:00'"),
+        ('{"code": "class A(QCAlgorithm): pass", "created_at": "9999-12-31T23:59:59-01:00"}',
+         "'created_at' must be ISO 8601"),
         ('{"code": "public class A : QCAlgorithm { void Initialize() { } }"}', "its code is C#"),
     ],
 )  # fmt: skip
