@@ -93,6 +93,11 @@ class Types:
             ):
                 yield call
 
+    def given(self, node: ast.Name) -> list[ast.expr | None]:
+        """What a local name is given in its function; None for what cannot be followed."""
+        scope = self._code.scope(node)
+        return self._assigned(scope, node.id) if scope is not None else []
+
     def _find(self, node: ast.AST, steps: int) -> str:
         match node:
             case ast.Name():
@@ -208,13 +213,18 @@ class Types:
 
     def _made_with(self, cls: ast.ClassDef, position: int, name: str) -> str:
         """The algorithm's class, where every object of a class is made with the algorithm there."""
-        made = [
-            call for call in self._code.all(ast.Call)
-            if isinstance(call.func, ast.Name) and call.func.id == cls.name
-        ]  # fmt: skip
-        given = {self.of(argument(call, position, name)) for call in made}
+        given = {self.of(argument(call, position, name)) for call in self._made.get(cls.name, ())}
         found = given.pop() if len(given) == 1 else ""
         return found if found[1:] in self._algorithms and found[:1] == "@" else ""
+
+    @cached_property
+    def _made(self) -> dict[str, list[ast.Call]]:
+        """Calls of a plain name, by it."""
+        found: dict[str, list[ast.Call]] = {}
+        for call in self._code.all(ast.Call):
+            if isinstance(call.func, ast.Name):
+                found.setdefault(call.func.id, []).append(call)
+        return found
 
     def _annotation(self, node: ast.expr) -> str:
         name = node.id if isinstance(node, ast.Name) else ""

@@ -202,6 +202,14 @@ class Code:
         return Types(self)
 
     @cached_property
+    def returns(self) -> dict[ast.AST | None, list[ast.Return]]:
+        """By the function that each leaves."""
+        found: dict[ast.AST | None, list[ast.Return]] = {}
+        for node in self.all(ast.Return):
+            found.setdefault(self.scope(node), []).append(node)
+        return found
+
+    @cached_property
     def own_names(self) -> set[str]:
         """Every attribute that the source itself stores or defines, on whatever object."""
         names = {node.attr for node in self.all(ast.Attribute) if isinstance(node.ctx, ast.Store)}

@@ -7,6 +7,7 @@ from textwrap import dedent
 from tests.backtest.hostile.case import BUSY, HANGING, Case
 
 _FORGED = "broke the simulator's protocol: "
+_FIELD = _FORGED + "a 'submit' message whose field {} "
 _SEND = """
 import json, os, struct
 def raw(data):
@@ -41,12 +42,18 @@ CASES = (
     forges("says objects in objects without end", "send(b'{\"a\":' * 100_000)"),
     forges("says lists and objects in turns",
            "send(b'[\"ready\",' + b'[{\"a\":' * 400 + b'1' + b'}]' * 400 + b']')"),
-    forges("counts in halves", f"send(b'{_ORDER.format('0.0', '1.0')}')"),
-    forges("counts in truths", f"send(b'{_ORDER.format('true', '1')}')"),
-    forges("counts beyond the machine's words", f"send(b'{_ORDER.format(2**63, '1')}')"),
-    forges("counts below the machine's words", f"send(b'{_ORDER.format(-(2**63), '1')}')"),
-    forges("orders minus infinity", f"send(b'{_ORDER.format('0', '-1e999')}')"),
-    forges("orders a number as text", "send(b'" + _ORDER.format("0", '"1"') + "')"),
+    forges("counts in halves", f"send(b'{_ORDER.format('0.0', '1.0')}')",
+           _FIELD.format(0)),
+    forges("counts in truths", f"send(b'{_ORDER.format('true', '1')}')",
+           _FIELD.format(0)),
+    forges("counts beyond the machine's words", f"send(b'{_ORDER.format(2**63, '1')}')",
+           _FIELD.format(0)),
+    forges("counts below the machine's words", f"send(b'{_ORDER.format(-(2**63), '1')}')",
+           _FIELD.format(0)),
+    forges("orders minus infinity", f"send(b'{_ORDER.format('0', '-1e999')}')",
+           _FIELD.format(2)),
+    forges("orders a number as text", "send(b'" + _ORDER.format("0", '"1"') + "')",
+           _FIELD.format(2)),
     forges("orders under the same key twice",
            "send(b'[\"ready\",{\"a\":true,\"a\":1e400}]')"),
     forges("says flags without end",

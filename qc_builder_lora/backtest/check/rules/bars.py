@@ -35,7 +35,7 @@ def _now_and_then(code: Code, node: ast.AST, handler: Function) -> bool:
         for one in code.ancestors(node) if code.inside(one, handler) and one is not handler
     ):  # fmt: skip
         return True
-    for one in code.below(handler, ast.Return):
+    for one in code.returns.get(handler, ()):
         test = next((up for up in code.ancestors(one) if isinstance(up, ast.If)), None)
         if one.lineno < getattr(node, "lineno", 0) and (
             test is None or not _only_ready(code, test)
@@ -316,11 +316,7 @@ def _is_bar(code: Code, node: ast.expr) -> bool:
 
 def _only_given(code: Code, node: ast.Name) -> ast.expr | None:
     """What a local name is given, where that is one thing only."""
-    scope = code.scope(node)
-    given = [
-        one.value for one in (code.below(scope, ast.Assign) if scope else ())
-        if any(isinstance(to, ast.Name) and to.id == node.id for to in one.targets)
-    ]  # fmt: skip
+    given = code.types.given(node)
     return given[0] if len(given) == 1 else None
 
 

@@ -197,10 +197,7 @@ def is_conditional(code: Code, node: ast.AST, function: Function) -> bool:
         if isinstance(one, ast.If | ast.IfExp | ast.Try | ast.While | ast.BoolOp):
             return True
     line = getattr(node, "lineno", 0)
-    return any(
-        one.lineno < line and code.scope(one) is function
-        for one in code.below(function, ast.Return)
-    )
+    return any(one.lineno < line for one in code.returns.get(function, ()))
 
 
 ON_EVERY_BAR = Rule(

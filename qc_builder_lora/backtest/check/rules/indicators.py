@@ -112,8 +112,9 @@ def _not_ready(code: Code) -> Iterator[Found]:
     named = {snake(node.attr) for node in code.all(ast.Attribute)} | {*code.callbacks}
     if named & _WAITS:
         return
+    fed = _fed_at_the_start(code)
     for cls in code.algorithms:
-        indicators = {*kept(code, cls)} - _fed_at_the_start(code)
+        indicators = {*kept(code, cls)} - fed
         for node in code.all(ast.Attribute):
             inner = node.value
             if (
