@@ -58,6 +58,10 @@ class BacktestSettings:
         return found | ({"files": dict(self.files)} if self.files else {})
 
 
+MOVED_MONEY = "Note: models of the strategy's own have moved money"
+"""The log's first line where a settlement or margin interest model of the strategy's own paid."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class BacktestResult:
     """What one engine says of one piece of code."""

@@ -14,7 +14,7 @@ from typing import Any
 from qc_builder_lora.backtest.check import CheckResult, lints, parses
 from qc_builder_lora.backtest.check import substance as stubs
 from qc_builder_lora.backtest.check.parsing import tree_of
-from qc_builder_lora.backtest.protocol import BacktestResult
+from qc_builder_lora.backtest.protocol import MOVED_MONEY, BacktestResult
 from qc_builder_lora.harvest.labels import number
 from qc_builder_lora.harvest.rules import Rules
 from qc_builder_lora.ids import json_hash, text_hash
@@ -176,6 +176,8 @@ def sanity(result: BacktestResult, reported: Iterable[Backtest], rules: Rules) -
         return unknown("there are no figures: it did not run to its end")
     days = _largest_day(result.equity)
     own = _suspicions(result.statistics, result.closed_trades, days, rules)
+    if own is not None and MOVED_MONEY in result.logs:
+        own.append("money that models of its own moved")
     if own is None:
         return unknown("the engine's figures lack one of Sharpe Ratio, Drawdown, Net Profit",
                        largest_day_percent=days)  # fmt: skip

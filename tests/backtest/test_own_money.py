@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from qc_builder_lora.backtest.protocol import MOVED_MONEY
 from qc_builder_lora.backtest.simulator import Simulator
 from qc_builder_lora.records import BacktestStatus
 
@@ -161,3 +162,16 @@ def test_market_impact_that_may_be_negative_is_unknown_once_it_is(run: Run) -> N
     assert result.status is BacktestStatus.UNKNOWN
     assert result.reason is not None
     assert "slippage model that gives -" in result.reason
+
+
+def test_no_flood_of_log_lines_hides_that_a_model_moved_money(run: Run) -> None:
+    pays = "self.securities[self.aapl].set_settlement_model(Settles())"
+    result = run(
+        pays + "\nfor number in range(30_000):\n    self.log('x' * 90)",
+        "if not self.portfolio.invested:\n    self.market_order(self.aapl, 100)",
+        head=SETTLES.format(
+            apply="parameters.portfolio.cash_book['USD'].add_amount(1000)", scan="pass"
+        ),
+    )
+    assert result.truncated
+    assert result.logs[0] == MOVED_MONEY

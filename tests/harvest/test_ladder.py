@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from qc_builder_lora.backtest.protocol import BacktestSettings
+from qc_builder_lora.backtest.protocol import MOVED_MONEY, BacktestSettings
 from qc_builder_lora.backtest.sample_data import convert
 from qc_builder_lora.backtest.simulator import Simulator
 from qc_builder_lora.cli import root
@@ -393,3 +393,13 @@ def test_all_is_shown_on_the_command_line(
     told_so = json.loads(say("harvest", "explain", "--json"))
     assert (told_so["accepted"], told_so["strategies"]) == (2, 2)
     assert "2 accepted, 0 of them promising" in say("harvest", "explain")
+
+
+def test_a_strategy_whose_own_models_moved_money_is_quarantined(
+    kept: Store, told: Told, ask: Any
+) -> None:
+    strategy = told.served(code())
+    told_so = {code(): {"logs": (MOVED_MONEY, "2010-01-04 bought")}}
+    assert ask(Engine(told_so)).stopped == {"G7 sanity": {"FAIL": 1, "UNKNOWN": 0}}
+    reason = gate(kept, strategy.id, "G7").evidence["reason"]
+    assert reason == "too good to be true: money that models of its own moved"

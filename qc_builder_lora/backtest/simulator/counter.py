@@ -11,6 +11,7 @@ from math import isclose
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from qc_builder_lora.backtest.protocol import MOVED_MONEY
 from qc_builder_lora.backtest.simulator.account import Account, Holding
 from qc_builder_lora.backtest.simulator.calendar import DAY, day_of
 from qc_builder_lora.backtest.simulator.channel import Forged
@@ -74,6 +75,9 @@ class Counter:
         raise NotImplementedError
 
     def _on_log(self, level: str, text: str) -> None:
+        raise NotImplementedError
+
+    def _note(self, text: str) -> None:
         raise NotImplementedError
 
     def _unknown(self, what: str) -> Exception:
@@ -197,7 +201,7 @@ class Counter:
         account.late += 0.0 if asked else usd
         account.version += 1
         if not self._paid:
-            self._on_log("debug", "Note: models of the strategy's own have moved money")
+            self._note(MOVED_MONEY)
         self._paid = True
         self._answer(account.plain())
 

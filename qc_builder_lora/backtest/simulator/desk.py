@@ -140,6 +140,10 @@ class Desk(Counter):
         moment = f"{_stamp(now.local)} " if self.engine.initialized else ""
         self.logs.append(f"{moment}{'Error: ' if level == 'error' else ''}{text}")
 
+    def _note(self, text: str) -> None:
+        """A line of ours above all others, that no flood of the strategy's own can push out."""
+        self.logs.insert(0, text)
+
     def _on_plot(self, chart: str, series: str, value: float) -> None:
         self.charts.add(chart, series, self.engine.now.utc, value)
 
