@@ -223,4 +223,7 @@ def is_only_spelling(message: str) -> bool:
     if missing is None or _PYTHONS.match(missing.group(1)):
         return False
     name = missing.group(2)
+    members_of = _enum_members().get(missing.group(1).removeprefix("type[").removesuffix("]"))
+    if members_of:
+        return name.replace("_", "").lower() in members_of
     return name[:1].isupper() and snake(name) in all_members()

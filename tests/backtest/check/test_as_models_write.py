@@ -92,6 +92,9 @@ def test_a_member_that_an_enum_does_not_have_is_not_called_an_older_spelling() -
     found = [one for one in lint(code) if one.rule in ("QC001", "QC007")]
     assert found == []
     assert "Resolution.weekly" not in repair(code).text
+    (answer,) = compiles([code])
+    assert 'has no attribute "WEEKLY"' in answer.messages[0]
+    assert 'has no attribute "EMA"' in answer.messages[1]
 
 
 def _replacing(rule: str, text: str) -> Rule:
