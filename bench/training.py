@@ -89,7 +89,8 @@ def measure(path: str, folder: Path, size: int, steps: int) -> dict[str, Any]:
         if path == "stock":
             loss = stock_step(tuned, batch)
         else:
-            hidden = model.model(input_ids=batch.ids, attention_mask=batch.mask)
+            # As retrain.train has it: padding on the right needs no mask.
+            hidden = model.model(input_ids=batch.ids)
             chosen = hidden.last_hidden_state[batch.positions]
             loss = own(chosen, batch.targets) / len(batch.targets)
         loss.backward()

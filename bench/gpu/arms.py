@@ -4,10 +4,10 @@
     python bench/gpu/arms.py judge DIR [--suite golden]
 
 `answer` wants a GPU (all prompts of the suite at once, bf16, the most probable token each time) and
-writes NAME.jsonl an arm; `base` is asked too. `judge` wants none: every answer through the same
-checks, backtests and constraints as `qc-lora eval` uses, and the arms against the first one by
-McNemar's exact test on the prompts they differ in. What is *served* is a quantised file and may
-answer otherwise; that is what `qc-lora eval --suite golden` is for. Prints a table, writes
+writes NAME.jsonl an arm, with `--base-arm` the base's too. `judge` wants none: every answer through
+the same checks, backtests and constraints as `qc-lora eval` uses, and the arms against the first
+one by McNemar's exact test on the prompts they differ in. What is *served* is a quantised file and
+may answer otherwise; that is what `qc-lora eval --suite golden` is for. Prints a table, writes
 bench/results/arms.json.
 """
 
@@ -150,14 +150,14 @@ def _answer(line: dict[str, Any]) -> Any:
 
 def _against(scores: Any, first: Any, rate: str) -> dict[str, Any]:
     """Prompts that only one of two arms gets, and McNemar's exact p; unknowns are left out."""
-    from qc_builder_lora.eval.statistics import mcnemar_exact
+    from qc_builder_lora.eval.statistics import discordant, mcnemar_exact
 
-    pairs = [
-        (getattr(one, rate), getattr(other, rate))
-        for one, other in zip(scores.judged, first.judged, strict=True)
-    ]
-    won = sum(1 for one, other in pairs if one is True and other is False)
-    lost = sum(1 for one, other in pairs if one is False and other is True)
+    won, lost, _ = discordant(
+        [
+            (getattr(other, rate), getattr(one, rate))
+            for one, other in zip(scores.judged, first.judged, strict=True)
+        ]
+    )
     return {"won": won, "lost": lost, "p": round(mcnemar_exact(won, lost), 5)}
 
 

@@ -6,6 +6,15 @@ from qc_builder_lora.backtest.protocol import Limits
 from tests.backtest.hostile.case import HANGING, Case, refused
 
 _LONG = Limits(wall_s=30, cpu_s=4, memory_mb=100)
+_LIAR = """
+class Liar(type):
+    def __instancecheck__(cls, other): return True
+    def __subclasscheck__(cls, other): return True
+    def __getattribute__(cls, name):
+        if name in ("__mro__", "__dict__"):
+            raise SystemExit(0)
+        return super().__getattribute__(name)
+"""
 
 
 def text(name: str, code: str, reason: str = "", **more: object) -> Case:
@@ -35,28 +44,10 @@ CASES = (
     text("is empty", "", "BadStrategy: no class derives from QCAlgorithm"),
     text("is not Python", "\x1b[2J<html>", "SyntaxError"),
     Case("is of a class that lies",
-         head="""
-         class Liar(type):
-             def __instancecheck__(cls, other): return True
-             def __subclasscheck__(cls, other): return True
-             def __getattribute__(cls, name):
-                 if name in ("__mro__", "__dict__"):
-                     raise SystemExit(0)
-                 return super().__getattribute__(name)
-         class Other(QCAlgorithm, metaclass=Liar): pass
-         """,
+         head=_LIAR + "class Other(QCAlgorithm, metaclass=Liar): pass\n",
          status="completed"),
     Case("is the last class, and lies",
-         head="""
-         class Liar(type):
-             def __instancecheck__(cls, other): return True
-             def __subclasscheck__(cls, other): return True
-             def __getattribute__(cls, name):
-                 if name in ("__mro__", "__dict__"):
-                     raise SystemExit(0)
-                 return super().__getattribute__(name)
-         class Zealot(QCAlgorithm, metaclass=Liar): pass
-         """,
+         head=_LIAR + "class Zealot(QCAlgorithm, metaclass=Liar): pass\n",
          reason=""),
     Case("makes an instance that is no algorithm",
          more="def __new__(cls): return object()", reason=""),
