@@ -8,10 +8,16 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
-from qc_builder_lora.errors import DiskFull, InputError, NotFound
+from qc_builder_lora.errors import DiskFull, InputError, NotFound, SettingsError, UnknownKey
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -93,6 +99,27 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not valid TOML: {error}") from error
+
+
+def read_rule(kind: type[T], relative: str) -> T:
+    """A flat rule, every field with a default, from the user's file of that name or the built-in.
+
+    Raises UnknownKey and SettingsError, which name the file, the key and the value.
+    """
+    path = find_default(relative)
+    known = {item.name: type(item.default) for item in fields(kind) if item.default is not MISSING}
+    values = {}
+    for key, value in read_toml(path).items():
+        if key not in known:
+            raise UnknownKey(path, key, known)
+        wanted = known[key]
+        if type(value) is not wanted and not (wanted is float and type(value) is int):
+            raise SettingsError(f"{path}: {key} must be {wanted.__name__}, got {value!r}.")
+        values[key] = value
+    try:
+        return kind(**values)
+    except SettingsError as error:
+        raise SettingsError(f"{path}: {error}") from error
 
 
 def write_text(path: Path, text: str) -> None:

@@ -94,12 +94,19 @@ def show(model: str, as_json: bool) -> None:
             ("adapter", manifest["adapter"]["sha256"]),
             ("snapshot", manifest["snapshot"]),
             ("recipe", manifest["recipe"]["sha256"]),
+            ("allowed above trained", manifest["parity"].get("allowance")),
         ]
     )
     table(
-        ("kind", "MB", "NLL", "verdict"),
+        ("kind", "MB", "NLL", "above trained", "verdict"),
         [
-            (a["quantization"], a["gguf_mb"], a["nll"], a["reason"] or "published")
+            (
+                a["quantization"],
+                a["gguf_mb"],
+                a["nll"],
+                a.get("nll_above_trained"),
+                a["reason"] or "published",
+            )
             for a in manifest["parity"]["attempts"]
         ],
     )

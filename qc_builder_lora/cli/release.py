@@ -40,8 +40,9 @@ def command(adapter: str | None, as_json: bool) -> None:
     for attempt in parity["attempts"]:
         verdict = "published" if attempt["passes"] else f"refused: {attempt['reason']}"
         click.echo(
-            f"{attempt['quantization']:<7} {attempt['gguf_mb']:>7} MB  NLL {attempt['nll']:.4f}  "
-            f"{verdict}"
+            f"{attempt['quantization']:<7} {attempt['gguf_mb']:>7} MB  "
+            f"NLL {_figure(attempt['nll'])}  above trained "
+            f"{_figure(attempt.get('nll_above_trained'), '+')}  {verdict}"
         )
     facts(
         [
@@ -51,6 +52,11 @@ def command(adapter: str | None, as_json: bool) -> None:
                 "NLL trained / served / base",
                 f"{parity['nll_hf']} / {parity['nll_gguf']} / {parity['nll_base']}",
             ),
+            ("allowed above trained", parity.get("allowance")),
         ]
     )
     click.echo(f"next: qc-lora eval {model.id}")
+
+
+def _figure(value: float | None, sign: str = "") -> str:
+    return "UNKNOWN" if value is None else f"{value:{sign}.5f}"

@@ -7,10 +7,10 @@ one has to be, and how many pairs there must be at least.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
-from qc_builder_lora.errors import InputError, SettingsError, UnknownKey
+from qc_builder_lora.errors import InputError, SettingsError
 from qc_builder_lora.eval.earnings import sharpe_outcome
 from qc_builder_lora.eval.score import Judged, Scores
 from qc_builder_lora.eval.sequential import (
@@ -21,7 +21,7 @@ from qc_builder_lora.eval.sequential import (
     pairs_needed,
 )
 from qc_builder_lora.eval.statistics import counted, discordant, mcnemar_exact
-from qc_builder_lora.files import find_default, read_toml
+from qc_builder_lora.files import read_rule
 from qc_builder_lora.kinds import RATES, SHOWN, VerdictKind
 
 
@@ -49,13 +49,7 @@ class Rule:
 
 def load_rule() -> Rule:
     """The user's promotion rule, or the built-in one."""
-    path = find_default("eval/promotion.toml")
-    table = read_toml(path)
-    known = {item.name for item in fields(Rule)}
-    for key in table:
-        if key not in known:
-            raise UnknownKey(path, key, known)
-    return Rule(**table)
+    return read_rule(Rule, "eval/promotion.toml")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -92,8 +92,9 @@ def _page(material: Material, path: Path) -> dict[str, Any]:
         ),
         "cost_note": cost_note(material.prices, hosted_asked=bool(material.live)),
         "training": _training(material.training),
-        "attempts": parity["attempts"],
-        "parity": parity,
+        # Models released by an earlier rule lack both.
+        "attempts": [{"nll_above_trained": None, **one} for one in parity["attempts"]],
+        "parity": {"allowance": None, **parity},
         "provenance": _provenance(material),
         "limits": _limits(material),
         "others": [_other(scores) for scores in material.others],

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
-from qc_builder_lora.errors import SettingsError, UnknownKey
-from qc_builder_lora.files import find_default, read_toml
+from qc_builder_lora.errors import SettingsError
+from qc_builder_lora.files import read_rule
 
 FIGURES = 3
 """Errors, slow answers, answers that do not pass: alpha is shared by them."""
@@ -43,15 +42,4 @@ class RollbackRule:
 
 def load_rollback_rule() -> RollbackRule:
     """The user's rule, or the built-in one."""
-    path = find_default("eval/rollback.toml")
-    table = read_toml(path)
-    known = {item.name: type(item.default) for item in fields(RollbackRule)}
-    values: dict[str, Any] = {}
-    for key, value in table.items():
-        if key not in known:
-            raise UnknownKey(path, key, known)
-        kind = known[key]
-        if type(value) is not kind and not (kind is float and type(value) is int):
-            raise SettingsError(f"{path}: {key} must be {kind.__name__}, got {value!r}.")
-        values[key] = value
-    return RollbackRule(**values)
+    return read_rule(RollbackRule, "eval/rollback.toml")

@@ -1,8 +1,8 @@
 """From an Adapter to a Model: merge, quantise, and let nothing out that is not the trained model.
 
 The parity gate: the file must cut every prompt into the training's tokens, must find held-out
-completions as likely as the trained model does (within TOLERANCE), and must be clearly nearer to
-it than to the base. The smallest quantisation that passes is published; those refused are kept in
+completions as likely as the trained model does (`gate.py`), and must be clearly nearer to it than
+to the base. The smallest quantisation that passes is published; those refused are kept in
 the manifest with their figures, the file is not.
 """
 
@@ -21,68 +21,13 @@ from qc_builder_lora.progress import SILENT, Progress
 from qc_builder_lora.records import Adapter, Example, Model, Stage
 from qc_builder_lora.release import llama
 from qc_builder_lora.release.adapter import read_adapter
+from qc_builder_lora.release.gate import Attempt, judge, load_parity_rule
 from qc_builder_lora.release.merge import open_base, write_lora, write_merged
 from qc_builder_lora.release.reference import Reference, passages, reference
 from qc_builder_lora.template import Template
 
-TOLERANCE = 0.02
-"""Largest relative difference of mean NLL to the trained model (design: 2 %)."""
-TOWARDS_BASE = 0.1
-"""Largest share of the way back to the base: beyond it the adapter is being erased."""
 LADDER = ("Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0", "F16")
 """Tried in this order: the smallest first. F16 is the merged file as it is."""
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """One quantisation, judged."""
-
-    quantization: str
-    megabytes: float
-    nll: float
-    prompts_equal: int
-    prompts: int
-    reason: str | None
-    """Why it is refused; None when it passes."""
-
-    def plain(self) -> dict[str, Any]:
-        return {
-            "quantization": self.quantization,
-            "gguf_mb": round(self.megabytes, 1),
-            "nll": round(self.nll, 5),
-            "prompts_equal": f"{self.prompts_equal}/{self.prompts}",
-            "passes": self.reason is None,
-            "reason": self.reason,
-        }
-
-
-def judge(quantization: str, megabytes: float, scored: llama.Scored, target: Reference) -> Attempt:
-    """Whether a file with this score may stand for the trained model."""
-    return Attempt(
-        quantization,
-        megabytes,
-        scored.mean,
-        scored.prompts_equal,
-        scored.prompts,
-        _reason(scored, target),
-    )
-
-
-def _reason(scored: llama.Scored, target: Reference) -> str | None:
-    if scored.prompts_equal < scored.prompts:
-        return (
-            f"{scored.prompts - scored.prompts_equal} of {scored.prompts} prompts are tokenised "
-            "otherwise than in training"
-        )
-    if target.tuned >= target.base:
-        return f"the trained model (NLL {target.tuned:.4f}) is no better than the base"
-    back = (scored.mean - target.tuned) / (target.base - target.tuned)
-    if back > TOWARDS_BASE:
-        return f"{100 * back:.0f} % of the way back to the base (NLL {scored.mean:.4f})"
-    off = abs(scored.mean - target.tuned) / target.tuned
-    if off > TOLERANCE:
-        return f"NLL {scored.mean:.4f} is {100 * off:.1f} % off the trained model's"
-    return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +52,7 @@ class Release:
     ) -> None:
         self._source, self._models, self._threads = source, models, threads
         self._progress = progress
+        self._rule = load_parity_rule()
         self._work = models / f".{source.adapter.id[:12]}.work"
 
     def publish(self, ladder: Sequence[str] = LADDER) -> Model:
@@ -134,7 +80,7 @@ class Release:
             file = self._work / f"{kind}.gguf"
             llama.quantise(merged, file, kind, self._threads)
             scored = llama.score(file, held_out, self._threads)
-            attempts.append(judge(kind, file.stat().st_size / 1e6, scored, target))
+            attempts.append(judge(kind, file.stat().st_size / 1e6, scored, target, self._rule))
             if attempts[-1].reason is None:
                 self._progress.update(3 + len(ladder), kind)
                 return self._keep(file, lora, attempts, target)
@@ -211,7 +157,7 @@ class Release:
                 "nll_gguf": round(chosen.nll, 5),
                 "nll_base": round(target.base, 5),
                 "tokens": target.tokens,
-                "tolerance": TOLERANCE,
+                **self._rule.plain(target.tuned),
                 "attempts": [attempt.plain() for attempt in attempts],
             },
             "llama_cpp": llama_version(),

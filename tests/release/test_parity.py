@@ -74,7 +74,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Source:
 def test_q4_k_m_of_an_adapter_trained_on_a_q4_base_is_refused_and_nothing_published(
     trained: Source, tmp_path: Path
 ) -> None:
-    with pytest.raises(ParityError, match=r"Q4_K_M: .*(of the way back|off the trained)") as caught:
+    with pytest.raises(
+        ParityError, match=r"Q4_K_M: .*(of the way back|above the trained)"
+    ) as caught:
         Release(trained, tmp_path, 2).publish(("Q4_K_M",))
     assert "nothing is published" in str(caught.value)
     assert list(tmp_path.iterdir()) == []
@@ -89,6 +91,6 @@ def test_the_ladder_goes_on_to_what_passes_and_keeps_the_figures_of_what_did_not
     assert (refused["quantization"], refused["passes"]) == ("Q4_K_M", False)
     assert model.quantization == "F16"
     assert chosen["passes"]
-    assert abs(parity["nll_gguf"] / parity["nll_hf"] - 1) < 0.02
+    assert parity["nll_gguf"] - parity["nll_hf"] <= parity["nll_allowed_above"]
     assert parity["nll_gguf"] < refused["nll"] < parity["nll_base"]
     assert file_hash(Path(model.path)) == model.sha256 == model.manifest["sha256"]
