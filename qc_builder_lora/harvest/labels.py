@@ -36,8 +36,10 @@ def label_of(
     compiled: bool | None,
     status: BacktestStatus | None,
     statistics: Mapping[str, str],
+    parses: bool | None = None,
 ) -> Label:
-    """The label; `compiled` and `status` are None where the engine was not asked."""
+    """The label; `compiled` and `status` are None where the engine was not asked, `parses` is where
+    nobody has looked yet."""
     if not code.strip():
         return Label.NO_CODE
     if status is BacktestStatus.COMPLETED:
@@ -45,7 +47,9 @@ def label_of(
     if status is BacktestStatus.FAILED:
         return Label.RUNTIME_ERROR
     # Before `compile_error`: the engine reports both as a failed compile.
-    if isinstance(tree_of(code), str):
+    if parses is None:
+        parses = not isinstance(tree_of(code), str)
+    if not parses:
         return Label.SYNTAX_ERROR
     return Label.COMPILE_ERROR if compiled is False else Label.UNKNOWN
 

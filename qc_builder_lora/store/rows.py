@@ -73,6 +73,14 @@ class Rows(Generic[R]):
         with self._database.reading() as connection:
             return bool(self._present(connection, [key]))
 
+    def among(self, keys: Iterable[str]) -> set[str]:
+        """Those of the ids that there are records of."""
+        wanted, found = list(keys), set[str]()
+        with self._database.reading() as connection:
+            for start in range(0, len(wanted), BATCH):
+                found |= self._present(connection, wanted[start : start + BATCH])
+        return found
+
     def count(self) -> int:
         """How many there are."""
         with self._database.reading() as connection:

@@ -19,6 +19,10 @@ MOST_CHARACTERS = 500_000
 """Twice the largest file that QuantConnect takes; a syntax tree needs a kilobyte a character."""
 _BASES = frozenset({"QCAlgorithm", "QCAlgorithmFramework", "QCAlgorithmFrameworkBridge"})
 _RENAMED = "Strategy"
+_BARE = frozenset(
+    {ast.Load, ast.Store, ast.Add, ast.Sub, ast.Mult, ast.Gt, ast.Lt, ast.And, ast.Not}
+)
+"""Frequent nodes without fields."""
 
 
 def parses(code: str) -> CheckResult:
@@ -160,34 +164,37 @@ def strategy_hash(code: str) -> str:
         raise InputError(f"A strategy's identity is its syntax tree, and this has none: {tree}.")
     classes = strategy_classes(tree)
     name = classes[0].name if len(classes) == 1 else ""
-    digest = hashlib.sha256()
-    for token in _tokens(tree, name):
-        digest.update(token.encode("utf-8", "surrogatepass"))
-        digest.update(b"\0")
-    return digest.hexdigest()
+    text = "\0".join([*_tokens(tree, name), ""])
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _tokens(tree: ast.Module, name: str) -> Iterator[str]:
+def _tokens(tree: ast.Module, name: str) -> list[str]:
     """The tree in prefix order, iteratively: a long chain of operators is a deep tree."""
+    tokens: list[str] = []
     stack: list[object] = [tree]
     while stack:
         item = stack.pop()
-        if isinstance(item, ast.AST):
-            yield f"({type(item).__name__}"
+        kind = type(item)
+        if isinstance(item, str):
+            tokens.append(_RENAMED if name and item == name else item)
+        elif isinstance(item, list):
+            tokens.append("[")
+            stack.append("]")
+            stack.extend(item[::-1])
+        elif kind in _BARE:
+            tokens += (f"({kind.__name__}", ")")
+        elif isinstance(item, ast.AST):
+            tokens.append(f"({kind.__name__}")
             stack.append(")")
             for field in reversed(item._fields):
                 value = getattr(item, field, None)
                 if field == "body" and isinstance(value, list) and _has_docstring(item, value):
                     value = value[1:]
-                stack.extend((value, f".{field}"))
-        elif isinstance(item, list):
-            yield "["
-            stack.append("]")
-            stack.extend(reversed(item))
-        elif isinstance(item, str):
-            yield _RENAMED if name and item == name else item
+                stack.append(value)
+                stack.append(f".{field}")
         else:
-            yield f"{type(item).__name__} {item!r}"
+            tokens.append(f"{kind.__name__} {item!r}")
+    return tokens
 
 
 def _has_docstring(node: ast.AST, body: list[object]) -> bool:

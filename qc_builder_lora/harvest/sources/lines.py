@@ -96,6 +96,7 @@ def _piece(line: bytes, where: str, name: str) -> Piece | Skipped:
         iteration=found.get("iteration"),
         licence=found.get("licence"),
         family=found.get("family"),
+        where=where,
     )
 
 

@@ -4,7 +4,6 @@ reason why something was left where it is.
 
 from __future__ import annotations
 
-import ast
 import codecs
 import io
 import tokenize
@@ -14,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from qc_builder_lora.backtest.check.parsing import imported_modules
+from qc_builder_lora.backtest.check.parsing import imported_modules, tree_of
 from qc_builder_lora.errors import InputError
 from qc_builder_lora.ids import id_at
 from qc_builder_lora.records import BacktestStatus
@@ -74,6 +73,8 @@ class Piece:
     licence: str | None = None
     family: str | None = None
     measured: Measured | None = None
+    where: str = ""
+    """The place a person would look at; the title where there is none better."""
 
 
 @dataclass(frozen=True)
@@ -125,9 +126,10 @@ def refusal(code: str, siblings: Set[str] = frozenset()) -> str | None:
         return "it is empty"
     if "QCAlgorithm" not in code:
         return "no class derives from QCAlgorithm"
-    try:
-        tree = ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    if not siblings:
+        return None
+    tree = tree_of(code)
+    if isinstance(tree, str):
         return None
     needed = sorted(imported_modules(tree) & siblings)
     return f"it imports {', '.join(needed)} beside it, and one file is taken" if needed else None

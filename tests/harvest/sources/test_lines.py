@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 import os
 import threading
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from qc_builder_lora.errors import InputError
+from qc_builder_lora.errors import EngineUnavailable, InputError
+from qc_builder_lora.harvest.sources import kept
 from qc_builder_lora.harvest.sources.lines import LONGEST_LINE, pieces, total
-from qc_builder_lora.harvest.sources.take import SourceReport, take
+from qc_builder_lora.harvest.sources.piece import Piece, Skipped
+from qc_builder_lora.harvest.sources.take import BATCH, SourceReport, take
 from qc_builder_lora.records import Role
+from qc_builder_lora.requests import new_request
 from qc_builder_lora.store import Store
 from tests.harvest.sources.conftest import SECRET, code, everything
 
@@ -200,13 +206,62 @@ def test_a_record_that_another_harvester_wrote_in_between_is_as_good(
 ) -> None:
     harvested(store, tmp_path / "x.jsonl", line(0.1))
     # A line that differs only in when it was kept, as the other harvester's does.
-    look, looks = store.generations.has, []
+    look, looks = store.generations.among, []
 
-    def has(key: str) -> bool:
-        looks.append(key)
-        return len(looks) > 1 and look(key)
+    def among(keys: Iterable[str]) -> set[str]:
+        looks.append(keys)
+        return look(keys) if len(looks) > 1 else set()
 
-    monkeypatch.setattr(store.generations, "has", has)
+    monkeypatch.setattr(store.generations, "among", among)
     report = harvested(store, tmp_path / "x.jsonl", line(0.1))
-    assert (report.generations, store.counts()["generations"]) == (0, 1)
+    assert (report.generations, store.counts()["generations"], report.skipped) == (0, 1, [])
     assert len(looks) > 1
+
+
+def test_what_the_store_refuses_is_named_and_costs_no_other(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        kept, "new_request", lambda text, created_at: new_request(text, created_at=created_at)
+        if "third" not in text
+        else replace(new_request(text, created_at=created_at), created_at="yesterday"),
+    )  # fmt: skip
+    path = tmp_path / "x.jsonl"
+    lines = [line(0.1 * n, instruction=f"the {name}")
+             for n, name in enumerate(("first", "second", "third", "fourth"))]  # fmt: skip
+    report = harvested(store, path, *lines, line(0.9, api_key="x"), line(0.8, instruction=SECRET))
+    assert [one.where for one in report.skipped] == [f"{path}:5", f"{path}:3"]
+    assert report.skipped[1].why.startswith("the store refuses it: Request.created_at")
+    assert (report.seen, report.generations, store.generations.count()) == (5, 4, 4)
+    assert report.redacted["anthropic_key"] == 2
+
+
+def test_many_lines_are_written_in_few_transactions_and_each_is_there(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = []
+    begin = store.transaction
+
+    def transaction() -> AbstractContextManager[None]:
+        begun.append(1)
+        return begin()
+
+    monkeypatch.setattr(store, "transaction", transaction)
+    lines = [line(number, build=f"b{number // 7}") for number in range(BATCH + 20)]
+    report = harvested(store, tmp_path / "x.jsonl", *lines, *lines)
+    assert (report.seen, report.generations) == (2 * BATCH + 40, BATCH + 20)
+    assert report.builds == store.builds.count() == (BATCH + 20) // 7 + 1
+    assert len(begun) < 20
+
+
+def test_what_a_source_gave_before_it_failed_is_kept(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_text("\n".join(line(weight) for weight in range(30)))
+
+    def failing() -> Iterator[Piece | Skipped]:
+        yield from pieces(path)
+        raise EngineUnavailable("quantconnect", "went away.")
+
+    with pytest.raises(EngineUnavailable, match="went away"):
+        take(store, "file", failing())
+    assert store.generations.count() == 30
