@@ -110,17 +110,31 @@ class AlphaOptions:
 
 
 def add_worldquant(
-    settings: Settings, store: Store, show: Show, paper: Path | None, options: AlphaOptions
+    settings: Settings,
+    store: Store,
+    show: Show,
+    paper: Path | None,
+    options: AlphaOptions,
+    *,
+    partial: bool = False,
 ) -> Funnel:
-    """The 101 alphas of the paper, each traded on what the data folder has."""
+    """The 101 alphas of the paper, each traded on what the data folder has.
+
+    With `partial` those that a PDF has, where it has not all; the others are in `lacking`.
+    """
     from qc_builder_lora.harvest.corpus.alphas.examples import Origin
-    from qc_builder_lora.harvest.corpus.alphas.paper import LICENCE, VERSION, download, read_paper
+    from qc_builder_lora.harvest.corpus.alphas.paper import LICENCE, VERSION, download, look_through
 
     path = paper or download(settings.cache_folder / "papers" / "1601.00991.pdf")
-    trees = [alpha.tree for alpha in read_paper(path)]
+    reading = look_through(path)
+    if not reading.is_whole and not (partial and reading.found):
+        raise reading.refused()
+    trees = [alpha.tree for alpha in reading.found]
     origin = Origin(source="worldquant", licence=LICENCE, version=VERSION)
     # Ranks of a few symbols by their price alone never change: #4 needs more to say anything.
-    return _add_alphas(settings, store, show, trees, origin, options, symbols=(6, 8))
+    funnel = _add_alphas(settings, store, show, trees, origin, options, symbols=(6, 8))
+    funnel.lacking = reading.lacking
+    return funnel
 
 
 def add_own_alphas(

@@ -121,23 +121,32 @@ def _alpha_options(function: F) -> F:
 @click.option(
     "--paper", type=click.Path(path_type=Path), help="The PDF; default it is fetched from arXiv."
 )
+@click.option(
+    "--partial", is_flag=True, help="Take what can be read of a copy that has not all 101."
+)
 @_alpha_options
-def worldquant(paper: Path | None, as_json: bool, **options: Any) -> None:
+def worldquant(paper: Path | None, partial: bool, as_json: bool, **options: Any) -> None:
     """The 101 alphas of "101 Formulaic Alphas" (arXiv:1601.00991), from your copy of the paper.
 
     The paper keeps the rights to its formulas: their examples are marked
     LicenseRef-WorldQuant-paper and stay out of a snapshot unless you ask for them there.
 
+    A PDF that has not all of them is refused with the numbers that it lacks; --partial takes the
+    others and says the same numbers.
+
     \b
-    Example:
+    Examples:
       qc-lora corpus add worldquant --paper 1601.00991.pdf --weighting dollar-neutral
+      qc-lora corpus add worldquant --paper half.pdf --partial
     """
     from qc_builder_lora.corpus_job import add_worldquant
     from qc_builder_lora.progress import show_progress
 
     settings, store = opened()
     with store:
-        funnel = add_worldquant(settings, store, show_progress, paper, _chosen(options))
+        funnel = add_worldquant(
+            settings, store, show_progress, paper, _chosen(options), partial=partial
+        )
     _say_funnels([funnel.plain()], as_json)
 
 
@@ -237,6 +246,8 @@ def _say_funnels(plain: list[dict[str, Any]], as_json: bool) -> None:
     for one in plain:
         for reason, count in one["stopped"].items():
             click.echo(f"  {one['source']} stopped: {reason}  {count}")
+        if "lacking" in one:
+            click.echo(f"  {one['source']} lacks: {one['lacking']}")
 
 
 @command.command("list")

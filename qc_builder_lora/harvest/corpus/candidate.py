@@ -85,6 +85,8 @@ class Funnel:
     families: Counter[str] = field(default_factory=Counter)
     entries: list[Entry] = field(default_factory=list)
     """What has not been written to the store yet."""
+    lacking: str = ""
+    """What the source should have and has not, as a sentence; none of it is counted."""
 
     def plain(self) -> dict[str, Any]:
         return {
@@ -92,6 +94,7 @@ class Funnel:
             **{step: self.counts[step] for step in (*STEPS, "new", "unknown", "not applicable")},
             "stopped": dict(sorted(self.stopped.items())),
             "families": dict(sorted(self.families.items())),
+            **({"lacking": self.lacking} if self.lacking else {}),
         }
 
     def leave_out(self, one: LeftOut) -> None:

@@ -13,13 +13,14 @@ import pytest
 
 from qc_builder_lora import corpus_job
 from qc_builder_lora.config import Settings
+from qc_builder_lora.errors import InputError
 from qc_builder_lora.harvest.corpus.alphas.examples import STYLES
 from qc_builder_lora.harvest.corpus.candidate import Candidate, Funnel
 from qc_builder_lora.progress import show_progress
 from qc_builder_lora.store import Store
 
 from .conftest import PAPER
-from .test_paper import pdf
+from .test_paper import formulas, pdf
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -115,6 +116,31 @@ def test_each_alpha_of_the_paper_is_a_candidate_with_the_papers_licence(
     assert {one.version for one in taken} == {"arXiv:1601.00991"}
     assert {one.style for one in taken} == set(STYLES)
     assert len({one.instruction for one in taken}) == len({one.code for one in taken}) == 101
+
+
+def test_a_part_of_the_paper_is_taken_only_when_asked_to_and_says_what_it_lacks(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[Candidate] = []
+
+    def keep_all(*given: Any, funnel: Funnel, **named: Any) -> Funnel:
+        taken.extend(given[3])
+        return funnel
+
+    monkeypatch.setattr(corpus_job, "keep_all", keep_all)
+    part = pdf(tmp_path / "part.pdf", [formulas(40)])
+    none = pdf(tmp_path / "none.pdf", [["Attention is all you need."]])
+    with Store.open(f"sqlite:///{home}/part.db") as store:
+        given = (Settings(home=home), store, show_progress)
+        options = corpus_job.AlphaOptions()
+        with pytest.raises(InputError, match=r"40 of the 101.*with --partial"):
+            corpus_job.add_worldquant(*given, part, options)
+        with pytest.raises(InputError, match=r"0 of the 101.*Nothing was stored"):
+            corpus_job.add_worldquant(*given, none, options, partial=True)
+        assert not taken
+        funnel = corpus_job.add_worldquant(*given, part, options, partial=True)
+    assert len(taken) == 40
+    assert funnel.plain()["lacking"] == "Not found: 41 to 101."
 
 
 @pytest.mark.parametrize(

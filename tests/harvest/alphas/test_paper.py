@@ -4,16 +4,19 @@ import threading
 from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
+from pypdf import PdfWriter
 
 from qc_builder_lora.errors import CorruptFile, InputError, NotFound
 from qc_builder_lora.harvest.corpus.alphas.grammar import parse
 from qc_builder_lora.harvest.corpus.alphas.paper import (
     PaperAlpha,
-    _formula,
+    _first_formula,
     _sections,
     download,
+    look_through,
     pages_of,
     read_paper,
 )
@@ -114,22 +117,56 @@ def test_what_a_pdf_breaks_is_mended(lines: list[str], formula: str | None) -> N
     sections = _sections(["Alpha#3: " + "\n".join(lines), "Alpha#4: rank(close)"])
     if formula is None:
         with pytest.raises(InputError, match="column"):
-            _formula(sections[3])
+            _first_formula(sections[3])
     else:
-        assert _formula(sections[3]) == parse(formula)
+        assert _first_formula(sections[3]) == parse(formula)
 
 
-def test_the_first_mention_of_a_number_counts() -> None:
-    sections = _sections(["Alpha#1: rank(close)\nAlpha#2: rank(open)\nAlpha#1: see above"])
-    assert str(_formula(sections[1])) == "rank(close)"
+def test_the_first_formula_of_a_number_counts_whatever_prose_speaks_of_it() -> None:
+    page = "Alpha#1. holds for a day\nAlpha#1: rank(close)\nAlpha#2: rank(open)\nAlpha#1: see above"
+    assert str(_first_formula(_sections([page])[1])) == "rank(close)"
+
+
+@pytest.mark.parametrize(
+    ("heading", "shown", "formula"),
+    [
+        ("Alpha #3. ", "\u22121 \u00b7 rank(close)", "-1 * rank(close)"),
+        ("ALPHA#3 ", "close \u2264 open \u2016 high \u2265 low", "close <= open || high >= low"),
+        ("Alpha\u00a0#\u200b3\uff1a ", "rank(\u200bclose) \u00d7 2", "rank(close) * 2"),
+        ("Alpha#3 = ", "decay_li\nnear(close, 5)", "decay_linear(close, 5)"),
+    ],
+)
+def test_other_typesetters_signs_are_read(heading: str, shown: str, formula: str) -> None:
+    assert _first_formula(_sections([heading + shown])[3]) == parse(formula)
+
+
+def test_titles_at_the_top_and_foot_of_pages_are_not_the_formulas(tmp_path: Path) -> None:
+    lines = formulas()
+    lines[29:30] = ["Alpha#30: rank(delta(close,", "30))"]
+    pages = [
+        [str(number), "101 Formulaic Alphas", "Z. K.", *lines[first : first + 30], "draft"]
+        for number, first in enumerate(range(0, 120, 30), 1)
+    ]
+    read = read_paper(pdf(tmp_path / "paper.pdf", pages))
+    assert [str(one.tree) for one in read] == [f"rank(delta(close, {n}))" for n in range(1, 102)]
+
+
+def test_a_part_of_the_paper_says_what_it_has_and_what_not(tmp_path: Path) -> None:
+    reading = look_through(pdf(tmp_path / "part.pdf", [[*formulas(43), "Alpha#45: rank("]]))
+    assert [one.number for one in reading.found] == list(range(1, 44))
+    assert not reading.is_whole
+    assert reading.lacking.startswith("Not found: 44, 46 to 101. Alpha#45 cannot be read: column")
+    assert "or take what was read with --partial." in str(reading.refused())
 
 
 @pytest.mark.parametrize(
     ("content", "fact"),
     [
-        (b"<html>no</html>", "not a PDF"),
+        (b"<html>no</html>", "a web page and not a PDF"),
+        (b"\n <!DOCTYPE html><p>403: see %PDF-1.4</p>", "a web page and not a PDF"),
         (b"%PDF-1.4\ngarbage", "a PDF that cannot be read"),
-        (b"", "not a PDF"),
+        (b"Alpha#1: rank(close)", "not a PDF"),
+        (b"", "an empty file"),
     ],
 )
 def test_a_file_that_is_no_readable_pdf_is_refused(
@@ -141,6 +178,20 @@ def test_a_file_that_is_no_readable_pdf_is_refused(
         pages_of(path)
 
 
+@pytest.mark.parametrize(("password", "opens"), [("secret", False), ("", True)])
+def test_a_pdf_with_a_password_says_so_and_one_that_opens_is_read(
+    tmp_path: Path, password: str, opens: bool
+) -> None:
+    writer = PdfWriter(clone_from=pdf(tmp_path / "plain.pdf", [formulas()]))
+    writer.encrypt(password, owner_password="owner", algorithm="RC4-128")
+    writer.write(tmp_path / "locked.pdf")
+    if opens:
+        assert len(read_paper(tmp_path / "locked.pdf")) == 101
+    else:
+        with pytest.raises(CorruptFile, match=r"opens with a password only\. Save a copy without"):
+            read_paper(tmp_path / "locked.pdf")
+
+
 def test_scanned_pages_without_text_are_named_as_that(tmp_path: Path) -> None:
     with pytest.raises(CorruptFile, match="a PDF without text"):
         read_paper(pdf(tmp_path / "scan.pdf", [[], []]))
@@ -149,21 +200,24 @@ def test_scanned_pages_without_text_are_named_as_that(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match=r"nowhere.pdf.*1601.00991"):
         read_paper(tmp_path / "nowhere.pdf")
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match=r"is a folder\. Give the PDF"):
         read_paper(tmp_path)
+    with pytest.raises(InputError, match=r"is an address\. --paper takes a file\."):
+        read_paper(Path("https://arxiv.org/pdf/1601.00991"))
 
 
 class _Archive(BaseHTTPRequestHandler):
     asked = 0
+    content: ClassVar[dict[str, bytes]] = {}
 
     def do_GET(self) -> None:
         type(self).asked += 1
-        if self.path != "/paper":
+        if self.path not in self.content:
             self.send_error(404)
             return
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(b"%PDF-content")
+        self.wfile.write(self.content[self.path])
 
     def log_message(self, *args: object) -> None:
         pass
@@ -181,11 +235,35 @@ def archive() -> Iterator[str]:
 
 
 def test_the_paper_is_fetched_once(archive: str, tmp_path: Path) -> None:
+    _Archive.content["/paper"] = pdf(tmp_path / "whole.pdf", [formulas()]).read_bytes()
     before = _Archive.asked
     for _ in range(2):
         path = download(tmp_path / "paper.pdf", f"{archive}/paper")
-    assert path.read_bytes() == b"%PDF-content"
+    assert len(read_paper(path)) == 101
     assert _Archive.asked == before + 1
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"<html>Please log in.</html>", "a web page and not a PDF"),
+        (b"%PDF-1.4 half of it", "a PDF that cannot be read"),
+        (None, r"40 of the 101 formulas.*Not found: 41 to 101"),
+    ],
+)
+def test_what_a_server_answers_in_its_place_is_not_kept(
+    archive: str, tmp_path: Path, content: bytes | None, said: str
+) -> None:
+    target, whole = tmp_path / "paper.pdf", pdf(tmp_path / "whole.pdf", [formulas()]).read_bytes()
+    part = pdf(tmp_path / "part.pdf", [formulas(40)]).read_bytes()
+    _Archive.content["/paper"] = part if content is None else content
+    with pytest.raises(InputError, match=f"does not answer with the paper: .*{said}.*--paper FILE"):
+        download(target, f"{archive}/paper")
+    assert not target.exists()
+    # An earlier version kept whatever came.
+    target.write_bytes(part if content is None else content)
+    _Archive.content["/paper"] = whole
+    assert download(target, f"{archive}/paper").read_bytes() == whole
 
 
 def test_without_a_network_the_cure_is_a_file(archive: str, tmp_path: Path) -> None:
