@@ -101,12 +101,13 @@ def add_folder(
 
 
 def _walks(settings: Settings, codes: Sequence[str]) -> Path:
-    """Random walks under the tickers that the code names; other tickers, another folder."""
-    from qc_builder_lora.harvest.corpus.walks import tickers_in, walk_data
+    """Random walks under the tickers that the code names; other bars, another folder."""
+    from qc_builder_lora.harvest.corpus.asked_bars import wanted
+    from qc_builder_lora.harvest.corpus.walks import walk_data
 
-    tickers = tickers_in(codes)
-    target = settings.home / "walks-data" / json_hash(tickers)[:8]
-    return walk_data(sample_bars(settings), target, tickers)
+    asked = wanted(codes)
+    target = settings.home / "walks-data" / json_hash(asked.plain())[:8]
+    return walk_data(sample_bars(settings), target, asked)
 
 
 def _add(

@@ -110,8 +110,8 @@ def folder(folder: Path, licence: str | None, as_json: bool, **options: Any) -> 
     of the folder are not followed; secrets are taken out before anything is stored.
 
     Each runs on your data folder, or where none is set on random walks under the tickers it names
-    (by the day from 2000, by the minute in the last months of 2024): what is found out is whether
-    it runs and trades, not whether it earns.
+    (by the day, and by hour or minute of its own period where it asks for them, for as many as fit
+    180 MB): what is found out is whether it runs and trades, not whether it earns.
 
     \b
     Examples:

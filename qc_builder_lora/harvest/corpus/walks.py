@@ -6,11 +6,8 @@ prices. The walks say nothing about any market, and no figure of them is shown a
 
 from __future__ import annotations
 
-import re
 import shutil
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from datetime import date
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,68 +19,58 @@ from qc_builder_lora.backtest.simulator.calendar import (
     day_of,
     load_hours,
 )
+from qc_builder_lora.harvest.corpus.asked_bars import FIRST, LAST, Wanted
 from qc_builder_lora.harvest.corpus.bars import made_once, walk, write_bars
 from qc_builder_lora.ids import text_hash
 
-DAILY = (date(2000, 1, 3), date(2025, 12, 31))
-HOURLY = (date(2018, 1, 2), date(2025, 12, 31))
-MINUTES = (date(2024, 8, 1), date(2024, 12, 31))
-"""First and last day of each; most pages trade the last four months of 2024."""
+DAILY = (FIRST, LAST)
+"""First and last day of the daily and hourly bars; minutes are made of the months asked for."""
 _EQUITY = Path("equity") / "usa"
 _MANIFEST = "walks.json"
-_NAMED = re.compile(r"""\badd_?equity\(\s*["']([A-Za-z][A-Za-z.]{0,9})["']""", re.IGNORECASE)
-_ALWAYS = ("SPY", "QQQ", "AAPL", "IBM")
-_MOST = 60
-"""Tickers; each takes about a second to make, and a megabyte."""
 _MINUTE, _HOUR = 60, 3600
 
 
-def tickers_in(codes: Iterable[str]) -> list[str]:
-    """The US equities that most code adds by name, and a few that it may add otherwise; sorted."""
-    named = Counter(one.upper() for code in codes for one in set(_NAMED.findall(code)))
-    most = sorted(named, key=lambda one: (-named[one], one))[:_MOST]
-    return sorted({*most, *_ALWAYS})
+def walk_data(sample: Path, target: Path, asked: Wanted) -> Path:
+    """A LEAN data folder with the walks that are asked for; made once.
 
-
-def walk_data(sample: Path, target: Path, tickers: Sequence[str]) -> Path:
-    """A LEAN data folder with walks of these tickers by the day, hour and minute; made once.
-
-    `sample` is a data folder of which all but the bars is taken: interest rates.
+    `sample` is a data folder of which all but the bars is taken: interest rates. A ticker's bars
+    are the same whatever else is asked for.
     """
 
     def fill(folder: Path) -> None:
         shutil.copytree(sample / "alternative", folder / "alternative")
         hours = load_hours(folder)
-        for ticker in tickers:
-            _write(folder / _EQUITY, ticker.lower(), hours)
+        for ticker in asked.tickers:
+            _write(folder / _EQUITY, ticker, asked, hours)
 
-    return made_once(target, _MANIFEST, {"tickers": list(tickers), "version": 1}, fill)
+    return made_once(target, _MANIFEST, {**asked.plain(), "version": 2}, fill)
 
 
-def _write(folder: Path, ticker: str, hours: Hours) -> None:
+def _write(folder: Path, ticker: str, asked: Wanted, hours: Hours) -> None:
     days = hours.between(*map(day_of, DAILY))
     bars = walk(ticker.upper(), len(days))
+    name = ticker.lower()
     texts = [f"{date_of(day):%Y%m%d} 00:00" for day in days]
-    write_bars(folder / "daily" / f"{ticker}.zip", f"{ticker}.csv", texts, bars)
-    _write_hours(folder, ticker, days, bars, hours)
-    first, last = map(day_of, MINUTES)
+    write_bars(folder / "daily" / f"{name}.zip", f"{name}.csv", texts, bars)
+    if ticker in asked.hours:
+        _write_hours(folder, name, days, bars, hours)
+    months = set(asked.minutes.get(ticker, ()))
     for number, day in enumerate(days):
-        if first <= day <= last:
-            _write_minutes(folder / "minute" / ticker, ticker, day, bars[number], hours)
+        when = date_of(day)
+        if (when.year, when.month) in months:
+            _write_minutes(folder / "minute" / name, name, day, bars[number], hours)
 
 
 def _write_hours(
     folder: Path, ticker: str, days: Sequence[int], bars: np.ndarray, hours: Hours
 ) -> None:
     texts, parts = [], []
-    first, last = map(day_of, HOURLY)
     for number, day in enumerate(days):
-        if first <= day <= last:
-            close = hours.session(day, extended=False)[1]
-            # Begun on the hour, the first of a day at nine, as LEAN's files have them.
-            starts = range(OPEN // _HOUR, -(-close // _HOUR))
-            texts += [f"{date_of(day):%Y%m%d} {hour:02}:00" for hour in starts]
-            parts.append(_within(bars[number], len(starts), f"{ticker}/{day}/hour"))
+        close = hours.session(day, extended=False)[1]
+        # Begun on the hour, the first of a day at nine, as LEAN's files have them.
+        starts = range(OPEN // _HOUR, -(-close // _HOUR))
+        texts += [f"{date_of(day):%Y%m%d} {hour:02}:00" for hour in starts]
+        parts.append(_within(bars[number], len(starts), f"{ticker}/{day}/hour"))
     write_bars(folder / "hour" / f"{ticker}.zip", f"{ticker}.csv", texts, np.concatenate(parts))
 
 

@@ -12,6 +12,7 @@ import pytest
 from qc_builder_lora.backtest.protocol import BacktestSettings
 from qc_builder_lora.backtest.simulator import Simulator
 from qc_builder_lora.harvest.corpus import walks
+from qc_builder_lora.harvest.corpus.asked_bars import Wanted
 from qc_builder_lora.harvest.corpus.bars import made_once
 from qc_builder_lora.records import BacktestStatus
 
@@ -36,15 +37,16 @@ def lines(path: Path) -> list[list[float]]:
     return [[float(cell) for cell in line.split(",")[1:]] for line in text.splitlines()]
 
 
+ASKED = Wanted(("IBM", "SPY"), ("SPY",), {"SPY": ((2024, 9),)})
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("walks")
     (folder / "sample" / "alternative").mkdir(parents=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(walks, "DAILY", (date(2024, 8, 1), date(2024, 9, 30)))
-        patch.setattr(walks, "HOURLY", (date(2024, 9, 1), date(2024, 9, 30)))
-        patch.setattr(walks, "MINUTES", (date(2024, 9, 3), date(2024, 9, 6)))
-        return walks.walk_data(folder / "sample", folder / "data", ["SPY"])
+        return walks.walk_data(folder / "sample", folder / "data", ASKED)
 
 
 @pytest.mark.parametrize("resolution", ["DAILY", "HOUR", "MINUTE"])
@@ -74,8 +76,17 @@ def test_the_minutes_of_a_day_are_that_day(made: Path) -> None:
 
 def test_the_exchange_is_shut_on_its_holidays(made: Path) -> None:
     minute = {path.name[:8] for path in (made / "equity" / "usa" / "minute" / "spy").iterdir()}
-    assert minute == {"20240903", "20240904", "20240905", "20240906"}
-    assert len(lines(made / "equity" / "usa" / "hour" / "spy.zip")) == 20 * 7
+    assert len(minute) == 20
+    assert "20240902" not in minute  # Labor Day
+    # 22 days of August, 20 of September.
+    assert len(lines(made / "equity" / "usa" / "hour" / "spy.zip")) == 42 * 7
+
+
+def test_only_what_was_asked_for_is_made(made: Path) -> None:
+    equity = made / "equity" / "usa"
+    assert sorted(path.name for path in (equity / "daily").iterdir()) == ["ibm.zip", "spy.zip"]
+    assert [path.name for path in (equity / "hour").iterdir()] == ["spy.zip"]
+    assert [path.name for path in (equity / "minute").iterdir()] == ["spy"]
 
 
 def test_made_again_nothing_changes_and_other_tickers_make_it_anew(
@@ -83,13 +94,8 @@ def test_made_again_nothing_changes_and_other_tickers_make_it_anew(
 ) -> None:
     path = made / "equity" / "usa" / "daily" / "spy.zip"
     before = path.stat().st_mtime_ns
-    walks.walk_data(made.parent / "sample", made, ["SPY"])
+    walks.walk_data(made.parent / "sample", made, ASKED)
     assert path.stat().st_mtime_ns == before
-
-
-def test_tickers_are_those_that_the_code_names() -> None:
-    codes = ['self.add_equity("gme")', "self.AddEquity( 'BRK.B', x)", "add_equity(name)"]
-    assert walks.tickers_in(codes) == ["AAPL", "BRK.B", "GME", "IBM", "QQQ", "SPY"]
 
 
 def test_two_that_make_it_at_once_both_have_it_whole(tmp_path: Path) -> None:
