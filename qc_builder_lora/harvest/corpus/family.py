@@ -14,7 +14,8 @@ from string import Template
 from textwrap import dedent, indent
 from typing import Any
 
-from qc_builder_lora.ids import canonical_json
+from qc_builder_lora.harvest.corpus.specification import specification
+from qc_builder_lora.ids import canonical_json, text_hash
 
 Parameters = Mapping[str, Any]
 
@@ -39,6 +40,8 @@ class Family:
     rest: str
     phrasings: Sequence[str]
     parameters: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    further: Sequence[str] = ()
+    """More phrasings, which the full corpus alone takes: suites ask in `phrasings` as they did."""
     assets: tuple[int, int] = (1, 1)
     """Fewest and most tickers it trades."""
     valid: Callable[[Parameters], bool] = _any_parameters
@@ -47,6 +50,11 @@ class Family:
     def __post_init__(self) -> None:
         if len(self.phrasings) < 4:
             raise ValueError(f"{self.name}: at least 4 phrasings, got {len(self.phrasings)}")
+
+    @property
+    def styles(self) -> int:
+        """Ways to ask: all phrasings, and after them a builder's specification."""
+        return len(self.phrasings) + len(self.further) + 1
 
     def draw_parameters(self, source: random.Random, tickers: Sequence[str]) -> dict[str, Any]:
         """Parameters at random, valid together; the tickers are among them."""
@@ -72,9 +80,28 @@ class Family:
         return head + body + "\n" + indent(_fill(self.rest, names), " " * 4)
 
     def instruction(self, phrasing: int, parameters: Parameters, frame: Frame) -> str:
-        """The request in one of the family's phrasings, with what the frame says of dates."""
-        text = _fill(self.phrasings[phrasing], self._names(parameters)).strip()
+        """The request in one of the family's styles, with what the frame says of dates."""
+        if phrasing == self.styles - 1:
+            return self._specification(parameters, frame)
+        text = self._said((*self.phrasings, *self.further)[phrasing], parameters)
         return text + frame.said(as_lines="\n" in text)
+
+    def _said(self, template: str, parameters: Parameters) -> str:
+        return _fill(template, self._names(parameters)).strip()
+
+    def _specification(self, parameters: Parameters, frame: Frame) -> str:
+        key = canonical_json([self.name, dict(parameters)])
+        sentences = [text for text in (*self.phrasings, *self.further) if "\n" not in text]
+        chosen = sentences[int(text_hash(key)[:8], 16) % len(sentences)]
+        return specification(
+            name=self.name,
+            theme=self.theme,
+            rule=self._said(chosen, parameters),
+            parameters=parameters,
+            period=(frame.start, frame.end),
+            cash=frame.cash,
+            key=key,
+        )
 
     def _names(self, parameters: Parameters) -> dict[str, Any]:
         tickers = list(parameters["tickers"])
@@ -158,6 +185,12 @@ class Draw:
     @property
     def code(self) -> str:
         return self.family.code(self.parameters, self.frame)
+
+    @property
+    def style(self) -> str:
+        """How it asks, by name."""
+        last = self.phrasing == self.family.styles - 1
+        return "specification" if last else f"phrasing-{self.phrasing}"
 
     @property
     def key(self) -> str:

@@ -48,6 +48,16 @@ class Manifest:
     """Formulaic alphas of our own."""
     fixes: int = 0
     """Examples to break for error-fix pairs."""
+    every_style: bool = False
+    """Ask also in what a family has further, and by specifications as builders write them."""
+    edition: int = 1
+    """One more whenever the texts of the same draws have changed; part of the version."""
+
+    @property
+    def version(self) -> str:
+        """What an Example made of it says that it comes from."""
+        edition = "" if self.edition == 1 else f" edition {self.edition}"
+        return f"{self.name} {self.seed}{edition}"
 
     def chosen_families(self) -> dict[str, int]:
         """Families, and how many examples of each: `families` is `all`, names, or names: counts."""
@@ -134,7 +144,7 @@ def _draw(
     return Draw(
         family=family,
         parameters=family.draw_parameters(source, tickers),
-        phrasing=number % len(family.phrasings),
+        phrasing=number % (family.styles if manifest.every_style else len(family.phrasings)),
         frame=draw_frame(source, years, manifest.cash, manifest.default_cash),
     )
 
@@ -148,8 +158,8 @@ def candidates(drawn: Iterable[Draw], manifest: Manifest) -> Iterator[Candidate]
             family=draw.family.name,
             source=manifest.name,
             licence=manifest.licence,
-            version=f"{manifest.name} {manifest.seed}",
-            style=f"phrasing-{draw.phrasing}",
+            version=manifest.version,
+            style=draw.style,
             parameters=dict(draw.parameters),
         )
 

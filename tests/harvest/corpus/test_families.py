@@ -1,13 +1,16 @@
 import ast
+import calendar
 import dataclasses
 import json
 import random
+import re
 from collections import Counter
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
+import yaml
 
 from qc_builder_lora.backtest.check import compiles
 from qc_builder_lora.backtest.sample_data import convert
@@ -42,11 +45,113 @@ def test_every_draw_is_python_and_says_its_parameters_in_every_phrasing(family: 
         code = family.code(parameters, FRAME)
         ast.parse(code)
         assert "$" not in code
-        for number in range(len(family.phrasings)):
+        for number in range(family.styles):
             instruction = family.instruction(number, parameters, FRAME)
             assert "$ticker" not in instruction
             assert all(ticker in instruction for ticker in parameters["tickers"])
             assert "50,000" in instruction or "50000" in instruction
+
+
+SILENT = {0, 1, 30, 100, 252, 1e-12, 1e-9, 0.0001, 0.01}
+"""Numbers that no request has to say: nothing and all, the minutes after the open at which
+everything is rebalanced, a year's trading days, the rounds of an iteration, guards."""
+DERIVED = {"volatility_target": {0.5}, "pairs_ratio": {0.5}, "three_factors": {0.5, 3},
+           "squeeze_breakout": {25}, "quarter_rebalance": {0.3, 0.4, 0.5, 3}}  # fmt: skip
+"""Said in words (half a leg, three ranks, the narrowest quarter), or the remainder of a whole."""
+
+
+def numbers_said(text: str) -> set[float]:
+    """Numbers, percentages as fractions too, months and weekdays by number, shares in words."""
+    found = {float(one) for one in re.findall(r"\d+(?:\.\d+)?", text)}
+    found |= {round(one / 100, 9) for one in found}
+    for names in (calendar.month_name, calendar.day_name):
+        found |= {float(at) for at, name in enumerate(names) if name and name in text}
+    words = {"half": 0.5, "two": 2.0, "quarter": 0.25, "equally": 0.5}
+    return found | {value for word, value in words.items() if word in text.lower()}
+
+
+def rule_numbers(code: str) -> set[float]:
+    """Numbers of the strategy's rules: without dates, cash and the length of the warm-up."""
+    tree, framed = ast.parse(code), set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and re.match(r"self\.set_(?!holdings)", ast.unparse(node)):
+            framed |= set(ast.walk(node))
+    return {
+        float(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and type(node.value) in (int, float)
+        if node not in framed
+    }
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=lambda family: family.name)
+def test_every_number_of_the_rules_is_said_however_it_is_asked(family: Family) -> None:
+    source = random.Random(family.name)
+    frame = replace(FRAME, wording=0)
+    for _ in range(30):
+        parameters = family.draw_parameters(source, TICKERS)
+        asked = rule_numbers(family.code(parameters, frame)) - SILENT
+        asked -= DERIVED.get(family.name, set())
+        for number in range(family.styles):
+            text = family.instruction(number, parameters, frame)
+            hidden = asked - numbers_said(text)
+            assert not hidden, (sorted(hidden), text)
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=lambda family: family.name)
+def test_no_request_says_a_number_that_the_code_does_not_have(family: Family) -> None:
+    source = random.Random(family.name)
+    frame = replace(FRAME, wording=0)
+    for _ in range(30):
+        parameters = family.draw_parameters(source, TICKERS)
+        code = family.code(parameters, frame)
+        used = {float(one) for one in re.findall(r"\d+(?:\.\d+)?", code)}
+        used |= {round(one * 100, 9) for one in used} | {round(100 - 100 * one, 9) for one in used}
+        used |= {round(1 - one, 9) for one in used} | {0.25}
+        for number in range(family.styles - 1):
+            text = family.instruction(number, parameters, frame)
+            invented = {float(one) for one in re.findall(r"\d+(?:\.\d+)?", text)} - used
+            assert not invented, (sorted(invented), text)
+
+
+def test_an_exit_with_levels_of_its_own_is_said_in_the_shortest_request_too() -> None:
+    family = FAMILIES["atr_stop"]
+    parameters = {"signal": "rsi 2 20 70", "atr": 14, "times": 2.0, "tickers": ["IBM"]}
+    assert family.instruction(1, parameters, replace(FRAME, wording=0)) == (
+        "IBM long only, signal rsi(2) below 20, exit above 70, stop 2.0 x ATR(14) below the entry."
+    )
+    parameters["signal"] = "sma 50"
+    assert "signal close above sma(50), stop" in family.instruction(1, parameters, FRAME)
+
+
+@pytest.mark.parametrize("day", [(22, "22nd"), (23, "23rd"), (24, "24th"), (11, "11th")])
+def test_days_of_the_month_are_said_as_people_say_them(day: tuple[int, str]) -> None:
+    parameters = {"start": day[0], "end": 3, "tickers": ["IBM"]}
+    text = FAMILIES["turn_of_month"].instruction(4, parameters, replace(FRAME, wording=0))
+    assert text.endswith(f"starting on the {day[1]} and leaving after the 3rd.")
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=lambda family: family.name)
+def test_one_style_is_a_specification_with_the_keys_of_a_builders(family: Family) -> None:
+    parameters = family.draw_parameters(random.Random(3), TICKERS)
+    text = family.instruction(family.styles - 1, parameters, FRAME)
+    table = yaml.safe_load(text[text.index("metadata:") :])
+    assert table["data"]["instruments"] == parameters["tickers"]
+    assert table["data"]["start_date"] == "2006-01-01"
+    assert table["capital"]["allocation_usd"] == 50000
+    told = {k: v for k, v in parameters.items() if k not in ("tickers", "signal")}
+    assert table.get("parameters", {}) == json.loads(json.dumps(told))
+    assert text == family.instruction(family.styles - 1, parameters, FRAME)
+
+
+def test_the_full_corpus_asks_in_every_style_and_the_starter_in_its_phrasings_alone() -> None:
+    full, starter = load_manifest("full"), load_manifest()
+    family = FAMILIES["atr_stop"]
+    one = replace(full, families={"atr_stop": family.styles})
+    assert [draw.phrasing for draw in draws(one, set())] == list(range(family.styles))
+    several = replace(starter, families={"atr_stop": 30})
+    assert max(draw.phrasing for draw in draws(several, set())) == len(family.phrasings) - 1
+    assert (full.version, starter.version) == ("families 20261125 edition 2", "starter 20261123")
 
 
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=lambda family: family.name)

@@ -97,11 +97,11 @@ ACCUMULATION = Family(
     """,
     phrasings=(
         "Buy $shares shares of $ticker at the start of every $period as long as there is cash.",
-        "Dollar cost averaging: $shares shares of $ticker $often.",
+        "Share accumulation: $shares shares of $ticker $often, cash permitting.",
         "Write an accumulation strategy that places a market order for $shares $ticker shares each $period if cash allows.",
-        "strategy: accumulation\nsymbol: $ticker\nshares: $shares\nfrequency: $often",
+        "strategy: accumulation\nsymbol: $ticker\nshares: $shares\nfrequency: $often\ncondition: enough cash",
         "Add $shares $ticker shares every $period until the money is gone.",
-        "DCA into $ticker: $shares shares a $period.",
+        "Regular buying of $ticker: $shares shares a $period while the cash lasts.",
     ),
 )
 

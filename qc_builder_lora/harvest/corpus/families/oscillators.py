@@ -51,7 +51,7 @@ DOWN_STREAK = Family(
                 return
             close = data.bars[self._symbol].close
             if self._last:
-                step = 1 if close > self._last else -1
+                step = int(np.sign(close - self._last))
                 self._streak = self._streak + step if self._streak * step > 0 else step
             self._last = close
             if self._streak <= -$days and not self.portfolio.invested:
@@ -165,7 +165,7 @@ DISTANCE_REVERSION = Family(
     parameters={
         "period": (10, 15, 20, 30, 50),
         "distance": (0.02, 0.03, 0.04, 0.05),
-        "back": (0.0, 0.005, 0.01),
+        "back": (0.015, 0.005, 0.01),
     },
     initialize=one_asset("self._average = self.sma(self._symbol, $period)", warm_up="$period"),
     rest=long_or_flat(

@@ -228,11 +228,11 @@ THREE_FACTORS = Family(
     """,
     phrasings=(
         "Each month score $tickers by three ranks: $long-day momentum, $short-day reversal and distance above the $trend-day average; hold the two best at 50% each.",
-        "Three factor model on $tickers: momentum $long, reversal $short, trend $trend, best two, monthly.",
+        "Three factor model on $tickers: momentum $long, reversal $short, trend $trend, best two at half each, monthly.",
         "Write a multi-factor algorithm that adds the cross-sectional ranks of the $long-day return, of the negative $short-day return and of price over SMA($trend) for $tickers and keeps the top two equally weighted, rebalanced monthly.",
-        "strategy: three factors\nuniverse: [$tickers]\nfactors:\n  momentum: $long\n  reversal: $short\n  trend: $trend\nhold_top: 2\nrebalance: monthly",
-        "Composite rank of $tickers from long momentum ($long), short reversal ($short) and trend ($trend); own the top two, half each.",
-        "Monthly, two of $tickers with the best combined rank of momentum over $long days, pullback over $short days and position against the $trend-day mean.",
+        "strategy: three factors\nuniverse: [$tickers]\nfactors:\n  momentum: $long\n  reversal: $short\n  trend: $trend\nhold_top: 2\nweight_each: 0.5\nrebalance: monthly",
+        "Composite rank of $tickers from long momentum ($long), short reversal ($short) and trend ($trend); own the top two, half each, set anew every month.",
+        "Monthly, half each in the two of $tickers with the best combined rank of momentum over $long days, pullback over $short days and position against the $trend-day mean.",
     ),
 )
 
@@ -263,11 +263,11 @@ TREND_WEIGHTED = Family(
     """,
     phrasings=(
         "Every week weight $tickers by how many $atr-day ATRs their $fast-day EMA is above the $slow-day EMA; what is below gets nothing.",
-        "Trend weighted portfolio of $tickers: EMA $fast/$slow in units of ATR($atr), weekly.",
+        "Trend weighted portfolio of $tickers: EMA $fast/$slow in units of ATR($atr), nothing in downtrends, weekly.",
         "Write an allocation strategy over $tickers that scores each by (EMA($fast) - EMA($slow)) / ATR($atr), sets negative scores to zero and weights in proportion to the rest every week.",
         "strategy: trend weights\nuniverse: [$tickers]\nfast_ema: $fast\nslow_ema: $slow\natr_period: $atr\nrebalance: weekly",
-        "Weekly weights of $tickers proportional to trend strength, the gap of EMA $fast over EMA $slow divided by ATR $atr.",
-        "Put more into the stronger trends of $tickers: gap of $fast and $slow day EMAs measured in $atr-day average true ranges.",
+        "Weekly weights of $tickers proportional to trend strength, the gap of EMA $fast over EMA $slow divided by ATR $atr; none for a gap below zero.",
+        "Put more into the stronger trends of $tickers: gap of $fast and $slow day EMAs measured in $atr-day average true ranges, zero where it is negative, fully invested otherwise, adjusted weekly.",
     ),
 )
 

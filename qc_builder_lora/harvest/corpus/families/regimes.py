@@ -8,6 +8,7 @@ from qc_builder_lora.harvest.corpus.families.shapes import (
     ONE_ASSET,
     long_or_flat,
     one_asset,
+    ordinals,
     scheduled,
     several_assets,
 )
@@ -66,11 +67,11 @@ PORTFOLIO_VOLATILITY = Family(
     """,
     phrasings=(
         "Hold $tickers in equal parts, scaled every week so that the portfolio's $window-day volatility is $target_percent% a year, at most fully invested.",
-        "Portfolio volatility target $target_percent% on $tickers, window $window, weekly.",
+        "Portfolio volatility target $target_percent% on $tickers, window $window, weekly, no leverage.",
         "Write a strategy that keeps $tickers equally weighted and scales the whole portfolio weekly to an annual volatility of $target, estimated over $window days, without leverage.",
-        "strategy: portfolio volatility target\nuniverse: [$tickers]\nwindow: $window\ntarget_volatility: $target\nrebalance: weekly",
+        "strategy: portfolio volatility target\nuniverse: [$tickers]\nwindow: $window\ntarget_volatility: $target\nmax_exposure: 1.0\nrebalance: weekly",
         "Equal weights in $tickers times target over realised volatility ($target_percent%, $window days), capped at 100%, weekly.",
-        "Weekly volatility targeting of an equal-weight basket of $tickers: $target_percent% a year over $window days.",
+        "Weekly volatility targeting of an equal-weight basket of $tickers: $target_percent% a year over $window days, at most 100% invested.",
     ),
 )
 
@@ -96,12 +97,12 @@ ATR_SIZED_TREND = Family(
                 self.liquidate()
     """,
     phrasings=(
-        "Buy $ticker above its $period-day average with a size such that one $atr-day ATR is $risk_percent% of the portfolio, and sell below the average.",
-        "Trend on $ticker, SMA $period, position sized by ATR($atr) at $risk_percent% risk.",
+        "Buy $ticker above its $period-day average with a size such that one $atr-day ATR is $risk_percent% of the portfolio (never more than all of it), and sell below the average.",
+        "Trend on $ticker, SMA $period, position sized by ATR($atr) at $risk_percent% risk, no leverage.",
         "Write an algorithm for $ticker that enters over SMA($period) with weight $risk / (ATR($atr) / price), at most 1, and exits under the average.",
-        "strategy: atr position size\nsymbol: $ticker\nsma_period: $period\natr_period: $atr\nrisk_per_atr: $risk",
-        "Size $ticker so that a normal day ($atr-day ATR) moves the portfolio by $risk_percent%; in above the $period-day mean, out below it.",
-        "$ticker over its $period day SMA, volatility sized: $risk_percent% of equity per ATR($atr).",
+        "strategy: atr position size\nsymbol: $ticker\nsma_period: $period\natr_period: $atr\nrisk_per_atr: $risk\nmax_weight: 1.0",
+        "Size $ticker so that a normal day ($atr-day ATR) moves the portfolio by $risk_percent%, 100% at most; in above the $period-day mean, out below it.",
+        "$ticker over its $period day SMA, volatility sized: $risk_percent% of equity per ATR($atr), up to fully invested.",
     ),
 )
 
@@ -143,6 +144,7 @@ MID_MONTH = Family(
     theme="seasonality",
     class_name="MidMonth",
     parameters={"start": (8, 9, 10, 11, 12), "end": (14, 15, 16, 17, 18, 19, 20)},
+    names=ordinals,
     initialize=ONE_ASSET,
     rest=long_or_flat("inside", "not inside", "inside = $start <= self.time.day <= $end"),
     phrasings=(
@@ -150,8 +152,8 @@ MID_MONTH = Family(
         "Mid-month effect on $ticker, days $start to $end.",
         "Write an algorithm that is long $ticker only when the day of the month is between $start and $end.",
         "strategy: mid month\nsymbol: $ticker\nfirst_day: $start\nlast_day: $end",
-        "Hold $ticker in the middle of the month: in on the ${start}th, out after the ${end}th.",
-        "Calendar window in $ticker, from the ${start}th through the ${end}th of each month.",
+        "Hold $ticker in the middle of the month: in on the $start_th, out after the $end_th.",
+        "Calendar window in $ticker, from the $start_th through the $end_th of each month.",
     ),
 )
 

@@ -1,13 +1,13 @@
 """How a risk rule combines with an entry: any rule with any of these signals is one strategy.
 
 A rule says how much to hold and when to leave early; the signal says when to be in. Requests are
-made of the words of both, in seven styles.
+made of the words of both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from string import Template
 from typing import Any
 
@@ -26,6 +26,13 @@ class Signal:
     said_in: str
     said_out: str
     label: str
+    label_out: str = ""
+    """The same of an exit that has numbers of its own."""
+
+    @property
+    def brief(self) -> str:
+        """Entry and exit in few words; the entry alone where the exit is its opposite."""
+        return f"{self.label}, exit {self.label_out}" if self.label_out else self.label
 
 
 def _average(days: int) -> Signal:
@@ -56,7 +63,7 @@ def _oversold(days: int, low: int, high: int) -> Signal:
         (f"self._rsi = self.rsi(self._symbol, {days})",), days * 5,
         f"self._rsi.current.value < {low}", f"self._rsi.current.value > {high}",
         f"its RSI({days}) is below {low}", f"the RSI is above {high}",
-        f"rsi({days}) below {low}",
+        f"rsi({days}) below {low}", f"above {high}",
     )  # fmt: skip
 
 
@@ -70,7 +77,7 @@ def _channel(entry: int, leave: int) -> Signal:
         "price > self._high.previous.value", "price < self._low.previous.value",
         f"it closes above its previous {entry}-day high",
         f"it closes below its previous {leave}-day low",
-        f"new {entry}-day high",
+        f"new {entry}-day high", f"at a {leave}-day low",
     )  # fmt: skip
 
 
@@ -97,12 +104,20 @@ SIGNALS: Mapping[str, Signal] = {
 
 PHRASINGS = (
     "Buy $ticker when $said_in and sell when $said_out. $Rule",
-    "$ticker long only, signal $label, $terse.",
+    "$ticker long only, signal $brief, $terse.",
     "Write a QuantConnect algorithm for $ticker that goes long when $said_in, gets out when $said_out, and manages risk like this: $terse.",
-    "strategy: $title\nsymbol: $ticker\nentry: $label\n$yaml",
+    "strategy: $title\nsymbol: $ticker\nentry: $brief\n$yaml",
     "Risk first: $terse. The asset is $ticker, entered when $said_in and left when $said_out.",
     "Code a LEAN strategy on $ticker with $title. Entry: $label. Exit: $said_out. $Rule",
     "- asset: $ticker\n- entry: $label\n- exit: when $said_out\n- risk rule: $terse",
+)
+FURTHER = (
+    "I hold $ticker only when $said_in; once $said_out I am out. $Rule Please write that for LEAN.",
+    "How would you code this in QuantConnect? $Rule The position is in $ticker, opened when $said_in and closed when $said_out.",
+    "main.py should trade $ticker and nothing else. Entry: $said_in. Exit: $said_out. Risk: $terse. Otherwise it stays in cash.",
+    "Can you put a $title on a plain $ticker strategy ($brief)? In detail: $terse.",
+    "Trading idea for $ticker\n\nGet in: $said_in\nGet out: $said_out\nProtect the account: $terse",
+    "$Rule Signal: $brief. Symbol: $ticker, daily bars.",
 )
 
 
@@ -140,16 +155,13 @@ def risk_family(
         words = {"Rule": rule, "terse": terse, "yaml": yaml, "rule_warm_up": warm_up}
         filled = {key: Template(text).substitute(values) for key, text in words.items()}
         return {
+            **asdict(signal),
             **filled,
             "title": title,
             "signal_lines": "\n".join(signal.lines),
             "warm_up": max(signal.warm_up, _counted(filled.pop("rule_warm_up"))),
             "price": f"    {PRICE}\n" if "price" in signal.buy or priced else "",
-            "buy": signal.buy,
-            "sell": signal.sell,
-            "said_in": signal.said_in,
-            "said_out": signal.said_out,
-            "label": signal.label,
+            "brief": signal.brief,
         }
 
     return Family(
@@ -164,6 +176,7 @@ def risk_family(
         + "self.set_warm_up($warm_up)\n",
         rest=_on_data(always, before, held, allowed, [*enter, *on_entry], out),
         phrasings=PHRASINGS,
+        further=FURTHER,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import calendar
 
-from qc_builder_lora.harvest.corpus.families.shapes import ONE_ASSET, long_or_flat
+from qc_builder_lora.harvest.corpus.families.shapes import ONE_ASSET, long_or_flat, ordinals
 from qc_builder_lora.harvest.corpus.family import Family
 
 MONTHS = Family(
@@ -61,6 +61,7 @@ TURN_OF_MONTH = Family(
     theme="seasonality",
     class_name="TurnOfMonth",
     parameters={"start": (22, 23, 24, 25, 26, 27), "end": (2, 3, 4, 5, 6, 7, 8)},
+    names=ordinals,
     initialize=ONE_ASSET,
     rest=long_or_flat(
         "turn", "not turn", "day = self.time.day", "turn = day >= $start or day <= $end"
@@ -70,7 +71,7 @@ TURN_OF_MONTH = Family(
         "Turn of month effect, $ticker, in from day $start, out after day $end.",
         "Write a calendar strategy that is invested in $ticker when the day of the month is at least $start or at most $end.",
         "strategy: turn of month\nsymbol: $ticker\nfirst_day: $start\nlast_day: $end",
-        "Hold $ticker over month ends, starting on the ${start}th and leaving after the ${end}th.",
+        "Hold $ticker over month ends, starting on the $start_th and leaving after the $end_th.",
         "End of month anomaly: buy $ticker on day $start, sell after day $end.",
     ),
 )

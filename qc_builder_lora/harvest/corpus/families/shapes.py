@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from qc_builder_lora.harvest.corpus.family import Parameters
+
 ONE_ASSET = 'self._symbol = self.add_equity("$ticker", Resolution.DAILY).symbol\n'
 
 SEVERAL_ASSETS = """\
@@ -50,6 +54,16 @@ def long_or_flat(buy: str, sell: str, *before: str, weight: str = "1.0") -> str:
 
 
 PRICE = "price = self.securities[self._symbol].price"
+
+
+def ordinals(parameters: Parameters) -> Mapping[str, str]:
+    """Days of the month as they are said: `start_th` is 22nd where `start` is 22."""
+    return {f"{key}_th": _ordinal(parameters[key]) for key in ("start", "end")}
+
+
+def _ordinal(day: int) -> str:
+    ending = "th" if 10 < day < 14 else {1: "st", 2: "nd", 3: "rd"}.get(day % 10, "th")
+    return f"{day}{ending}"
 
 
 def _lines(lines: tuple[str, ...]) -> str:

@@ -32,12 +32,12 @@ HEDGED_SPREAD = Family(
                 self.liquidate()
     """,
     phrasings=(
-        "Trade the spread of log $ticker less beta times log $second, beta fitted over $window days: enter when its z-score is beyond $entry, close within $exit.",
-        "Regression pairs trade $ticker/$second: window $window, entry $entry, exit $exit.",
-        "Write a statistical arbitrage strategy on $ticker and $second with a hedge ratio from a rolling regression of log prices over $window days, opening at $entry standard deviations of the residual and closing at $exit.",
-        "strategy: hedged spread\npair: [$ticker, $second]\nregression_window: $window\nentry_z: $entry\nexit_z: $exit",
-        "Cointegration style pair of $ticker and $second: rolling beta ($window days), residual z-score in at $entry and out at $exit.",
-        "Market neutral: residual of $ticker on $second over $window days, fade it at $entry sigma, flat at $exit sigma.",
+        "Trade the spread of log $ticker less beta times log $second, beta fitted over $window days: half the portfolio in $ticker against beta times that (at most as much) in $second when its z-score is beyond $entry, close within $exit.",
+        "Regression pairs trade $ticker/$second: window $window, entry $entry, exit $exit, 50% a leg.",
+        "Write a statistical arbitrage strategy on $ticker and $second with a hedge ratio from a rolling regression of log prices over $window days, opening at $entry standard deviations of the residual, with half the money in $ticker and beta times half, at most half, in $second, and closing at $exit.",
+        "strategy: hedged spread\npair: [$ticker, $second]\nregression_window: $window\nentry_z: $entry\nexit_z: $exit\nweight_per_leg: 0.5",
+        "Cointegration style pair of $ticker and $second: rolling beta ($window days), residual z-score in at $entry and out at $exit, half the equity in $ticker, at most half in $second by beta.",
+        "Market neutral: residual of $ticker on $second over $window days, fade it at $entry sigma with 50% a leg (the second by beta, no more), flat at $exit sigma.",
     ),
 )
 
@@ -78,7 +78,7 @@ RESIDUAL_REVERSION = Family(
     name="residual_reversion",
     theme="statistical arbitrage",
     class_name="ResidualReversion",
-    parameters={"window": (40, 60, 90), "entry": (1.0, 1.25, 1.5), "exit": (0.0, 0.25, 0.5)},
+    parameters={"window": (40, 60, 90), "entry": (1.0, 1.25, 1.5), "exit": (0.1, 0.25, 0.5)},
     assets=(3, 4),
     initialize=SEVERAL_ASSETS + "self._logs = []\n",
     rest="""
@@ -130,16 +130,16 @@ CORRELATION_BREAK = Family(
             if abs(gap) > $gap and rising and not self.portfolio.invested:
                 self.set_holdings(laggard, 0.5)
                 self.set_holdings(leader, -0.5)
-            elif abs(gap) < $gap / 4 and self.portfolio.invested:
+            elif abs(gap) < 0.25 * $gap and self.portfolio.invested:
                 self.liquidate()
     """,
     phrasings=(
-        "When the $days-day returns of $ticker and $second differ by more than $gap_percent%, buy the laggard (if above its $window-day average) and short the leader; close when the gap is a quarter of that.",
-        "Lead-lag pair $ticker/$second: $days days, gap $gap_percent%, trend filter $window.",
-        "Write a pairs algorithm on $ticker and $second that trades a $gap_percent percent divergence of $days-day returns towards the laggard, provided it is over its $window-day mean, and flattens at a quarter of the divergence.",
-        "strategy: return divergence\npair: [$ticker, $second]\nreturn_days: $days\nentry_gap: $gap\nexit_gap_share: 0.25\ntrend_window: $window",
-        "Divergence trade between $ticker and $second ($days-day returns, $gap_percent%), laggard must be above SMA($window).",
-        "Long the laggard, short the leader of $ticker and $second once they are $gap_percent% apart in $days days; average filter $window days.",
+        "When the $days-day returns of $ticker and $second differ by more than $gap_percent%, buy the laggard (if above its $window-day average) and short the leader, half the portfolio each; close when the gap is a quarter of that.",
+        "Lead-lag pair $ticker/$second: $days days, gap $gap_percent%, out at a quarter of it, trend filter $window, half each.",
+        "Write a pairs algorithm on $ticker and $second that trades a $gap_percent percent divergence of $days-day returns towards the laggard, provided it is over its $window-day mean, half the portfolio a leg, and flattens at a quarter of the divergence.",
+        "strategy: return divergence\npair: [$ticker, $second]\nreturn_days: $days\nentry_gap: $gap\nexit_gap_share: 0.25\ntrend_window: $window\nweight_per_leg: 0.5",
+        "Divergence trade between $ticker and $second ($days-day returns, $gap_percent% in, a quarter of that out), laggard must be above SMA($window), half long and half short.",
+        "Long the laggard, short the leader of $ticker and $second once they are $gap_percent% apart in $days days, half each, until a quarter of the gap is left; the laggard has to be above its $window-day average.",
     ),
 )
 

@@ -73,11 +73,11 @@ SQUEEZE_BREAKOUT = Family(
     """,
     phrasings=(
         "Buy $ticker above its upper Bollinger band ($period, $width) if the band was in the narrowest quarter of the last $quiet days within the last 10; sell below the middle band.",
-        "Bollinger squeeze breakout on $ticker: period $period, deviations $width, lookback $quiet.",
-        "Write a volatility squeeze strategy for $ticker: when the width of the $period-day, $width-deviation Bollinger bands was in its lowest quartile of $quiet days lately and price closes over the upper band go long, exit under the mean.",
-        "strategy: bollinger squeeze\nsymbol: $ticker\nperiod: $period\ndeviations: $width\nquiet_window: $quiet\nquiet_quantile: 0.25",
-        "After a squeeze ($quiet days) buy the upper band break of $ticker (Bollinger $period, $width) and leave at the middle.",
-        "Trade expansions of $ticker after quiet times: bands $period/$width, narrowness measured over $quiet days.",
+        "Bollinger squeeze breakout on $ticker: period $period, deviations $width, narrowest quarter of $quiet days within 10 days, out at the middle band.",
+        "Write a volatility squeeze strategy for $ticker: when the width of the $period-day, $width-deviation Bollinger bands was in its lowest quarter of $quiet days at any time in the last 10 and price closes over the upper band go long, exit under the mean.",
+        "strategy: bollinger squeeze\nsymbol: $ticker\nperiod: $period\ndeviations: $width\nquiet_window: $quiet\nquiet_quantile: 0.25\nsqueeze_within_days: 10\nexit: below middle band",
+        "After a squeeze (in the last 10 days the narrowest quarter of $quiet) buy the upper band break of $ticker (Bollinger $period, $width) and leave at the middle.",
+        "Trade expansions of $ticker after quiet times: bands $period/$width, over the upper one after a width in the lowest quarter of $quiet days within the last 10, out under the middle one.",
     ),
 )
 
@@ -135,7 +135,7 @@ YEARLY_HIGH = Family(
         "Write a strategy that buys $ticker near its $window-day high (less than $near_percent percent away) and sells when it has fallen $far_percent percent from the high.",
         "strategy: near high momentum\nsymbol: $ticker\nhigh_window: $window\nentry_distance: $near\nexit_distance: $far",
         "$ticker close to its $window day maximum is strong: buy within $near_percent%, exit at $far_percent% off the high.",
-        "52-week-high style momentum on $ticker with a window of $window days, $near_percent% in and $far_percent% out.",
+        "Highs attract: momentum on $ticker with a window of $window days, in within $near_percent% of the high and out at $far_percent% below it.",
     ),
 )
 

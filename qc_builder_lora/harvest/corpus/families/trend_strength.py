@@ -73,7 +73,7 @@ ADAPTIVE_AVERAGE = Family(
     name="adaptive_average",
     theme="trend",
     class_name="AdaptiveAverage",
-    parameters={"period": (5, 8, 10, 15, 20, 30), "band": (0.0, 0.005, 0.01, 0.02)},
+    parameters={"period": (5, 8, 10, 15, 20, 30), "band": (0.015, 0.005, 0.01, 0.02)},
     initialize=one_asset("self._average = self.kama(self._symbol, $period)", warm_up="$period * 5"),
     rest=long_or_flat(
         "price > average * (1 + $band)",
