@@ -4,14 +4,15 @@
                             [--folder DIR --licence SPDX] [--limit 200]
 
 An empty store and an empty cache in a temporary folder; then what `qc-lora corpus add worldquant`,
-`qc-docs`, `lean` and `folder` do, for those that are named. Without any, the paper is downloaded
-and the wheel is fetched by pip, as the commands do. How far each source's entries came is read from
-the store, as `qc-lora corpus sources` reads it: every entry is kept or has its reason. Each is
-added twice: the second time nothing may be new, and its time beside the first says what a repeated
-harvest costs.
+`qc-docs`, `lean` and `folder` do, for those that are named. Without any, the paper is taken from
+beside the checkout or downloaded, and the wheel is fetched by pip, as the commands do; what cannot
+be fetched is said and not measured. How far each source's entries came is read from the store, as
+`qc-lora corpus sources` reads it: every entry is kept or has its reason. Each is added twice: the
+second time nothing may be new, and its time beside the first says what a repeated harvest costs.
 
 Prints a table, writes bench/results/sources.json. The exit code is 1 where an entry is lost between
-the columns, where a second run finds something new, or where a source could not be read.
+the columns, where a second run finds something new, or where a source that was named could not be
+read.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from qc_builder_lora.source_job import SourceOptions, add_folder, add_lean, add_
 from qc_builder_lora.store import Store
 
 RESULTS = Path(__file__).with_name("results") / "sources.json"
+PAPER = Path(__file__).parents[2] / "shared" / "data" / "worldquant" / "1601.00991.pdf"
 STEPS = ("in", "parsed", "compiles", "runs", "trades", "kept", "unknown", "not applicable")
 SHOWN = 6
 
@@ -46,9 +48,10 @@ Work = Callable[[Settings, Store], Any]
 def sources(given: argparse.Namespace) -> dict[str, Work]:
     """What is to be added, by the source's name in the store."""
     options = SourceOptions(jobs=given.jobs, limit=given.limit)
+    paper = given.paper or (PAPER if PAPER.is_file() else None)
     every = {
         "worldquant": lambda settings, store: add_worldquant(
-            settings, store, show_progress, given.paper, AlphaOptions(jobs=given.jobs)
+            settings, store, show_progress, paper, AlphaOptions(jobs=given.jobs)
         ),
         "qc-docs": lambda settings, store: add_qc_docs(
             settings, store, show_progress, given.wheel, options
@@ -137,6 +140,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, help="backtests at a time; default all usable CPUs")
     given = parser.parse_args()
     rows, failed = [], []
+    named = any((given.paper, given.wheel, given.lean, given.folder))
     with tempfile.TemporaryDirectory(prefix="qc-lora-bench-") as folder:
         settings = Settings(home=Path(folder) / "home", cache=Path(folder) / "cache")
         with Store.open(settings.database_url) as store:
@@ -144,7 +148,8 @@ def main() -> int:
                 try:
                     rows.append(measured(name, work, settings, store))
                 except QcLoraError as error:
-                    failed.append(f"{name}: {error}")
+                    print(f"{name} not measured: {error}", file=sys.stderr)
+                    failed += [f"{name} could not be read"] * named
     say(rows)
     failed += [text for row in rows for text in wrong(row)]
     for text in failed:
