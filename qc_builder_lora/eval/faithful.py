@@ -73,7 +73,7 @@ class _Case:
 
 
 _ALSO = {
-    "atr": r"keltner|kch",
+    "atr": r"keltner|kch|super_?trend|\bstr\b",
     "keltner": r"true_?range|atr",
     "sma": r"bollinger|\bbb\b|_bb|keltner|kch",
 }

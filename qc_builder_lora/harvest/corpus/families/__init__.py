@@ -5,7 +5,9 @@ from __future__ import annotations
 from qc_builder_lora.harvest.corpus.families import (
     allocation,
     breakout,
+    charts,
     momentum,
+    orders,
     oscillators,
     pairs,
     ranking,
@@ -43,6 +45,8 @@ FAMILIES: dict[str, Family] = {
         regimes,
         risk_management,
         risk_portfolio,
+        charts,
+        orders,
     )
     for family in module.FAMILIES
 }
