@@ -55,9 +55,15 @@ def test_every_draw_is_python_and_says_its_parameters_in_every_phrasing(family: 
 SILENT = {0, 1, 30, 100, 252, 1e-12, 1e-9, 0.0001, 0.01}
 """Numbers that no request has to say: nothing and all, the minutes after the open at which
 everything is rebalanced, a year's trading days, the rounds of an iteration, guards."""
-DERIVED = {"volatility_target": {0.5}, "pairs_ratio": {0.5}, "three_factors": {0.5, 3},
-           "squeeze_breakout": {25}, "bracket_orders": {2}, "quarter_rebalance": {0.3, 0.4, 0.5, 3}}  # fmt: skip
-"""Said in words (half a leg, three ranks, the narrowest quarter), the remainder of a whole, cents."""
+DERIVED = {
+    "volatility_target": {0.5},
+    "pairs_ratio": {0.5},
+    "three_factors": {0.5, 3},
+    "squeeze_breakout": {25},
+    "quarter_rebalance": {0.3, 0.4, 0.5, 3},
+    "bracket_orders": {2},
+}
+"""Said in words (half a leg, three ranks, the narrowest quarter), the rest of a whole, cents."""
 
 
 def numbers_said(text: str) -> set[float]:
