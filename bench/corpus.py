@@ -1,4 +1,4 @@
-"""How long the corpus of our own takes from nothing: families, alphas and error-fix pairs.
+"""How long the corpus of our own takes from nothing: families, alphas, error-fix and change pairs.
 
     python bench/corpus.py [--count 300] [--jobs 2] [--peer 4]
 
@@ -8,7 +8,8 @@ examples in place of all, in the same proportions, and projects the time of 2,00
 parsed, checked by mypy with quantconnect-stubs, run by the simulator to its end, and traded;
 `real bars` are those on the sample data alone (AAPL, GOOG, IBM, MSFT), the others trade at least
 one ticker whose bars are a seeded random walk. The broken code of every error-fix pair was refused
-by the checker or the engine. The peer is one code at a time: a mypy and a simulator for each.
+by the checker or the engine; both codes of every change pair were run. The peer is one code
+at a time: a mypy and a simulator for each.
 
 Prints a table, writes bench/results/corpus.json; without `--count` the exit code is 1 where 2,000
 examples of 60 families in 30 minutes are not reached.
@@ -31,6 +32,7 @@ from typing import Any
 from qc_builder_lora.config import Settings
 from qc_builder_lora.corpus_job import (
     AlphaOptions,
+    add_changes,
     add_families,
     add_fixes,
     add_own_alphas,
@@ -43,7 +45,7 @@ from qc_builder_lora.store import Store
 
 RESULTS = Path(__file__).with_name("results") / "corpus.json"
 WANTED, MINUTES, FAMILIES = 2000, 30.0, 60
-STEPS = ("in", "parsed", "compiles", "runs", "trades", "failed", "kept")
+STEPS = ("in", "parsed", "compiles", "runs", "trades", "failed", "proven", "kept")
 
 
 def scaled(manifest: Manifest, count: int | None) -> Manifest:
@@ -51,7 +53,7 @@ def scaled(manifest: Manifest, count: int | None) -> Manifest:
     if count is None:
         return manifest
     each = manifest.chosen_families()
-    share = count / (sum(each.values()) + manifest.alphas + manifest.fixes)
+    share = count / (sum(each.values()) + manifest.alphas + manifest.fixes + manifest.changes)
     wanted = {name: max(1, round(number * share)) for name, number in each.items()}
     if share * manifest.examples_per_family < 1:
         # Too few for every family: some of them, chosen evenly.
@@ -63,6 +65,7 @@ def scaled(manifest: Manifest, count: int | None) -> Manifest:
         without=(),
         alphas=max(1, round(manifest.alphas * share)),
         fixes=max(1, round(manifest.fixes * share)),
+        changes=max(1, round(manifest.changes * share)),
     )
 
 
@@ -112,6 +115,9 @@ def all_sources(settings: Settings, manifest: Manifest, jobs: int | None) -> lis
                 lambda: add_fixes(
                     settings, store, show_progress, manifest.fixes, 1, data=data, jobs=jobs
                 )
+            ),
+            measured(
+                lambda: add_changes(settings, store, show_progress, manifest.changes, 1, jobs=jobs)
             ),
         ]
         real = set(manifest.tickers)
@@ -190,9 +196,10 @@ def main() -> int:
     say([*rows, whole])
     each = (whole["seconds"] - first) / max(1, whole["kept"])
     projected = (first + each * WANTED) / 60
+    mistakes = sum(len(row.get("mutations", ())) for row in rows)
     print(
         f"set-up {first:.1f} s, {each:.3f} s an example: {WANTED:,} of them take {projected:.1f} "
-        f"min (at most {MINUTES:g}); {len(rows[-1]['mutations'])} kinds of mistakes"
+        f"min (at most {MINUTES:g}); {mistakes} kinds of mistakes"
     )
     if peer is not None:
         print(f"one at a time {peer:.2f} s a code: {peer / each:.1f} times ours")

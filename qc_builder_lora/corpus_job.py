@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from qc_builder_lora.config import Settings
 from qc_builder_lora.progress import Progress
-from qc_builder_lora.records import Example
+from qc_builder_lora.records import Example, Outcome
 from qc_builder_lora.store import Store
 
 if TYPE_CHECKING:
+    from qc_builder_lora.backtest.protocol import BacktestResult
     from qc_builder_lora.harvest.corpus.alphas.examples import Origin
     from qc_builder_lora.harvest.corpus.alphas.tree import Expr
     from qc_builder_lora.harvest.corpus.candidate import Candidate, Execution, Funnel
+    from qc_builder_lora.harvest.corpus.changes.funnel import ChangeFunnel
     from qc_builder_lora.harvest.corpus.fixes.funnel import FixFunnel
     from qc_builder_lora.harvest.corpus.starter import Manifest
 
@@ -35,18 +37,22 @@ def build_starter(
 
 def build_corpus(
     settings: Settings, store: Store, show: Show, name: str = "starter", *, jobs: int | None = None
-) -> list[Funnel | FixFunnel]:
-    """What a manifest says, of our own families, alphas and error-fix pairs; a funnel for each."""
+) -> list[Funnel | FixFunnel | ChangeFunnel]:
+    """What a manifest says, of our own families, alphas, error-fix and change pairs; a funnel for
+    each."""
     from qc_builder_lora.harvest.corpus.starter import load_manifest
 
     manifest = load_manifest(name)
     data = corpus_bars(settings)
-    funnels: list[Funnel | FixFunnel] = [add_families(settings, store, show, manifest, jobs=jobs)]
+    families = add_families(settings, store, show, manifest, jobs=jobs)
+    funnels: list[Funnel | FixFunnel | ChangeFunnel] = [families]
     if manifest.alphas:
         options = AlphaOptions(data=data, jobs=jobs)
         funnels.append(add_own_alphas(settings, store, show, manifest.alphas, 1, options))
     if manifest.fixes:
         funnels += add_fixes(settings, store, show, manifest.fixes, 1, data=data, jobs=jobs)
+    if manifest.changes:
+        funnels.append(add_changes(settings, store, show, manifest.changes, 1, jobs=jobs))
     return funnels
 
 
@@ -74,18 +80,9 @@ def add_fixes(
 ) -> list[FixFunnel]:
     """Error-fix pairs: mended answers of the store's builds, and `count` examples broken with a
     seed, on the bars that the corpus was made on."""
-    from qc_builder_lora.eval.suite import suite_paths
-    from qc_builder_lora.harvest.choice import is_reserved
     from qc_builder_lora.harvest.corpus.fixes.chains import add_chains
     from qc_builder_lora.harvest.corpus.fixes.pairs import add_pairs
-    from qc_builder_lora.harvest.corpus.starter import held_out_keys, key_of
     from qc_builder_lora.harvest.rules import load_rules
-
-    held_out = held_out_keys(suite_paths())
-
-    def taken(example: Example) -> bool:
-        key = key_of(example.family, example.parameters)
-        return not is_reserved(example.licence) and key not in held_out
 
     funnels = []
     with show("Builds", max(1, store.builds.count())) as progress:
@@ -93,8 +90,68 @@ def add_fixes(
     if count:
         engine = _execution(settings, data or corpus_bars(settings), jobs)
         with show("Break", count) as progress:
-            funnels.append(add_pairs(store, engine, count, seed, progress, taken))
+            funnels.append(add_pairs(store, engine, count, seed, progress, _free()))
     return funnels
+
+
+def add_changes(
+    settings: Settings,
+    store: Store,
+    show: Show,
+    count: int,
+    seed: int,
+    *,
+    jobs: int | None = None,
+) -> ChangeFunnel:
+    """Change pairs: `count` examples of our families changed with a seed, on the bars that the
+    corpus was made on."""
+    from qc_builder_lora.harvest.corpus.changes.pairs import Ground
+    from qc_builder_lora.harvest.corpus.changes.pairs import add_changes as add
+    from qc_builder_lora.harvest.corpus.starter import load_manifest
+
+    known = load_manifest()
+    ground = Ground(
+        taken=_free(),
+        pools=(known.tickers, known.synthetic_tickers),
+        years=(known.first_year, known.last_year),
+    )
+    execution = _execution(settings, corpus_bars(settings), jobs)
+    with show("Change", count) as progress:
+        return add(store, execution, _Checks(), ground, count, seed, progress)
+
+
+class _Checks:
+    """What `eval` says of an answer, for the corpus, which does not import it."""
+
+    def read(self, instruction: str) -> list[tuple[str, Any]]:
+        """The constraints that can be read from the words."""
+        from qc_builder_lora.eval.asked import constraints_of
+
+        return [(one.kind, one.value) for one in constraints_of(instruction)]
+
+    def judge(
+        self, demands: Sequence[tuple[str, Any]], code: str, result: BacktestResult
+    ) -> Outcome:
+        """Whether all of them are met."""
+        from qc_builder_lora.eval.faithful import Constraint, judge, verdict
+
+        asked = [Constraint(kind, value) for kind, value in demands]
+        return verdict(judge(asked, code, result))
+
+
+def _free() -> Callable[[Example], bool]:
+    """Whether something may be made of an example: nobody has rights to it, no suite asks it."""
+    from qc_builder_lora.eval.suite import suite_paths
+    from qc_builder_lora.harvest.choice import is_reserved
+    from qc_builder_lora.harvest.corpus.starter import held_out_keys, key_of
+
+    held_out = held_out_keys(suite_paths())
+
+    def taken(example: Example) -> bool:
+        key = key_of(example.family, example.parameters)
+        return not is_reserved(example.licence) and key not in held_out
+
+    return taken
 
 
 @dataclass(frozen=True, kw_only=True)

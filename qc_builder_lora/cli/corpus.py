@@ -22,13 +22,14 @@ def command() -> None:
     \b
     Examples:
       qc-lora corpus build                      draw, execute and keep the starter corpus
-      qc-lora corpus build --manifest full      all families, alphas, error-fix pairs: longer
+      qc-lora corpus build --manifest full      all families, alphas, pairs: longer
       qc-lora corpus add alphas --count 200     formulaic alphas of our own
       qc-lora corpus add worldquant --paper 1601.00991.pdf
       qc-lora corpus add qc-docs                examples of QuantConnect's documentation
       qc-lora corpus add lean --checkout DIR    LEAN's own algorithms
       qc-lora corpus add folder DIR --licence SPDX
       qc-lora corpus add fixes --count 500      broken code with its error, and how it is mended
+      qc-lora corpus add changes --count 400    code, what shall be different, and the whole file
       qc-lora corpus families                   what there is
       qc-lora corpus list --json                what the store holds
       qc-lora corpus sources                    what came of each source
@@ -207,6 +208,51 @@ def fixes(count: int, seed: int, data: Path | None, jobs: int | None, as_json: b
     _say_funnels([funnel.plain() for funnel in funnels], as_json)
 
 
+@add.command()
+@click.option(
+    "--count", type=click.IntRange(1), default=400, show_default=True, help="Examples to change."
+)
+@click.option("--seed", default=1, show_default=True, help="Another number, other changes.")
+@click.option("--jobs", type=int, help="Backtests at a time; default all usable CPUs.")
+@json_option
+def changes(count: int, seed: int, jobs: int | None, as_json: bool) -> None:
+    """Change pairs: a strategy, what shall be different in it, and the whole file afterwards.
+
+    Of the store's executed examples of our families (qc-lora corpus changes lists the kinds of
+    changes). Kept only where both codes compile, run and trade, their orders differ, the answer
+    has what was asked for and the code in the question has not.
+
+    \b
+    Example:
+      qc-lora corpus add changes --count 400 --seed 1
+    """
+    from qc_builder_lora.corpus_job import add_changes
+    from qc_builder_lora.progress import show_progress
+
+    settings, store = opened()
+    with store:
+        funnel = add_changes(settings, store, show_progress, count, seed, jobs=jobs).plain()
+    _say_funnels([funnel], as_json)
+    if not as_json:
+        click.echo(
+            f"{funnel['fits']} of {funnel['kept']} are short enough for 1,024 tokens of question "
+            "and answer"
+        )
+
+
+@command.command("changes")
+@json_option
+def change_kinds(as_json: bool) -> None:
+    """List the kinds of changes that change pairs are made of."""
+    from qc_builder_lora.harvest.corpus.changes.kinds import KINDS
+
+    rows = [(kind.name, kind.about) for kind in KINDS.values()]
+    if as_json:
+        say_json([dict(zip(("change", "what"), row, strict=True)) for row in rows])
+        return
+    table(("change", "what"), rows)
+
+
 @command.command()
 @json_option
 def mistakes(as_json: bool) -> None:
@@ -239,6 +285,7 @@ def _say_funnels(plain: list[dict[str, Any]], as_json: bool) -> None:
     for steps in (
         ("source", "in", "parsed", "compiles", "runs", "trades", "kept", "new"),
         ("source", "in", "failed", "kept", "new"),
+        ("source", "in", "proven", "kept", "fits", "new"),
     ):
         rows = [[one[step] for step in steps] for one in plain if steps[2] in one]
         if rows:

@@ -33,6 +33,7 @@ def command() -> None:
 @command.command()
 @click.option("--quota", type=int, help="Most examples of one family; default in gates.toml.")
 @click.option("--fix-quota", type=int, help="Most error-fix pairs of one family; 0 for none.")
+@click.option("--change-quota", type=int, help="Most change pairs of one family; 0 for none.")
 @click.option("--source", "sources", multiple=True, help="Only this source; may be repeated.")
 @click.option(
     "--licence",
@@ -50,6 +51,7 @@ def command() -> None:
 def build(
     quota: int | None,
     fix_quota: int | None,
+    change_quota: int | None,
     sources: tuple[str, ...],
     licences: tuple[str, ...],
     include: tuple[str, ...],
@@ -60,8 +62,8 @@ def build(
     Examples whose licence reserves the rights of somebody else (LicenseRef-WorldQuant-paper), or
     whose rights are not established (qc-docs), are left out unless that licence or source is
     named. So are duplicates, near-duplicates, all but the last of a builder's answers to one
-    question, and whatever is like a suite's or a held-out example. Error-fix pairs stand on the
-    side of what they mend, and have quotas of their own (gates.toml).
+    question, and whatever is like a suite's or a held-out example. Error-fix and change
+    pairs stand on the side of what they mend or change, and have quotas of their own (gates.toml).
     """
     from qc_builder_lora.eval.suite import suite_paths
     from qc_builder_lora.harvest.choice import load_choice
@@ -73,6 +75,7 @@ def build(
         choice = load_choice(
             family_quota=quota,
             fix_quota=fix_quota,
+            change_quota=change_quota,
             sources=sources or None,
             licences=licences or None,
             include_sources=include or None,
@@ -131,13 +134,16 @@ def show(snapshot: str | None, as_json: bool) -> None:
         found = _chosen(store, snapshot)
         examples = store.examples.of_snapshot(found.id)
     counts: dict[tuple[str, str], int] = {}
+    kinds: dict[str, int] = {}
     for example in examples:
         key = (example.family, str(found.members[example.id]))
         counts[key] = counts.get(key, 0) + 1
+        kinds[example.kind] = kinds.get(example.kind, 0) + 1
     if as_json:
         rows = [{"family": f, "split": s, "examples": n} for (f, s), n in sorted(counts.items())]
         settings = {key: value for key, value in found.settings.items() if key != "removed"}
-        say_json({"id": found.id, "settings": settings, "families": rows})
+        by_kind = dict(sorted(kinds.items()))
+        say_json({"id": found.id, "settings": settings, "families": rows, "by_kind": by_kind})
         return
     sides = sorted({side for _, side in counts})
     families = sorted({name for name, _ in counts})
@@ -153,6 +159,7 @@ def show(snapshot: str | None, as_json: bool) -> None:
             ("id", found.id),
             ("families", len(families)),
             *totals,
+            *((f"of kind {kind}", count) for kind, count in sorted(kinds.items())),
             ("kept clear of", suites or "none"),
         ]
     )

@@ -20,11 +20,13 @@ class Choice:
 
     validation_share: float = 0.08
     family_quota: int = 200
-    """Most Examples of one family, error-fix pairs apart."""
+    """Most Examples of one family, error-fix and change pairs apart."""
     fix_quota: int = 20
     """Most error-fix pairs of one family; 0 leaves them out."""
     mistake_quota: int = 60
     """Most error-fix pairs of one mistake."""
+    change_quota: int = 20
+    """Most change pairs of one family; 0 leaves them out."""
     fixes_of_builders: bool = False
     """Whether a turn makes pairs of what its builders mended before it builds a snapshot."""
     sources: tuple[str, ...] = ()
@@ -39,7 +41,7 @@ class Choice:
             raise SettingsError(f"validation_share must be in (0, 0.5): {self.validation_share}.")
         if self.family_quota < 1:
             raise SettingsError(f"family_quota must be at least 1, got {self.family_quota}.")
-        for name in ("fix_quota", "mistake_quota"):
+        for name in ("fix_quota", "mistake_quota", "change_quota"):
             if getattr(self, name) < 0:
                 raise SettingsError(f"{name} must not be negative, got {getattr(self, name)}.")
 
@@ -54,7 +56,7 @@ class Choice:
             found["licences"] = sorted(self.licences)
         if self.include_sources:
             found["include_sources"] = sorted(self.include_sources)
-        for name in ("fix_quota", "mistake_quota"):
+        for name in ("fix_quota", "mistake_quota", "change_quota"):
             # Left out where nothing was decided: a snapshot without pairs keeps its name.
             if getattr(self, name) != getattr(Choice, name):
                 found[name] = getattr(self, name)

@@ -19,7 +19,14 @@ from qc_builder_lora.harvest.accept import SOURCE as BUILDER
 from qc_builder_lora.harvest.choice import Choice, is_reserved
 from qc_builder_lora.harvest.likeness import Clusters, Questions, normalised
 from qc_builder_lora.harvest.prompts import suite_prompts
-from qc_builder_lora.harvest.snapshot_reading import FIX, Item, Reading, SnapshotReport, fraction_of
+from qc_builder_lora.harvest.snapshot_reading import (
+    CHANGE,
+    FIX,
+    Item,
+    Reading,
+    SnapshotReport,
+    fraction_of,
+)
 from qc_builder_lora.ids import json_hash, now, text_hash
 from qc_builder_lora.progress import SILENT, Progress
 from qc_builder_lora.records import Example, Snapshot, Split
@@ -30,6 +37,7 @@ __all__ = ["Choice", "SnapshotReport", "build_snapshot", "is_reserved", "split_o
 VERSION = 3
 """Of the rules below; another version gives a snapshot another name."""
 HELD_OUT = "its code or question is held out"
+TORN = "its change leads to the other side of the split"
 _SHOWN = 40
 """Pairs of duplicates that are kept for the report."""
 
@@ -62,7 +70,7 @@ def build_snapshot(
         report.splits[split] += 1
         report.families[item.family] += 1
         report.sources[item.source] += 1
-        report.kinds["write" if item.mutation is None else FIX] += 1
+        report.kinds[item.kind] += 1
     if not report.splits[Split.TRAIN]:
         reasons = "".join(f", {count} {why}" for why, count in sorted(report.left_out.items()))
         raise EmptySnapshot(f"{store.examples.count()} in the store{reasons}")
@@ -112,12 +120,12 @@ def _newest(items: Sequence[Item], report: SnapshotReport) -> Iterator[Item]:
 def _distinct(items: Iterable[Item], clusters: Clusters, report: SnapshotReport) -> Iterator[Item]:
     """One of those that ask nearly the same and are answered alike: the smallest id.
 
-    An error-fix pair is compared with those of the same mistake alone: its question holds most of
+    A pair is compared with those of the same mistake or change alone: its question holds most of
     the code that others of the same answer hold, and still teaches something else.
     """
-    seen: dict[tuple[str, str | None], _Alike] = {}
+    seen: dict[tuple[str, str, str | None], _Alike] = {}
     for item in items:
-        name = (clusters.find(item.code), item.mutation)
+        name = (clusters.find(item.code), item.kind, item.teaches)
         before = seen.get(name)
         if before is None:
             seen[name] = _Alike(item)
@@ -170,18 +178,12 @@ def _remove(report: SnapshotReport, why: str, item: Item, stays: Item) -> None:
 
 
 def _within_quota(items: Iterable[Item], choice: Choice, report: SnapshotReport) -> list[Item]:
-    """No more of one family than its quota, counted for error-fix pairs by themselves, and no more
+    """No more of one family than its quota, counted for each kind of pairs by itself, and no more
     pairs of one mistake than theirs."""
     taken: Counter[tuple[str, str]] = Counter()
     found = []
     for item in items:
-        fix = item.mutation is not None
-        limits = [(("family", item.family), choice.family_quota, "over its family's quota")]
-        if fix:
-            limits = [
-                (("fixes of", item.family), choice.fix_quota, "over its family's quota of fixes"),
-                (("mistake", str(item.mutation)), choice.mistake_quota, "over its mistake's quota"),
-            ]
+        limits = _limits(item, choice)
         full = next((why for key, most, why in limits if taken[key] >= most), None)
         if full is not None:
             report.left_out[full] += 1
@@ -189,6 +191,20 @@ def _within_quota(items: Iterable[Item], choice: Choice, report: SnapshotReport)
         taken.update(key for key, _, _ in limits)
         found.append(item)
     return found
+
+
+def _limits(item: Item, choice: Choice) -> list[tuple[tuple[str, str], int, str]]:
+    """What is counted for it, how many there may be, and what is said of the others."""
+    family = item.family
+    if item.kind == FIX:
+        return [
+            (("fixes of", family), choice.fix_quota, "over its family's quota of fixes"),
+            (("mistake", str(item.teaches)), choice.mistake_quota, "over its mistake's quota"),
+        ]
+    if item.kind == CHANGE:
+        over = "over its family's quota of changes"
+        return [(("changes of", family), choice.change_quota, over)]
+    return [(("family", family), choice.family_quota, "over its family's quota")]
 
 
 def _share(chosen: Sequence[Item], choice: Choice) -> float:
@@ -222,6 +238,13 @@ class _Sides:
         kept = self._kept.get(item.fraction)
         return kept if kept is not None else _side(item.fraction, self._share)
 
+    def torn(self, item: Item) -> bool:
+        """Whether the group that a change leads to stands on another side than the pair."""
+        if item.other is None:
+            return False
+        kept = self._kept.get(item.other)
+        return (kept if kept is not None else _side(item.other, self._share)) is not self.of(item)
+
 
 def _without_leaks(
     chosen: Sequence[Item], sides: _Sides, clusters: Clusters, report: SnapshotReport
@@ -240,6 +263,8 @@ def _without_leaks(
         like = like or any(map(held_questions.near, item.questions))
         if side is Split.TRAIN and like:
             report.left_out[HELD_OUT] += 1
+        elif sides.torn(item):
+            report.left_out[TORN] += 1
         else:
             yield item, side
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from qc_builder_lora.harvest.choice import is_reserved
-from qc_builder_lora.harvest.snapshot_reading import FIX
+from qc_builder_lora.harvest.snapshot_reading import CHANGE, FIX
 from qc_builder_lora.ids import text_hash
 from qc_builder_lora.records import Example, Snapshot, Split
 from qc_builder_lora.store import Store
@@ -56,6 +56,7 @@ def page(store: Store, snapshot: Snapshot) -> str:
         ("held out", splits[Split.VALIDATION]),
         ("families", families),
         ("error-fix pairs", sum(one.kind == FIX for one in examples)),
+        ("change pairs", sum(one.kind == CHANGE for one in examples)),
         ("sources", len({one.source for one in examples})),
         ("left out", sum(snapshot.settings.get("left_out", {}).values())),
     ]

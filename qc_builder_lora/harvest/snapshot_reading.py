@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -25,8 +25,10 @@ from qc_builder_lora.ids import json_hash, text_hash
 from qc_builder_lora.records import Example, Split
 from qc_builder_lora.store import Store
 
-FIX = "fix"
-"""The kind of an example that mends broken code."""
+WRITE, FIX, CHANGE = "write", "fix", "change"
+"""The kinds of examples: what answers a request, what mends broken code, what changes good code."""
+_TEACHES = {FIX: "mutation", CHANGE: "change"}
+"""Kind of a pair → what of its origin names what it teaches."""
 LIKE_AN_ANSWER = "near-copy of an answer to a suite's prompt"
 
 
@@ -68,17 +70,20 @@ class Item:
     """Key of the code: the Strategy, or the hash of the text."""
     fraction: float
     created_at: datetime
-    broken: str | None = None
-    """Key of the broken code in the question of an error-fix pair."""
+    shown: str | None = None
+    """Key of the code in the question of a pair: the broken one, or the one to be changed."""
     request: str = ""
-    """What the broken code of an error-fix pair should have done."""
-    mutation: str | None = None
-    """What is wrong with it; None for an example that is no error-fix pair."""
+    """What the broken code should have done, or the changed one shall do."""
+    kind: str = WRITE
+    teaches: str | None = None
+    """Of a pair: the mistake that it mends, or the change that it makes."""
+    other: float | None = None
+    """Where the group stands that a change leads to, where that is another one."""
 
     @property
     def codes(self) -> tuple[str, ...]:
         """Keys of all codes that it shows."""
-        return (self.code,) if self.broken is None else (self.code, self.broken)
+        return (self.code,) if self.shown is None else (self.code, self.shown)
 
     @property
     def questions(self) -> tuple[str, ...]:
@@ -105,8 +110,8 @@ class Reading:
         self._answers: dict[str, str | None] = {}
         """Key of a code that answers a prompt → the code, where it stands in the suite."""
         self._holder: dict[str, tuple[str, str | None]] = {}
-        self._broken: dict[str, str] = {}
-        """Key of a broken code → the code."""
+        self._shown: dict[str, str] = {}
+        """Key of a code that a question shows → the code."""
         for prompt in prompts:
             self._asked.add(prompt["instruction"])
             answer = prompt.get("code", prompt.get("answer"))
@@ -127,13 +132,21 @@ class Reading:
         if key not in self._holder:
             self._holder[key] = (example.id, example.backtest_id)
             self._literals[key], rules = both_literals(example.code)
-            answers = any(same_rules(one, example.code) for one in self._rules.get(rules, ()))
+            answers = self._is_answer(rules, example.code)
         origin = example.origin or {}
+        becomes = origin.get("becomes")
+        if example.kind == CHANGE and isinstance(origin.get("before"), str):
+            before = origin["before"]
+            answers = answers or self._is_answer(both_literals(before)[1], before)
         request = str(origin.get("request") or "")
         if example.family in self._reserved:
             left_out["its family is kept for evaluation"] += 1
             self._answers[key] = None
-        elif json_hash([example.family, dict(example.parameters)]) in self._keys:
+        elif self._keys.intersection(
+            json_hash([example.family, dict(one)])
+            for one in (example.parameters, becomes)
+            if one is not None
+        ):
             left_out["held out by a suite"] += 1
             self._answers[key] = None
         elif self._asked.near(example.instruction) or (request and self._asked.near(request)):
@@ -148,19 +161,25 @@ class Reading:
             self.items.append(
                 Item(
                     example.id, example.instruction, example.family, example.source, key,
-                    fraction_of(example), example.created_at, self._broken_key(origin), request,
-                    str(origin.get("mutation")) if example.kind == FIX else None,
+                    fraction_of(example), example.created_at, self._shown_key(origin), request,
+                    example.kind, _taught(example),
+                    None if becomes is None
+                    else fraction_of(replace(example, parameters=dict(becomes))),
                 )
             )  # fmt: skip
 
-    def _broken_key(self, origin: Mapping[str, Any]) -> str | None:
-        """A broken code is compared like an answer: it may be nearly a held-out one."""
-        code = origin.get("broken")
+    def _is_answer(self, rules: str, code: str) -> bool:
+        """Whether a suite's answer has these literals and the structure of the code."""
+        return any(same_rules(one, code) for one in self._rules.get(rules, ()))
+
+    def _shown_key(self, origin: Mapping[str, Any]) -> str | None:
+        """A code in a question is compared like an answer: it may be nearly a held-out one."""
+        code = origin.get("broken", origin.get("before"))
         if not isinstance(code, str) or not code.strip():
             return None
-        key = f"broken {text_hash(code)}"
-        if key not in self._broken:
-            self._broken[key] = code
+        key = f"shown {text_hash(code)}"
+        if key not in self._shown:
+            self._shown[key] = code
             self._literals[key] = both_literals(code)[0]
         return key
 
@@ -170,7 +189,7 @@ class Reading:
         def codes(keys: Sequence[str]) -> dict[str, str]:
             held = {self._holder[key][0]: key for key in keys if key in self._holder}
             found = {held[one.id]: one.code for one in store.examples.fetch(list(held))}
-            told = {key: self._answers.get(key) or self._broken.get(key) for key in keys}
+            told = {key: self._answers.get(key) or self._shown.get(key) for key in keys}
             return {**found, **{key: text for key, text in told.items() if text is not None}}
 
         def equity(keys: Sequence[str]) -> dict[str, Sequence[tuple[str, float]]]:
@@ -190,6 +209,12 @@ class Reading:
                 self._report.left_out[LIKE_AN_ANSWER] += 1
             else:
                 yield item
+
+
+def _taught(example: Example) -> str | None:
+    """What a pair teaches; None for an example that is none."""
+    name = _TEACHES.get(example.kind)
+    return None if name is None else str((example.origin or {}).get(name))
 
 
 def fraction_of(example: Example) -> float:

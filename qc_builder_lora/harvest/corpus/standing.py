@@ -19,6 +19,7 @@ WAYS = {
     "families": "qc-lora corpus build --manifest full",
     "alphas": "qc-lora corpus add alphas",
     "error-fix": "qc-lora corpus add fixes",
+    "changes": "qc-lora corpus add changes",
     "worldquant": "qc-lora corpus add worldquant --paper FILE",
     "qc-docs": "qc-lora corpus add qc-docs",
     "lean": "qc-lora corpus add lean --checkout DIR",

@@ -48,6 +48,8 @@ class Manifest:
     """Formulaic alphas of our own."""
     fixes: int = 0
     """Examples to break for error-fix pairs."""
+    changes: int = 0
+    """Examples to change for change pairs."""
     every_style: bool = False
     """Ask also in what a family has further, and by specifications as builders write them."""
     edition: int = 1

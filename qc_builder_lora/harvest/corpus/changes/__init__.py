@@ -1,0 +1,1 @@
+"""Change pairs: a strategy, what is to be different in it, and the whole file afterwards."""
