@@ -193,8 +193,14 @@ def _taught(store: Store, model: Model) -> frozenset[str] | None:
     """The families of the examples that a Model was trained on; None where that is not known."""
     if model.adapter_id is None:
         return None
-    run = store.runs.get(store.adapters.get(model.adapter_id).run_id)
-    examples = store.examples.of_snapshot(run.snapshot_id, Split.TRAIN)
+    from qc_builder_lora.retrain.parent import snapshots_of
+
+    snapshots = snapshots_of(store.runs.get(store.adapters.get(model.adapter_id).run_id))
+    examples = [
+        example
+        for snapshot in snapshots or ()
+        for example in store.examples.of_snapshot(snapshot, Split.TRAIN)
+    ]
     return frozenset(example.family for example in examples) or None
 
 

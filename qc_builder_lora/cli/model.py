@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from qc_builder_lora.cli.common import SHORT, facts, json_option, opened, resolve, say_json, table
+from qc_builder_lora.lineage import lineage
 
 if TYPE_CHECKING:
     from qc_builder_lora.records import Model, Promotion
@@ -93,6 +94,7 @@ def show(model: str, as_json: bool) -> None:
             ("base", manifest["base"]["name"]),
             ("adapter", manifest["adapter"]["sha256"]),
             ("snapshot", manifest["snapshot"]),
+            *lineage(manifest),
             ("recipe", manifest["recipe"]["sha256"]),
             ("allowed above trained", manifest["parity"].get("allowance")),
         ]

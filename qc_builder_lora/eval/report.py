@@ -24,6 +24,7 @@ from qc_builder_lora.eval.statistics import counted, wilson
 from qc_builder_lora.files import write_text
 from qc_builder_lora.ids import file_hash
 from qc_builder_lora.kinds import RATES, SHOWN
+from qc_builder_lora.lineage import lineage, lineage_limits
 from qc_builder_lora.records import Model, Outcome
 
 _CURVES, _PAIRS = 4, 3
@@ -327,6 +328,7 @@ def _provenance(material: Material) -> list[tuple[str, str]]:
         ("base", f"{manifest['base']['name']} {manifest['base']['sha256']}"),
         ("champion sha256", material.champion_sha256 or "none: it is a hosted model"),
         ("snapshot", manifest["snapshot"]),
+        *lineage(manifest),
         ("recipe sha256", manifest["recipe"]["sha256"]),
         ("suite sha256", material.suite_sha256),
         ("engine", material.engine),
@@ -342,6 +344,7 @@ def _limits(material: Material) -> list[str]:
         f"{100 * low:.0f} to {100 * high:.0f} %.",
         "faithful means that nothing asked is missing, as far as a program can tell; not that the "
         "logic is right: read the code.",
+        *lineage_limits(material.model.manifest),
     ]
     if material.live:
         return [
@@ -361,6 +364,9 @@ def _kinds(material: Material) -> str:
     """Whether the prompts are of kinds that were taught."""
     groups = Counter(one.group for one in material.challenger.judged)
     strange = groups[RESERVED] + groups[NOT_TAUGHT]
+    parent = material.model.manifest.get("parent")
+    if parent is not None and parent["snapshots"] is None:
+        return "Whether the prompts are of kinds that the model was taught is UNKNOWN."
     if not strange:
         return (
             "The prompts are of the kinds the model was trained on, with other parameters; other "

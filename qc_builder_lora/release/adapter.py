@@ -7,7 +7,6 @@ scale · B·A with scale = alpha / rank. In a GGUF the same projection has anoth
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qc_builder_lora.adapter_folder import WEIGHTS, read_settings
 from qc_builder_lora.errors import CorruptFile, InputError, MissingExtra
 
 Floats = NDArray[np.float32]
@@ -54,8 +54,8 @@ def read_adapter(folder: Path, reader: Any) -> AdapterWeights:
     Raises CorruptFile for a damaged adapter and InputError for what a GGUF cannot express: rank-
     stabilised scale, DoRA, per-module ranks, trained embeddings.
     """
-    config = _config(folder)
-    tensors = _tensors(folder / "adapter_model.safetensors")
+    settings = read_settings(folder)
+    tensors = _tensors(folder / WEIGHTS)
     names = _name_map(reader)
     pairs: dict[str, dict[str, Floats]] = {}
     for key, value in tensors.items():
@@ -63,7 +63,7 @@ def read_adapter(folder: Path, reader: Any) -> AdapterWeights:
         if side not in ("A", "B"):
             raise InputError(f"{folder}: {key} is not a LoRA factor and has no place in a GGUF.")
         pairs.setdefault(module, {})[side] = value
-    rank, alpha = int(config["r"]), float(config["lora_alpha"])
+    rank, alpha = settings.rank, settings.alpha
     factors = {}
     for module, pair in pairs.items():
         name = f"{names.get_name(module)}.weight"
@@ -73,18 +73,6 @@ def read_adapter(folder: Path, reader: Any) -> AdapterWeights:
     if not any(np.any(found.b) for found in factors.values()):
         raise InputError(f"{folder}: every lora_B is zero; this adapter was never trained.")
     return AdapterWeights(factors, rank, alpha)
-
-
-def _config(folder: Path) -> dict[str, Any]:
-    path = folder / "adapter_config.json"
-    try:
-        config: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise CorruptFile(path, f"cannot be read: {error}", "Train again.") from error
-    for key in ("use_rslora", "use_dora", "rank_pattern", "alpha_pattern", "modules_to_save"):
-        if config.get(key):
-            raise InputError(f"{path}: {key} is set, which a GGUF cannot express.")
-    return config
 
 
 def _tensors(path: Path) -> dict[str, Floats]:

@@ -42,6 +42,10 @@ class Source:
     snapshot_id: str
     recipe_sha256: str
     recipe_text: str
+    parent: Mapping[str, Any] | None = None
+    """The adapter that training began from; None for one that began from the base."""
+    seen: Mapping[str, Any] | None = None
+    """Runs, steps and tokens, the parent's included; None where a part is unknown."""
 
 
 class Release:
@@ -151,6 +155,8 @@ class Release:
                 "gguf_sha256": lora_digest,
             },
             "snapshot": source.snapshot_id,
+            "parent": source.parent,
+            "seen": source.seen,
             "recipe": {"sha256": source.recipe_sha256, "text": source.recipe_text},
             "parity": {
                 "nll_hf": round(target.tuned, 5),

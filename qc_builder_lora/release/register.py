@@ -47,6 +47,8 @@ def release(
         snapshot_id=run.snapshot_id,
         recipe_sha256=run.recipe_sha256,
         recipe_text=run.recipe_text,
+        parent=run.metrics.get("parent"),
+        seen=run.metrics.get("seen"),
     )
     models = (home / "models").absolute()
     return store.models.add(Release(source, models, threads, progress).publish(ladder))

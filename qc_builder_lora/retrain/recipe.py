@@ -116,10 +116,15 @@ class Recipe:
     checkpoint_s: float = 60.0
     validation_examples: int = 16
     """How many validation examples the loss is measured on, before and after."""
+    continue_from: str | None = None
+    """What the adapter starts from in place of zero: `production`, a Model's or Adapter's id, or an
+    adapter's folder; of the same base, rank, alpha and targets. Optimiser and schedule are new."""
     note: str = ""
 
     def __post_init__(self) -> None:
         get_template(self.template)
+        if self.continue_from == "":
+            raise SettingsError("continue_from is empty. Leave it out to train from the base.")
         for name in ("learning_rate", "batch", "accumulate", "epochs", "max_tokens", "clip"):
             if getattr(self, name) <= 0:
                 raise SettingsError(f"{name} must be above zero, got {getattr(self, name)}.")
@@ -133,6 +138,9 @@ class Recipe:
     def sha256(self) -> str:
         """Hash of what decides the adapter, whatever the formatting."""
         values = asdict(self)
+        if self.continue_from is None:
+            # Added later: a recipe without it keeps its hash, and its unfinished runs go on.
+            del values["continue_from"]
         return json_hash({key: values[key] for key in values.keys() - _WITHOUT_EFFECT})
 
     @property

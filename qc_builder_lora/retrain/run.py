@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,14 @@ from qc_builder_lora.ids import file_hash, new_id, now
 from qc_builder_lora.progress import SILENT, Progress
 from qc_builder_lora.records import Adapter, Run, RunStatus, Split
 from qc_builder_lora.retrain.base import base_folder, base_gguf
+from qc_builder_lora.retrain.parent import Parent, check_parent, find_parent
 from qc_builder_lora.retrain.recipe import Base, Recipe, load_base
 from qc_builder_lora.store import Store
 
 
-def start_run(store: Store, home: Path, recipe: Recipe, snapshot_id: str) -> Run:
+def start_run(
+    store: Store, home: Path, recipe: Recipe, snapshot_id: str, parent: Parent | None = None
+) -> Run:
     """The unfinished Run of this recipe on this snapshot, to be taken up again, or a new one."""
     for run in store.runs.find(recipe_sha256=recipe.sha256, snapshot_id=snapshot_id):
         if run.status is not RunStatus.FINISHED and Path(run.path).exists():
@@ -29,6 +33,7 @@ def start_run(store: Store, home: Path, recipe: Recipe, snapshot_id: str) -> Run
         status=RunStatus.RUNNING,
         started_at=now(),
         path=str((home / "runs" / run_id).absolute()),
+        metrics={} if parent is None else {"parent": parent.plain(store, snapshot_id)},
     )
     Path(run.path).mkdir(parents=True)
     return store.runs.add(run)
@@ -54,21 +59,55 @@ def train(
         raise EmptySnapshot(f"snapshot {snapshot.id[:12]} holds {len(snapshot.members)} in all")
     base = load_base(recipe.base)
     folder = base_folder(base, cache, _Scaled(progress))
-    run = start_run(store, home, recipe, snapshot.id)
+    recipe, parent = start_from(store, recipe, base, cache, folder)
+    run = start_run(store, home, recipe, snapshot.id, parent)
     from qc_builder_lora.retrain.train import Training
 
     try:
-        trained = Training(recipe, folder, examples, held_out, Path(run.path), progress).run()
+        trained = Training(
+            recipe,
+            folder,
+            examples,
+            held_out,
+            Path(run.path),
+            progress,
+            parent=None if parent is None else parent.path,
+        ).run()
     except QcLoraError as error:
         store.runs.update(run.id, status=RunStatus.FAILED, error=str(error))
         raise
     adapter = adapter_record(run, recipe, base, cache, trained.adapter)
+    metrics = dict(trained.metrics)
+    if parent is not None:
+        metrics |= {"parent": run.metrics["parent"], "seen": parent.seen_with(metrics)}
     with store.transaction():
         run = store.runs.update(
-            run.id, status=RunStatus.FINISHED, finished_at=now(), metrics=trained.metrics
+            run.id, status=RunStatus.FINISHED, finished_at=now(), metrics=metrics
         )
         adapter = store.adapters.add(adapter)
     return run, adapter
+
+
+def start_from(
+    store: Store, recipe: Recipe, base: Base, cache: Path, folder: Path
+) -> tuple[Recipe, Parent | None]:
+    """The recipe with the very weights that its `continue_from` means now, and whose they are.
+
+    By their hash, so that a run that was stopped is taken up again only while the name still means
+    the same. Without a Model in production `production` is the base.
+    """
+    if recipe.continue_from is None:
+        return recipe, None
+    found = find_parent(store, recipe.continue_from)
+    if found is None:
+        return replace(recipe, continue_from=None), None
+    parent = check_parent(found, recipe, base_digest(base, cache), folder)
+    return replace(recipe, continue_from=parent.adapter), parent
+
+
+def base_digest(base: Base, cache: Path) -> str:
+    """SHA-256 of the base's GGUF."""
+    return base.sha256 or file_hash(base_gguf(base, cache))
 
 
 def adapter_record(run: Run, recipe: Recipe, base: Base, cache: Path, folder: Path) -> Adapter:
@@ -78,7 +117,7 @@ def adapter_record(run: Run, recipe: Recipe, base: Base, cache: Path, folder: Pa
         run_id=run.id,
         path=str(folder.absolute()),
         base=base.name,
-        base_sha256=base.sha256 or file_hash(base_gguf(base, cache)),
+        base_sha256=base_digest(base, cache),
         rank=recipe.lora.rank,
         alpha=recipe.lora.alpha,
         created_at=now(),

@@ -19,6 +19,7 @@ from qc_builder_lora.ids import json_hash
 from qc_builder_lora.progress import SILENT, Progress
 from qc_builder_lora.records import Example
 from qc_builder_lora.retrain import checkpoint
+from qc_builder_lora.retrain.adapter import load_adapter, save_adapter
 from qc_builder_lora.retrain.base import load_model, load_tokenizer
 from qc_builder_lora.retrain.batches import (
     Item,
@@ -58,7 +59,10 @@ class Training:
         validation: Sequence[Example],
         folder: Path,
         progress: Progress = SILENT,
+        *,
+        parent: Path | None = None,
     ) -> None:
+        """`parent` is an adapter's folder to start from, of the recipe's base and shape."""
         torch = _torch()
         self.recipe, self.folder, self._progress = recipe, folder, progress
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -72,6 +76,8 @@ class Training:
         )
         self._check_not_empty(len(train))
         self._build(base)
+        if parent is not None:
+            load_adapter(self.model, parent)
         examples = json_hash([item.id for item in self._train])
         self.state = checkpoint.State(recipe.sha256, examples)
         self._resume()
@@ -269,7 +275,7 @@ class Training:
         self.save()
         last = self.validate()
         adapter = self.folder / "adapter"
-        _save_adapter(self.model, adapter)
+        save_adapter(self.model, adapter)
         state = self.state
         return Trained(
             adapter=adapter,
@@ -303,23 +309,6 @@ class Training:
         if self._device != "cuda":
             return None
         return round(int(_torch().cuda.max_memory_allocated()) / 1e6)
-
-
-def _save_adapter(model: Any, target: Path) -> None:
-    import shutil
-
-    from qc_builder_lora.files import disk_full
-
-    temporary = target.with_name("adapter.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
-        model.save_pretrained(temporary)
-    except OSError as error:
-        shutil.rmtree(temporary, ignore_errors=True)
-        kept = f"The last checkpoint is kept in {target.parent}."
-        raise disk_full(error, target, kept=kept) from error
-    shutil.rmtree(target, ignore_errors=True)
-    temporary.rename(target)
 
 
 def peak_rss_mb() -> float:

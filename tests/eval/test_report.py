@@ -253,3 +253,49 @@ def test_evidence_that_says_the_same_is_said_once(tmp_path: Path) -> None:
     one = judged("a", "parses", findings=(failed, {**failed, "kind": "date"}), faithful=False)
     _, found = page(material(scores(judged("a")), scores(one)), tmp_path)
     assert found.text.count("the backtest failed: no GOOG") == 1
+
+
+def continued(**parent: object) -> Material:
+    """Of a model whose training began from another adapter."""
+    given = usual()
+    about = {
+        "model": "tiny-9", "adapter": "9" * 64, "path": "/x/adapter", "run": "r", "base": "b" * 64,
+        "snapshot": "8" * 64, "snapshots": ["8" * 64],
+        "held_out_taught": {"validation": 0, "golden": 0},
+    }  # fmt: skip
+    manifest = {
+        **given.model.manifest,
+        "parent": {**about, **parent},
+        "seen": {"runs": 2, "steps": 1200, "tokens": 34000},
+    }
+    return replace(given, model=replace(given.model, manifest=manifest))
+
+
+def test_a_model_that_began_from_another_names_it_and_the_total_that_was_seen(
+    tmp_path: Path,
+) -> None:
+    text = page(continued(), tmp_path)[1].text
+    assert f"model tiny-9 (adapter {'9' * 64})" in text
+    assert "2 runs, 1,200 steps, 34,000 tokens" in text
+    assert "0 of validation, 0 of golden" in text
+    assert "UNKNOWN (/x/adapter)" not in text
+    assert "started from the base" in " ".join(page(usual(), tmp_path)[1].text.split())
+
+
+def test_an_adapter_of_unknown_teaching_is_told_where_the_page_says_what_it_does_not_say(
+    tmp_path: Path,
+) -> None:
+    unknown = {"model": None, "run": None, "base": "UNKNOWN", "snapshot": None, "snapshots": None}
+    text = page(continued(**unknown, held_out_taught=None), tmp_path)[1].text
+    limits = text.split("What this page does not say")[1]
+    assert "was taught is UNKNOWN (/x/adapter)" in limits
+    assert "may look better than they are" in limits
+    assert "Whether the prompts are of kinds that the model was taught is UNKNOWN" in limits
+    assert "UNKNOWN: only the names and shapes" in text
+    taught = page(continued(held_out_taught={"validation": 3, "golden": 1}), tmp_path)[1].text
+    assert "4 held-out examples of the snapshot were taught" in taught
+
+
+def test_a_model_released_before_the_rule_had_nats_shows_unknown(tmp_path: Path) -> None:
+    text = page(usual(), tmp_path)[1].text
+    assert "Above it a file may lie by UNKNOWN: the model was released by an earlier rule." in text
