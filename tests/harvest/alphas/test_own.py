@@ -177,6 +177,24 @@ def test_a_degenerate_formula_is_refused_with_the_reason(text: str, reason: str)
     assert sieve.refused == {reason: 1}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "indneutralize(close - close, IndClass.industry)", "rank(close - close) * open",
+        "ts_rank(open - open, 5) + close", "correlation(open - open, close, 5)",
+        "sum(close - close, 3) + low", "scale(open - open + 2) * high",
+    ],
+)  # fmt: skip
+def test_a_function_of_what_is_always_the_same_has_a_value_and_is_not_taken(
+    text: str, panel: Panel
+) -> None:
+    normal = simplified(parse(text))
+    assert evaluate(normal, panel).shape == (len(panel.days), len(panel.symbols))
+    assert same_where_known(evaluate(parse(text), panel), evaluate(normal, panel))
+    small = random_panel(200, 8, seed=5)
+    assert Sieve(small).take(parse(text)) is None
+
+
 def test_the_same_idea_in_other_words_is_refused() -> None:
     sieve = Sieve(TRIED)
     assert sieve.take(parse("rank(delta(close, 5))")) is not None

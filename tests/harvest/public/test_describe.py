@@ -3,13 +3,13 @@ import ast
 import pytest
 
 from qc_builder_lora.harvest.corpus.public.describe import (
-    asked,
     describe,
     facts,
     spoken,
     steps,
     without_header,
 )
+from qc_builder_lora.harvest.corpus.public.request import asked, told
 
 from .texts import STRATEGY, named
 
@@ -23,9 +23,9 @@ def test_a_docstring_and_the_facts_of_the_code_make_the_request() -> None:
     said = describe(STRATEGY)
     assert said.origin == "docstring"
     assert said.instruction == (
-        "Write a QuantConnect algorithm. Buys IBM while it is above its average of twenty days and "
-        "sells it below. Assets: IBM (daily). Indicators: sma(20). Backtest from 2010-01-01 to "
-        "2010-12-31. Cash: 50,000."
+        "Write a QuantConnect algorithm that buys IBM while it is above its average of twenty days "
+        "and sells it below. Assets: IBM (daily). Indicators: sma(20). Trades by: target weights. "
+        "Backtest from 2010-01-01 to 2010-12-31. Cash: 50,000."
     )
 
 
@@ -34,7 +34,7 @@ def test_without_a_docstring_the_comment_above_the_class_speaks_and_no_licence_h
                             'sells it below."""\n', "")  # fmt: skip
     above = code.replace("class Ibm", "# Holds IBM in an upward trend.\nclass Ibm")
     assert describe(HEADER + "\n" + above).instruction.startswith(
-        "Write a QuantConnect algorithm. Holds IBM in an upward trend. Assets"
+        "Write a QuantConnect algorithm that holds IBM in an upward trend. Assets"
     )
     said = describe(HEADER + "\n" + code)
     assert said.origin == "code"
@@ -65,12 +65,58 @@ def test_somebodys_words_about_it_come_before_its_own() -> None:
         ("Buy IBM at the open.", "Buy IBM at the open."),
         ("Write a momentum strategy", "Write a momentum strategy."),
         ("Momentum of ETFs", "Write a QuantConnect algorithm. Momentum of ETFs."),
+        ("Demonstration of daily bars", "Write a QuantConnect algorithm that demonstrates daily "
+                                        "bars."),
+        ("The demo alpha reads a file", "Write a QuantConnect algorithm that reads a file."),
+        ("In this example we look at a crossing. It buys above.",
+         "Write a QuantConnect algorithm to look at a crossing. It buys above."),
+        ("Strategy example algorithm using an index", "Write a QuantConnect algorithm using an "
+                                                      "index."),
+        ("Using rolling windows", "Write a QuantConnect algorithm using rolling windows."),
+        ("Ranks ETFs by strength", "Write a QuantConnect algorithm that ranks ETFs by strength."),
+        ("MACD Example Algorithm", "Write a QuantConnect algorithm: MACD."),
         # No sentence about what the algorithm does.
-        ("Algorithm of the week", "Write a QuantConnect algorithm. Algorithm of the week."),
+        ("Momentum, week by week", "Write a QuantConnect algorithm. Momentum, week by week."),
     ],
 )  # fmt: skip
 def test_a_description_becomes_a_request(text: str, wanted: str) -> None:
     assert asked(text) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("Basic template algorithm simply initializes the date range and cash", ""),
+        ("Trades daily bars.\nThis is a simple regression test algorithm.", "Trades daily bars."),
+        ("TrendAlphaAlgorithm: example of a trend. See https://a.com/x", "example of a trend."),
+        ("Ranks ETFs.\n\nSource: Somebody, S. (2018). A Book. pp. 90\n  and 91.\n\nBuys the first.",
+         "Ranks ETFs. Buys the first."),
+        ("This alpha is part of the Benchmark Alpha Series created by Us, open sourced so that "
+         "others see it.", ""),
+        ("Trades <see cref=\"A.B.SimpleAverage\"/> of a <c>Slice</c>.",
+         "Trades SimpleAverage of a Slice."),
+        ("Asks for history. As it uses quotes you should or", "Asks for history."),
+        ("Bars of a day\nThis one waits", "Bars of a day. This one waits."),
+        ("It needs comfort with C# events.\nBuys at noon.", "Buys at noon."),
+    ],
+)  # fmt: skip
+def test_what_nobody_would_ask_for_is_left_out(text: str, kept: str) -> None:
+    assert told(text) == kept
+
+
+def test_a_name_of_the_api_is_spelt_as_the_code_spells_it() -> None:
+    said = describe(STRATEGY, "Basic algorithm using SetHoldings and SetNothing").instruction
+    assert said.startswith("Write a QuantConnect algorithm using set_holdings and SetNothing.")
+
+
+def test_tickers_out_of_a_list_are_named_and_the_rest_counted() -> None:
+    tickers = [f"T{n}" for n in range(15)]
+    code = f"class A(QCAlgorithm):\n    def initialize(self):\n        for t in {tickers}:\n"
+    said = facts(ast.parse(code + "            self.add_equity(t)\n"))
+    assert said == f"Assets: {', '.join(tickers[:12])}, and 3 more."
+    code = "a = Symbol.create('SPY', SecurityType.EQUITY)\nself.add_security(E, 'IBM')\n"
+    assert facts(ast.parse(code)) == "Assets: SPY, IBM."
+    assert facts(ast.parse("a = ['OPEN', 'low']; b = ['X', y]")) == ""
 
 
 @pytest.mark.parametrize(
@@ -80,6 +126,7 @@ def test_a_description_becomes_a_request(text: str, wanted: str) -> None:
         ("MACDTrend", "a QuantConnect algorithm: MACD trend"),
         ("my_strategy", "a QuantConnect algorithm: my"),
         ("Algorithm", "a QuantConnect algorithm"),
+        ("BasicTemplateFillForwardAlgorithm", "a QuantConnect algorithm: fill forward"),
     ],
 )
 def test_a_class_name_is_spoken(name: str, words: str) -> None:

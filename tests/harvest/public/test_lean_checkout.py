@@ -56,7 +56,7 @@ def test_the_summary_is_the_request_and_the_header_is_not_taught(take: Take) -> 
     (one,) = take(TrendAlgorithm=tagged(STRATEGY, "using data", "indicators"))
     assert isinstance(one, Candidate)
     assert one.instruction.startswith("Write a QuantConnect algorithm")
-    assert "a trend rule for ." in one.instruction
+    assert "demonstrates a trend rule for IBM. Assets" in one.instruction
     assert "Assets: IBM (daily)." in one.instruction
     assert "Licensed" not in one.code
     assert one.code == STRATEGY
@@ -68,7 +68,7 @@ def test_the_summary_is_the_request_and_the_header_is_not_taught(take: Take) -> 
 def test_without_a_summary_the_docstring_is_the_request(take: Take) -> None:
     (one,) = take(TrendAlgorithm=HEADER + STRATEGY)
     assert isinstance(one, Candidate)
-    assert "Buys IBM while it is above" in one.instruction
+    assert "buys IBM while it is above" in one.instruction
     assert one.family == "lean"
 
 
@@ -94,6 +94,17 @@ def test_without_a_summary_the_docstring_is_the_request(take: Take) -> None:
         ("Trend", "class Model(AlphaModel):\n    pass\n", "no class derives from QCAlgorithm"),
         ("Trend", "import Other\n" + STRATEGY, "imports a file beside it"),
         ("Trend", "\ufffe" + STRATEGY, None),
+        ("TrendBenchmark", STRATEGY, "measures the engine's speed"),
+        # A strategy that fits a regression tests nothing.
+        ("LinearRegressionAlgorithm", named("ScikitLearnLinearRegressionAlgorithm"), None),
+        ("AutomaticLinearRegressionAlgorithm", STRATEGY, None),
+        (
+            "Trend",
+            STRATEGY + "\n\nclass Model(AlphaModel):\n    def __init__(self, **given):\n"
+            "        if not given:\n            raise AssertionError('nothing given')\n"
+            "    def update(self, algorithm, data):\n        raise NotImplementedError\n",
+            None,
+        ),
     ],
 )
 def test_what_is_left_out_says_by_which_rule(
@@ -103,6 +114,20 @@ def test_what_is_left_out_says_by_which_rule(
     one = found[f"Algorithm.Python/{name}.py"]
     assert getattr(one, "reason", None) == reason
     assert isinstance(found["Algorithm.Python/Other.py"], Candidate)
+
+
+def test_the_file_of_imports_beside_them_is_no_file_that_they_need(take: Take) -> None:
+    found = take(Trend=STRATEGY, AlgorithmImports="from datetime import datetime\n")
+    assert [getattr(one, "reason", None) for one in found] == [
+        "no class derives from QCAlgorithm", None,
+    ]  # fmt: skip
+
+
+def test_a_header_that_begins_with_a_space_is_a_header(take: Take) -> None:
+    (one,) = take(Trend=" " + tagged(STRATEGY, "using data"))
+    assert isinstance(one, Candidate)
+    assert one.code == STRATEGY
+    assert "Licensed" not in one.instruction
 
 
 def test_forex_and_crypto_are_asked_about(take: Take) -> None:

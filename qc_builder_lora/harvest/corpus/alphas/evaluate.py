@@ -126,8 +126,12 @@ class _Evaluation:
         name = "amount" if self._conventions.adv == "dollars" else "volume"
         return op.ts_sum(self._panel.input(name), days) / days
 
+    def _series(self, node: Expr) -> Array:
+        """A value for each day and symbol, also of what simplifies to a number: rank(x - x)."""
+        return np.broadcast_to(self.value(node), (len(self._panel.days), len(self._panel.symbols)))
+
     def _call(self, node: Call) -> Array:
-        first = self.value(node.args[0])
+        first = self._series(node.args[0])
         if node.name == "indneutralize":
             group = node.args[1]
             assert isinstance(group, Group)
@@ -135,7 +139,7 @@ class _Evaluation:
         if node.days is None:
             return _PLAIN[node.name](first, *map(self.value, node.args[1:]))
         if node.name in _PAIRED:
-            return _PAIRED[node.name](first, self.value(node.args[1]), node.days)
+            return _PAIRED[node.name](first, self._series(node.args[1]), node.days)
         return _WINDOWED[node.name](first, node.days)
 
 

@@ -18,7 +18,7 @@ from qc_builder_lora.harvest.corpus.alphas.operators import Array, rank
 from qc_builder_lora.harvest.corpus.alphas.panel import Panel
 from qc_builder_lora.harvest.corpus.alphas.sampling import Sampler
 from qc_builder_lora.harvest.corpus.alphas.simplify import simplified, without_scale
-from qc_builder_lora.harvest.corpus.alphas.tree import Expr, Kind, kind, size
+from qc_builder_lora.harvest.corpus.alphas.tree import Call, Expr, Kind, kind, size, walk
 
 PANEL = (500, 16, 1)
 """Days, symbols and seed of the random panel that our own formulas are tried on."""
@@ -70,6 +70,8 @@ class Sieve:
     def _why_not(self, node: Expr) -> str | None:
         if kind(node) is not Kind.SERIES:
             return "no series"
+        if any(isinstance(n, Call) and kind(n.args[0]) is Kind.SCALAR for n in walk(node)):
+            return "a function of a number"
         if size(node) > _MOST_NODES or bars_needed(node) > _MOST_BARS:
             return "too long"
         if str(node) in self._texts:

@@ -7,12 +7,13 @@ algorithm is for is taken from its author's words, and from its name where there
 from __future__ import annotations
 
 import ast
-import inspect
 import io
 import re
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+from qc_builder_lora.harvest.corpus.public.request import SHORTEST, asked, told
 
 _ASSETS = re.compile(r"^add_?(equity|forex|crypto|option|future|index|cfd|data)$", re.IGNORECASE)
 _DATES = {"set_start_date": "from", "set_end_date": "to"}
@@ -29,9 +30,18 @@ _HEADER = re.compile(
     re.IGNORECASE,
 )
 _RIGHTS = re.compile(r"licen[cs]e|copyright", re.IGNORECASE)
-_MARKUP = re.compile(r"</?(?:summary|remarks|see|param|returns|code|para)\b[^>]*>|<meta[^>]*>")
 _SENTENCE = re.compile(r"[A-Z][\w'-]*(?: \S+){3,60}$")
-_SHORTEST = 15
+_TICKER = re.compile(r"[A-Z][A-Z0-9]{0,5}(?:\.[A-Z])?$")
+_MOST_TICKERS = 12
+_ORDERS = {
+    "set_holdings": "target weights", "market_order": "market orders", "order": "market orders",
+    "buy": "market orders", "sell": "market orders", "limit_order": "limit orders",
+    "stop_market_order": "stop orders", "stop_limit_order": "stop-limit orders",
+    "trailing_stop_order": "trailing stop orders", "market_on_open_order": "orders at the open",
+    "market_on_close_order": "orders at the close", "limit_if_touched_order": "limit-if-touched "
+    "orders", "set_alpha": "an alpha model", "add_alpha": "an alpha model",
+    "set_risk_management": "a risk model", "add_risk_management": "a risk model",
+}  # fmt: skip
 _LONGEST = 1500
 
 
@@ -50,15 +60,25 @@ def describe(code: str, about: str | None = None) -> Described:
     """
     tree = ast.parse(code)
     node = algorithm_class(tree)
-    words, origin = _own_words(code, tree, node)
-    if about is not None and len(about) >= _SHORTEST:
-        words, origin = about, "text"
-    if words is None:
-        name = "an algorithm" if node is None else spoken(node.name)
-        words, origin = f"Write {name}.", "code"
-    told = facts(tree)
-    text = asked(clean(words)[:_LONGEST])
-    return Described(f"{text} {told}".strip() if told else text, origin)
+    words, origin = told(about or ""), "text"
+    if len(words) < SHORTEST:
+        words, origin = _own_words(code, tree, node)
+    if words:
+        text = asked(_as_in(code, words)[:_LONGEST])
+    else:
+        text, origin = f"Write {'an algorithm' if node is None else spoken(node.name)}.", "code"
+    known = facts(tree)
+    return Described(f"{text} {known}".strip(), origin)
+
+
+def _as_in(code: str, words: str) -> str:
+    """The words with an API's names as the code spells them: SetCash is set_cash in Python."""
+
+    def python(found: re.Match[str]) -> str:
+        name = snake(found[0])
+        return name if f"{name}(" in code else found[0]
+
+    return re.sub(r"\b[A-Z][a-z]+(?:[A-Z][a-z]+)+\b", python, words)
 
 
 def algorithm_class(tree: ast.Module) -> ast.ClassDef | None:
@@ -72,13 +92,12 @@ def _is_algorithm(node: ast.AST) -> bool:
     )
 
 
-def _own_words(code: str, tree: ast.Module, node: ast.ClassDef | None) -> tuple[str | None, str]:
+def _own_words(code: str, tree: ast.Module, node: ast.ClassDef | None) -> tuple[str, str]:
     for one in (node, tree):
-        text = None if one is None else ast.get_docstring(one)
-        if text is not None and len(clean(text)) >= _SHORTEST:
-            return text, "docstring"
-    text = comment_above(code, node)
-    return (text, "comment") if text is not None else (None, "code")
+        words = "" if one is None else told(ast.get_docstring(one) or "")
+        if len(words) >= SHORTEST:
+            return words, "docstring"
+    return comment_above(code, node) or "", "comment"
 
 
 def comment_above(code: str, node: ast.ClassDef | None) -> str | None:
@@ -97,9 +116,10 @@ def comment_above(code: str, node: ast.ClassDef | None) -> str | None:
         if _RIGHTS.search("\n".join(block)):
             # The header of a licence: all of it.
             continue
-        kept = [line.strip().lstrip("#").strip() for line in block if not _HEADER.search(line)]
-        text = clean("\n".join(kept))
-        if len(text) >= _SHORTEST:
+        # An empty line of it is the end of a paragraph.
+        kept = ["" if _HEADER.search(one) else one.strip().lstrip("#").strip() for one in block]
+        text = told("\n".join(kept))
+        if len(text) >= SHORTEST:
             return text
     return None
 
@@ -124,52 +144,24 @@ def _first_line(node: ast.ClassDef) -> int:
     return min([node.lineno, *(one.lineno for one in node.decorator_list)])
 
 
-def clean(text: str) -> str:
-    """One paragraph without LEAN's markup."""
-    return " ".join(_MARKUP.sub(" ", inspect.cleandoc(text)).split())
-
-
-def asked(text: str) -> str:
-    """A description turned into a request, where it is one of the usual forms."""
-    text = text.strip().rstrip(": ").strip()
-    found = _DESCRIBES.match(text)
-    if found is None:
-        start = text if _REQUEST.match(text) else f"Write a QuantConnect algorithm. {text}"
-        return start if start.endswith((".", "!", "?")) else f"{start}."
-    rest = text[found.end() :].strip()
-    rest = rest if rest.endswith((".", "!", "?")) else f"{rest}."
-    shows = found["shows"] or ""
-    verb = "demonstrates" if shows else ""
-    return f"Write a QuantConnect algorithm that {verb} {rest}".replace("  ", " ")
-
-
-_REQUEST = re.compile(
-    r"(?:please\s+)?(?:write|create|build|implement|make|develop|design|trade|buy|sell|hold|go)\b",
-    re.IGNORECASE,
-)
-_DESCRIBES = re.compile(
-    r"(?:the\s+following\s+|this\s+|an?\s+)?"
-    r"(?:(?:simple|basic|sample|complete|example|code|demo|demonstration)\s+)*"
-    r"(?:examples?|algorithms?|strategy|strategies|snippet|program)\s+(?:that\s+|which\s+)?"
-    r"(?:(?P<shows>(?:demonstrates?|demonstrating|shows?|showing|illustrates?)(?:\s+that)?)\s+"
-    r"|(?=(?:\w+(?:s|es)|can|will)\s))"
-    r"|the\s+following\s+(?:\w+\s+)?(?:algorithm|strategy)\s+",
-    re.IGNORECASE,
-)
+_SAYS_NOTHING = frozenset({
+    "algorithm", "algo", "strategy", "basic", "template", "example", "demo", "qc",
+})  # fmt: skip
 
 
 def spoken(name: str) -> str:
     """`EmaCrossUniverseAlgorithm` → `an algorithm: ema cross universe`."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|_", " ", name).split()
     kept = [w if w.isupper() and len(w) > 1 else w.lower() for w in words]
-    kept = [word for word in kept if word.lower() not in ("algorithm", "algo", "strategy")]
+    kept = [word for word in kept if word.lower() not in _SAYS_NOTHING]
     return f"a QuantConnect algorithm: {' '.join(kept)}" if kept else "a QuantConnect algorithm"
 
 
 def facts(tree: ast.Module) -> str:
-    """Assets, indicators, dates and cash as far as they stand in the code as literals."""
+    """Assets, indicators, orders, dates and cash as far as they stand in the code as literals."""
     assets: dict[str, None] = {}
     indicators: dict[str, None] = {}
+    orders: dict[str, None] = {}
     dates: dict[str, str] = {}
     cash: str | None = None
     for call, name in _calls(tree):
@@ -184,17 +176,41 @@ def facts(tree: ast.Module) -> str:
         elif name in _INDICATORS:
             numbers = [str(v) for v in values if isinstance(v, int | float)]
             indicators[f"{name}({', '.join(numbers)})" if numbers else name] = None
-    parts = []
-    if assets:
-        parts.append(f"Assets: {', '.join(assets)}.")
-    if indicators:
-        parts.append(f"Indicators: {', '.join(indicators)}.")
+        elif name in _ORDERS:
+            orders[_ORDERS[name]] = None
+    parts = [
+        f"{what}: {', '.join(found)}."
+        for what, found in (
+            ("Assets", assets or tickers_listed(tree)), ("Indicators", indicators),
+            ("Trades by", orders),
+        )
+        if found
+    ]  # fmt: skip
     if dates:
         span = " ".join(f"{word} {dates[word]}" for word in ("from", "to") if word in dates)
         parts.append(f"Backtest {span}.")
     if cash:
         parts.append(f"Cash: {cash}.")
     return " ".join(parts)
+
+
+def tickers_listed(tree: ast.Module) -> list[str]:
+    """Tickers that are added by name or out of a list: so many of them, and how many more."""
+    found: dict[str, None] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.List | ast.Tuple) and len(node.elts) > 1:
+            values = [one.value for one in node.elts if isinstance(one, ast.Constant)]
+            texts = [value for value in values if isinstance(value, str)]
+            if len(texts) == len(node.elts) and all(map(_TICKER.match, texts)):
+                found.update(dict.fromkeys(texts))
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            name = f"{ast.unparse(node.func.value)}.{snake(node.func.attr)}"
+            at = {"Symbol.create": 0, "self.add_security": 1}.get(name)
+            if at is not None and len(node.args) > at and isinstance(node.args[at], ast.Constant):
+                found[str(node.args[at].value)] = None  # type: ignore[attr-defined]
+    names = list(found)
+    more = len(names) - _MOST_TICKERS
+    return names if more <= 0 else [*names[:_MOST_TICKERS], f"and {more} more"]
 
 
 def _calls(tree: ast.Module) -> Iterator[tuple[ast.Call, str]]:

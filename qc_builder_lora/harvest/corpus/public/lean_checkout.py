@@ -1,9 +1,10 @@
 """LEAN's own Python algorithms, out of a checkout of QuantConnect/Lean: Apache-2.0.
 
 An algorithm's summary, else its docstring, is the request. Left out, each counted by its reason:
-what tests the engine (by its name, its tag, or because it raises where a figure is not expected),
-what trades options, futures, indices and CFDs, and files that need another one beside them. The
-licence header goes from the code; its copyright notice stays in each example's version.
+what tests the engine (by its name, its tag, or because it raises where a figure is not expected)
+or measures its speed, what trades options, futures, indices and CFDs, and files that need another
+one beside them. The licence header goes from the code; its copyright notice stays in each example's
+version.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 from qc_builder_lora.errors import InputError
 from qc_builder_lora.harvest.corpus.candidate import Candidate, LeftOut
 from qc_builder_lora.harvest.corpus.public.commit import commit_of
-from qc_builder_lora.harvest.corpus.public.describe import algorithm_class, clean, without_header
+from qc_builder_lora.harvest.corpus.public.describe import algorithm_class, without_header
 from qc_builder_lora.harvest.corpus.public.taking import Origin, Taking, slug
 from qc_builder_lora.harvest.sources.piece import read_code
 
@@ -27,6 +28,11 @@ NOTICE = "Copyright QuantConnect Corporation"
 _FOLDER = "Algorithm.Python"
 _LICENCE_FILES = ("LICENSE", "LICENSE.txt", "LICENSE.md")
 _META = re.compile(r'<meta\s+name="tag"\s+content="([^"]+)"')
+# A strategy may fit a regression; a test of LEAN is one.
+_REGRESSION = re.compile(
+    r"(?<!linear)(?<!logistic)(?<!ridge)(?<!lasso)(?<!polynomial)(?<!vector)(?<!quantile)regression",
+    re.IGNORECASE,
+)
 _SUMMARY = re.compile(r"<summary>(.*?)</summary>", re.DOTALL)
 _EXOTIC = re.compile(
     r"\.(?:add_?(?:option|future|index|cfd|crypto_?future)\w*|AddOption\w*|option_chain\w*)\s*\(|"
@@ -90,7 +96,7 @@ def _taken(path: Path, place: str, text: str, taking: Taking) -> Candidate | Lef
         _without_markup(without_header(text)),
         place,
         f"lean_{slug(tags[0])}" if tags else "lean",
-        about=clean(summary[1]) if summary else None,
+        about=summary[1] if summary else None,
         siblings=siblings,
     )
 
@@ -111,8 +117,10 @@ def why_not_taught(name: str, text: str) -> str | None:
     node = algorithm_class(tree)
     if node is None:
         return "no class derives from QCAlgorithm"
-    if "regression" in name.lower() or "regression" in node.name.lower():
+    if any(_REGRESSION.search(one) for one in (name, node.name)):
         return "regression test by its name"
+    if name.endswith("Benchmark") or node.name.endswith(("Benchmark", "BenchmarkAlgorithm")):
+        return "measures the engine's speed"
     if any("regression" in tag.lower() for tag in _META.findall(text)):
         return "regression test by its tag"
     if _asserts(tree):
@@ -121,8 +129,24 @@ def why_not_taught(name: str, text: str) -> str | None:
 
 
 def _asserts(tree: ast.Module) -> bool:
-    """Whether it raises: a strategy has no reason to, a test of the engine has no other."""
+    """Whether it raises: a strategy has no reason to, a test of the engine has no other.
+
+    A model beside it that checks the arguments it is made with is no test.
+    """
     return any(
-        (isinstance(node, ast.Raise) and node.exc is not None) or isinstance(node, ast.Assert)
-        for node in ast.walk(tree)
+        (isinstance(node, ast.Raise) and node.exc is not None and not _is_left_open(node.exc))
+        or isinstance(node, ast.Assert)
+        for node in _outside_constructors(tree)
     )
+
+
+def _outside_constructors(node: ast.AST) -> Iterator[ast.AST]:
+    for child in ast.iter_child_nodes(node):
+        if not (isinstance(child, ast.FunctionDef) and child.name == "__init__"):
+            yield child
+            yield from _outside_constructors(child)
+
+
+def _is_left_open(error: ast.expr) -> bool:
+    """`raise NotImplementedError`: a method for others to fill in."""
+    return "NotImplementedError" in ast.unparse(error)

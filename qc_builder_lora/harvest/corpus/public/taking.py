@@ -20,6 +20,8 @@ CSHARP = re.compile(
     r"void|virtual|static|readonly|\w+\s+\w+\s*[;({=])",
     re.MULTILINE,
 )
+_OURS = frozenset({"AlgorithmImports"})
+"""Files that LEAN, or an editor for its sake, lays beside strategies; the engine has its own."""
 _IMPORTS = "from AlgorithmImports import *\n\n\n"
 
 
@@ -106,7 +108,7 @@ def why_not(text: str, siblings: Set[str] = frozenset()) -> str | None:
         return None if "QCAlgorithm" in text else "no class derives from QCAlgorithm"
     if algorithm_class(tree) is None:
         return "no class derives from QCAlgorithm"
-    return "imports a file beside it" if imported_modules(tree) & siblings else None
+    return "imports a file beside it" if imported_modules(tree) & siblings - _OURS else None
 
 
 def is_csharp(text: str) -> bool:
