@@ -121,11 +121,12 @@ class NewerStore(StoreError):
 class OlderStore(StoreError):
     """The database has to be upgraded before it can be used."""
 
-    def __init__(self, url: str, found: str, needed: str) -> None:
+    def __init__(self, url: str, found: str | None, needed: str) -> None:
         super().__init__(
-            f"{url}: the database is at revision {found!r}, this version of qc-lora needs "
-            f"{needed!r}. Nothing was changed. Upgrade it with: qc-lora store upgrade"
+            f"{url}: the database is at revision {found or 'empty'!r}, this version of qc-lora "
+            f"needs {needed!r}. Nothing was changed. Upgrade it with: qc-lora store upgrade"
         )
+        self.found = found
 
 
 class StoreUnavailable(StoreError):

@@ -22,7 +22,7 @@ def new_id() -> str:
 
 def id_at(time_ns: int, *key: object) -> str:
     """The UUIDv7 of something that happened at that moment: the same key, the same id."""
-    return _uuid7(time_ns, hashlib.sha256(canonical_json(key).encode()).digest()[:10])
+    return _uuid7(time_ns, bytes.fromhex(json_hash(key))[:10])
 
 
 def _uuid7(time_ns: int, random: bytes) -> str:

@@ -43,7 +43,7 @@ class _Lines:
             return
         self._last, self._ended = moment, ended
         left = (moment - self._start) * (self._total - done) / done if done else 0.0
-        share = 100 * done / self._total if self._total else 100.0
+        share = min(100 * done / self._total, 100.0) if self._total else 100.0
         note = f"  {note}" if note else ""
         self._out.write(f"{self._title}: {share:.0f} %, {_clock(left)} left{note}\n")
         self._out.flush()

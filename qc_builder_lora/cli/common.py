@@ -36,6 +36,21 @@ def opened() -> tuple[Settings, Store]:
     return settings, Store.open(settings.database_url)
 
 
+def existing_store(settings: Settings) -> Store | None:
+    """The store, upgraded if need be; None, and nothing made, where there is none yet."""
+    from qc_builder_lora.errors import NotFound, OlderStore
+    from qc_builder_lora.store import Store
+
+    try:
+        return Store.open(settings.database_url, upgrade=False)
+    except NotFound:
+        return None
+    except OlderStore as error:
+        if error.found is None:
+            return None
+    return Store.open(settings.database_url)
+
+
 def moment(text: str) -> datetime:
     """`12h`, `7d`, `4w` ago, or an ISO date or time (UTC where it names no zone)."""
     from qc_builder_lora.errors import InputError

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from qc_builder_lora.cli.common import existing_store
 from qc_builder_lora.config import load_settings
 from qc_builder_lora.progress import Progress, show_progress
 
 if TYPE_CHECKING:
+    from qc_builder_lora.config import Settings
     from qc_builder_lora.harvest.sources.piece import Piece, Skipped
     from qc_builder_lora.harvest.sources.take import SourceReport
+    from qc_builder_lora.harvest.survey import SpoolState
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _BUSY_S = 120.0
@@ -41,15 +45,23 @@ def command() -> None:
 
 
 @command.command()
+@click.option(
+    "--wait", "wait_s", default=0.0, show_default=True,
+    help="Seconds to wait for another that is taking records of the same home.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def ingest(as_json: bool) -> None:
+def ingest(wait_s: float, as_json: bool) -> None:
     """Take all new records; run it as often as you like."""
     from qc_builder_lora.harvest.ingest import ingest as take
+    from qc_builder_lora.harvest.ingest import total
     from qc_builder_lora.store import Store
 
     settings = load_settings()
-    with Store.open(settings.database_url) as store:
-        report = take(store, settings.home)
+    with (
+        Store.open(settings.database_url, busy_s=_BUSY_S) as store,
+        show_progress("Ingest", max(1, total(settings.home))) as bar,
+    ):
+        report = take(store, settings.home, bar, wait_s=wait_s)
     if as_json:
         click.echo(json.dumps(report.plain()))
         return
@@ -73,23 +85,38 @@ def ingest(as_json: bool) -> None:
 @command.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def status(as_json: bool) -> None:
-    """Show each recorded process: its records, what the store has, what was lost."""
-    from qc_builder_lora.errors import NotFound
+    """Show each recorded process: its records, what the store has, what was lost.
+
+    Without a usable database it says what lies in the spools, and exit code 1.
+    """
+    from qc_builder_lora.errors import StoreError
     from qc_builder_lora.harvest.survey import survey
-    from qc_builder_lora.store import Store
 
     settings = load_settings()
     try:
-        with Store.open(settings.database_url, upgrade=False) as store:
-            states = survey(settings.home, store)
-    except NotFound:
-        states = survey(settings.home, None)
+        store = existing_store(settings)
+    except StoreError as error:
+        _show_spools(survey(settings.home, None), settings, as_json, str(error))
+        raise
+    with store or nullcontext():
+        _show_spools(survey(settings.home, store), settings, as_json)
+
+
+def _show_spools(
+    states: list[SpoolState], settings: Settings, as_json: bool, database_error: str | None = None
+) -> None:
     if as_json:
-        click.echo(json.dumps({"spools": [state.plain() for state in states]}))
+        plain: dict[str, Any] = {"spools": [state.plain() for state in states]}
+        if database_error is not None:
+            plain["database_error"] = database_error
+        click.echo(json.dumps(plain))
         return
     if not states:
         click.echo(f"{settings.home}: nothing is recorded. Record with: qc-lora run SCRIPT")
     for state in states:
+        if state.unreadable is not None:
+            click.echo(f"{state.id}  cannot be read: {state.unreadable}")
+            continue
         taken = "no store" if state.taken is None else f"{state.taken:,} in the store"
         click.echo(
             f"{state.id}  {state.host}  {'running' if state.running else 'ended'}  "

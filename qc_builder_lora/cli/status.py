@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from qc_builder_lora.cli.common import facts, json_option, say_json
+from qc_builder_lora.cli.common import existing_store, facts, json_option, say_json
 from qc_builder_lora.errors import NotFound, StoreError
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ def command(as_json: bool) -> None:
     """What answers now, what the last turn did, and what the next one waits for.
 
     Records that a builder's run could not write (a full disk), or that wait because the database
-    was not there, are named. Without a database it says what waits in the spools; exit code 1.
+    was not there, are named. Before there is a database it says so, and makes none. One that
+    cannot be used is exit code 1, and what waits in the spools is told all the same.
 
     \b
     Example:
@@ -30,14 +31,16 @@ def command(as_json: bool) -> None:
     from qc_builder_lora.config import load_settings
     from qc_builder_lora.daemon import due, lease_holder, next_cron
     from qc_builder_lora.harvest.survey import survey
-    from qc_builder_lora.store import Store
 
     settings = load_settings()
     try:
-        store = Store.open(settings.database_url)
+        store = existing_store(settings)
     except StoreError as error:
-        _without_store(settings, error, as_json)
+        _without_store(settings, {"database_error": str(error)}, as_json)
         raise
+    if store is None:
+        _without_store(settings, {"database": None}, as_json)
+        return
     with store:
         found = due(settings, store)
         turns = store.turns.find(limit=1)
@@ -67,16 +70,19 @@ def command(as_json: bool) -> None:
     _show(plain)
 
 
-def _without_store(settings: Settings, error: StoreError, as_json: bool) -> None:
+def _without_store(settings: Settings, database: dict[str, Any], as_json: bool) -> None:
     """What can be told all the same: what the builders' runs left, and that it is safe."""
     from qc_builder_lora.harvest.survey import survey
 
+    home = str(settings.home.absolute())
     spools = [spool.plain() for spool in survey(settings.home, None)]
     if as_json:
-        say_json({"home": str(settings.home.absolute()), "database_error": str(error),
-                  "spools": spools})  # fmt: skip
+        say_json({"home": home, **database, "spools": spools})
         return
-    facts([("home", str(settings.home.absolute())), ("database", "cannot be used, see below")])
+    told = "nothing yet" if "database" in database else "cannot be used, see below"
+    facts([("home", home), ("database", told)])
+    if not spools and "database" in database:
+        click.echo("Record a builder with: qc-lora run SCRIPT")
     _show_troubles(spools)
 
 
@@ -189,6 +195,8 @@ def _show_troubles(spools: list[dict[str, Any]]) -> None:
 def _troubles(spool: dict[str, Any]) -> list[str]:
     waiting = spool["records"] - (spool["taken"] or 0)
     found = []
+    if spool["unreadable"]:
+        found.append(f"it cannot be read: {spool['unreadable']}")
     if spool["lost"]:
         found.append(f"{spool['lost']} records were lost when written (a full disk?)")
     if spool["damaged"]:

@@ -16,7 +16,9 @@ from pathlib import Path
 from qc_builder_lora.harvest.spool import spools
 
 PATIENCE_S = 30.0
-_INGEST = "from qc_builder_lora.cli import main; main(['harvest', 'ingest', '--json'])"
+_INGEST = (
+    "from qc_builder_lora.cli import main; main(['harvest', 'ingest', '--wait', '20', '--json'])"
+)
 
 
 def ingest_afterwards(

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import fcntl
 import json
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from qc_builder_lora.errors import IngestBusy, InputError
+from qc_builder_lora.errors import IngestBusy, InputError, QcLoraError
 from qc_builder_lora.files import write_json
 from qc_builder_lora.harvest import events
 from qc_builder_lora.harvest.builds import Reconstruction
@@ -34,6 +35,8 @@ WINDOW = 500
 WINDOW_BYTES = 8 * 2**20
 """And no more than this: a host may record answers of megabytes."""
 SPOOL_FOLDER = "spool"
+_LOOK_S = 0.1
+"""How often somebody who waits looks whether the other has ended."""
 
 
 @dataclass
@@ -64,26 +67,56 @@ class IngestReport:
         return {**vars(self), "labels": dict(self.labels), "redacted": dict(self.redacted)}
 
 
-def ingest(store: Store, home: Path, progress: Progress = SILENT) -> IngestReport:
+def ingest(
+    store: Store, home: Path, progress: Progress = SILENT, *, wait_s: float = 0.0
+) -> IngestReport:
     """Take everything that is new in the spools of a home into the store.
 
-    Raises IngestBusy if another process is at it, and what the store raises; whatever was stored
-    before that stays stored, and the rest is taken the next time.
+    Raises IngestBusy if another process is still at it after `wait_s` seconds, and what the store
+    raises; whatever was stored before that stays stored, and the rest is taken the next time. A
+    spool that cannot be read is reported and costs no other.
     """
     folder = home / SPOOL_FOLDER
     report = IngestReport()
     if not folder.is_dir():
         return report
     redactor = Redactor(report.redacted)
-    with _only_one(folder):
+    with _only_one(folder, wait_s):
+        passed = 0
         for spool in spools(folder):
-            _Pass(store, spool, redactor, report).run(progress)
+            try:
+                _Pass(store, spool, redactor, report).run(_Onward(progress, passed))
+                passed += spool.path.stat().st_size
+            except QcLoraError:
+                raise
+            except OSError as error:
+                report.damaged.append(f"{spool.path}: cannot be read ({error.strerror or error})")
             report.spools += 1
     return report
 
 
+def total(home: Path) -> int:
+    """Bytes in all spools of a home: what `ingest` counts its progress in."""
+    found = 0
+    for spool in spools(home / SPOOL_FOLDER):
+        with suppress(OSError):
+            found += spool.path.stat().st_size
+    return found
+
+
+class _Onward:
+    """The progress of one spool as part of that of all."""
+
+    def __init__(self, whole: Progress, before: int) -> None:
+        self._whole = whole
+        self._before = before
+
+    def update(self, done: float, note: str = "") -> None:
+        self._whole.update(self._before + done, note)
+
+
 @contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
+def _only_one(folder: Path, wait_s: float) -> Iterator[None]:
     try:
         lock = (folder / ".ingest.lock").open("a")
     except OSError as error:
@@ -91,12 +124,21 @@ def _only_one(folder: Path) -> Iterator[None]:
             f"{folder}: cannot be written ({error.strerror}), so nothing was taken from it. "
             "Make it writable, or move the home with QC_LORA_HOME."
         ) from error
+    deadline = time.monotonic() + wait_s
     with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise IngestBusy(folder) from error
+        while not _locked(lock.fileno()):
+            if time.monotonic() >= deadline:
+                raise IngestBusy(folder)
+            time.sleep(_LOOK_S)
         yield
+
+
+def _locked(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 class _Pass:
@@ -121,7 +163,7 @@ class _Pass:
         for window in _windows(read(self._spool.path, self._end)):
             self._take(window)
             self._write()
-            progress.update(self._report.records, self._spool.id)
+            progress.update(self._end, f"{self._report.records:,} records")
         if finished:
             self._found.end()
             self._write()

@@ -294,11 +294,12 @@ def is_finished(spool: Spool) -> bool:
 
 
 def read(path: Path, offset: int = 0) -> Iterator[Event | Damage]:
-    """The records from an offset on. A last line without its end is left for the next pass."""
+    """The records from an offset on that are there when it begins: a host that appends faster than
+    they are read is not chased. A last line without its end is left for the next pass."""
     with path.open("rb") as file:
+        until = os.fstat(file.fileno()).st_size
         file.seek(offset)
-        while True:
-            start = file.tell()
+        while (start := file.tell()) < until:
             line = file.readline(LONGEST_LINE)
             if not line.endswith(b"\n"):
                 if len(line) < LONGEST_LINE:

@@ -31,6 +31,8 @@ class SpoolState:
     """Bytes of a last record that was cut short, where its process has ended."""
     missing: tuple[str, ...] = field(default=())
     """Names that the host does not have, or has as something that cannot be hooked."""
+    unreadable: str | None = None
+    """Why the file cannot be read; nothing else is known then."""
 
     def plain(self) -> dict[str, Any]:
         """As JSON values."""
@@ -39,7 +41,14 @@ class SpoolState:
 
 def survey(home: Path, store: Store | None) -> list[SpoolState]:
     """All spools of a home, the oldest first."""
-    return [_look(spool, store) for spool in spools(home / SPOOL_FOLDER)]
+    return [_looked_at(spool, store) for spool in spools(home / SPOOL_FOLDER)]
+
+
+def _looked_at(spool: Spool, store: Store | None) -> SpoolState:
+    try:
+        return _look(spool, store)
+    except OSError as error:
+        return SpoolState(spool.id, 0, running=False, unreadable=error.strerror or str(error))
 
 
 def _look(spool: Spool, store: Store | None) -> SpoolState:

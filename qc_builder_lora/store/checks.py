@@ -68,7 +68,7 @@ def _examine(store: Store, progress: Progress) -> Health:
     problems: list[str] = []
     _collect(problems, _integrity(database))
     if revision != HEAD:
-        problems.append(str(OlderStore(store.url, revision or "empty", HEAD)))
+        problems.append(str(OlderStore(store.url, revision, HEAD)))
         return Health(url=store.url, revision=revision, problems=tuple(problems))
     for done, noun in enumerate(store.nouns()):
         progress.update(done, noun.table.name)

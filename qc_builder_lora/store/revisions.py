@@ -40,7 +40,7 @@ def ensure_revision(database: Database, *, upgrade: bool, target: str = HEAD) ->
         _refuse_unknown(database, connection, found)
     if found != target:
         if not upgrade:
-            raise OlderStore(str(database.address), found or "empty", target)
+            raise OlderStore(str(database.address), found, target)
         _upgrade(database, target)
 
 

@@ -117,6 +117,11 @@ def decoded(raw: bytes, where: str) -> str:
     return text
 
 
+def shown(text: object) -> str:
+    """A name or a value as text that can be kept and printed, whatever bytes it was made of."""
+    return str(text).encode("utf-8", "replace").decode("utf-8")
+
+
 def refusal(code: str, siblings: Set[str] = frozenset()) -> str | None:
     """Why a text is not one strategy that can stand alone; None if it is.
 

@@ -164,3 +164,86 @@ def test_a_pipe_or_a_device_in_place_of_the_code_is_named_and_not_read(tmp_path:
         "its main.py is no regular file"
     ] * 2
     assert len(found) == 2
+
+
+def test_a_checkout_below_a_folder_that_others_pass_over_is_read(
+    store: Store, tmp_path: Path
+) -> None:
+    root = tmp_path / "venv" / "node_modules" / "builder"
+    write(root, "strategies/one/main.py", code())
+    write(root, "evaluations/one.json", json.dumps(CLAIM))
+    assert (harvested(store, root).backtests, store.generations.count()) == (1, 1)
+
+
+@pytest.mark.parametrize("sharpe", ["NaN", "Infinity", "1e999", "1" + "0" * 400, '"0.5 "', "[]"])
+def test_a_figure_that_is_none_costs_no_evaluation(store: Store, root: Path, sharpe: str) -> None:
+    text = json.dumps(CLAIM).replace("2.5", sharpe)
+    write(root, "evaluations/rsi_reversal_eval.json", text)
+    assert (harvested(store, root).backtests, harvested(store, root).backtests) == (1, 0)
+
+
+def test_what_was_not_read_of_evaluations_and_specifications_is_said(
+    store: Store, root: Path
+) -> None:
+    (root / "specs" / "bad.yaml").write_bytes("name: é".encode("latin-1"))
+    write(root, "evaluations/cut.json", '{"passed": true')
+    write(root, "evaluations/other.json", json.dumps({"verdict": "ok", "sharpe": 1}))
+    write(root, "evaluations/gone_eval.json", json.dumps(CLAIM))
+    write(root, "package.json", "{")
+    write(root, "strategies/nothing/README.md", "soon")
+    report = harvested(store, root)
+    found = {Path(one.where).name: one.why for one in report.skipped}
+    assert found.pop("bad.yaml").endswith("Save it as UTF-8.")
+    assert found.pop("cut.json").startswith("not JSON: Expecting")
+    assert found == {
+        "other.json": "it has fewer than two of backtest_id, passed, project_id, result, "
+        "sharpe_ratio",
+        "gone_eval.json": "an evaluation of no strategy that is here",
+        "nothing": "it has no main.py",
+    }
+    assert report.generations == 1
+
+
+@pytest.mark.parametrize(
+    ("folder", "spec"),
+    [("two words", "two-words"), ("Éclair", "e\u0301clair"), ("策略 Стратегия", "策略_стратегия")],
+)
+def test_names_in_any_writing_find_their_specification(
+    store: Store, tmp_path: Path, folder: str, spec: str
+) -> None:
+    write(tmp_path, f"strategies/{folder}/main.py", code().replace("\n", "\r\n"))
+    write(tmp_path, f"specs/{spec}.yml", "rules: buy low\n")
+    write(tmp_path, "specs/other.yaml", "rules: none\n")
+    harvested(store, tmp_path)
+    assert [(one.title, one.spec) for one in store.builds.find()] == [(folder, "rules: buy low\n")]
+
+
+def test_a_name_that_is_no_text_is_kept_as_well_as_can_be(store: Store, tmp_path: Path) -> None:
+    folder = os.fsencode(tmp_path) + b"/strategies/bad\xff"
+    path = Path(os.fsdecode(folder))
+    path.mkdir(parents=True)
+    (path / "main.py").write_text(code())
+    assert harvested(store, tmp_path).generations == 1
+    assert harvested(store, tmp_path).generations == 0
+    assert store.builds.find()[0].title == "bad?"
+
+
+def test_links_in_circles_end_and_a_linked_strategy_is_taken(store: Store, root: Path) -> None:
+    folder = root / "strategies"
+    (folder / "circle").symlink_to(".")
+    (folder / "rsi_reversal" / "up").symlink_to("..")
+    (folder / "nowhere").symlink_to("/nowhere")
+    (folder / "itself").mkdir()
+    (folder / "itself" / "main.py").symlink_to("main.py")
+    write(root, "elsewhere/main.py", code(0.5))
+    (folder / "linked").symlink_to(root / "elsewhere")
+    report = harvested(store, root)
+    assert {one.title for one in store.builds.find()} == {"rsi_reversal", "linked"}
+    assert {Path(one.where).name: one.why for one in report.skipped} == {
+        "itself": "its main.py is no regular file"
+    }
+
+
+def test_a_worktree_has_a_file_in_place_of_dot_git(store: Store, root: Path) -> None:
+    (root / ".git").write_text("gitdir: /elsewhere\n")
+    assert harvested(store, root).generations == 1
