@@ -33,6 +33,7 @@ def command(
       qc-lora eval
       qc-lora eval --suite golden --limit 40
       qc-lora eval --suite golden
+      qc-lora eval --suite golden:change
       qc-lora eval gemma-3-270m-1f2e3d4c5b6a --suite smoke --json
     """
     from qc_builder_lora.files import write_json

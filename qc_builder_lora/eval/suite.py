@@ -4,8 +4,9 @@ One JSON object a line: `id`, `instruction`, and where we wrote it ourselves `fa
 `parameters`, by which training examples are kept clear of it; `reserved` for a family that nothing
 teaches; `constraints`, what `eval.faithful` judges; `style`; `answer`, code of ours that does it.
 
-A suite is named by its file's name, or by a path; `golden:40` is its first 40 prompts. Ours are in
-such an order that the first ones are of all kinds.
+A suite is named by its file's name, or by a path; `golden:40` is its first 40 prompts,
+`golden:change` those of one style, `golden:change:20` the first 20 of these. Ours are in such an
+order that the first ones are of all kinds.
 """
 
 from __future__ import annotations
@@ -49,10 +50,12 @@ class Suite:
 def load_suite(name: str) -> Suite:
     """The suite of that name in `eval/suites/`, or the file of that path.
 
-    Raises NotFound with the known names, InputError with the number of a line that is broken.
+    Raises NotFound with the known names or styles, InputError with the number of a line that is
+    broken.
     """
-    name, limit = _limited(name)
-    path = _path(name)
+    whole, limit = _limited(name)
+    whole, style = _styled(whole)
+    path = _path(whole)
     prompts = []
     for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
         if line.strip():
@@ -64,10 +67,27 @@ def load_suite(name: str) -> Suite:
         twice = next(one for one in ids if ids.count(one) > 1)
         raise InputError(f"{path}: the id {twice!r} stands twice; ids must be unique.")
     suite = Suite(name=path.stem, sha256=file_hash(path), prompts=tuple(prompts))
-    if limit is None or limit >= len(prompts):
+    if style:
+        suite = _of_style(suite, style)
+    if limit is None or limit >= len(suite.prompts):
         return suite
     # Answers are kept by the file's hash: those to the first prompts are not asked for again.
-    return replace(suite, name=f"{path.stem}-first-{limit}", prompts=suite.prompts[:limit])
+    return replace(suite, name=f"{suite.name}-first-{limit}", prompts=suite.prompts[:limit])
+
+
+def _styled(name: str) -> tuple[str, str]:
+    """The name, and the style of its prompts where it says one."""
+    base, colon, style = name.rpartition(":")
+    return (base, style) if colon and style.isidentifier() else (name, "")
+
+
+def _of_style(suite: Suite, style: str) -> Suite:
+    known = sorted({prompt.style for prompt in suite.prompts if prompt.style})
+    if style not in known:
+        cure = f"The suite {suite.name} has: {', '.join(known) or 'none'}."
+        raise NotFound("style", style, cure, known)
+    chosen = tuple(prompt for prompt in suite.prompts if prompt.style == style)
+    return replace(suite, name=f"{suite.name}-{style}", prompts=chosen)
 
 
 def _limited(name: str) -> tuple[str, int | None]:

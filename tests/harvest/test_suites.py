@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from qc_builder_lora.backtest.check import parses, strategy_hash
 from qc_builder_lora.backtest.sample_data import convert
 from qc_builder_lora.backtest.simulator import Simulator
-from qc_builder_lora.errors import InputError, QcLoraError, UnknownKey
+from qc_builder_lora.errors import InputError, NotFound, QcLoraError, UnknownKey
 from qc_builder_lora.eval.asked import constraints_of
 from qc_builder_lora.eval.faithful import KINDS, constraints_from, judge, verdict
 from qc_builder_lora.eval.suite import load_suite, suite_paths
@@ -106,6 +106,22 @@ def test_the_first_prompts_of_a_suite_are_a_suite() -> None:
     assert load_suite("golden:900").name == "golden"
     with pytest.raises(InputError, match="golden:0: a suite of no prompts says nothing"):
         load_suite("golden:0")
+
+
+def test_the_prompts_of_one_style_are_a_suite() -> None:
+    whole = load_suite("golden")
+    changes = load_suite("golden:change")
+    assert (changes.name, changes.sha256) == ("golden-change", whole.sha256)
+    assert changes.prompts == tuple(one for one in whole.prompts if one.style == "change")
+    few = load_suite("golden:change:5")
+    assert (few.name, few.prompts) == ("golden-change-first-5", changes.prompts[:5])
+    assert load_suite("golden:change:900").name == "golden-change"
+    with pytest.raises(
+        NotFound, match=r"No style named 'chance'. Did you mean 'change'\? The suite"
+    ):
+        load_suite("golden:chance")
+    with pytest.raises(NotFound, match="The suite smoke has: none"):
+        load_suite("smoke:change")
 
 
 def test_an_unknown_constraint_of_a_suite_is_named_with_its_line(tmp_path: Path) -> None:
