@@ -145,12 +145,12 @@ def peer_us(count: int) -> float:
     """Microseconds a code: every one into datasketch's LSH, with its usual 128 permutations."""
     from datasketch import MinHash, MinHashLSH
 
-    from qc_builder_lora.harvest.likeness import pieces_of
+    from qc_builder_lora.harvest.essence import essence_of
 
     index, began = MinHashLSH(threshold=0.9, num_perm=128), time.perf_counter()
     for example in examples(count):
         sketch = MinHash(num_perm=128)
-        sketch.update_batch([piece.encode() for piece in pieces_of(example.code)])
+        sketch.update_batch([piece.encode() for piece in essence_of(example.code).pieces()])
         index.query(sketch)
         index.insert(example.id, sketch, check_duplication=False)
     return 1e6 * (time.perf_counter() - began) / count

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from qc_builder_lora.errors import SettingsError, UnknownKey
 from qc_builder_lora.harvest.accept import LICENCE as OWN_WORK
 from qc_builder_lora.harvest.rules import SNAPSHOT, read_table
 
+_FEW = 50
 _REFERENCE = re.compile(r"LicenseRef-[A-Za-z0-9.-]+")
 
 
@@ -21,6 +22,8 @@ class Choice:
     validation_share: float = 0.08
     family_quota: int = 200
     """Most Examples of one family, error-fix and change pairs apart."""
+    family_share: float = 0.3
+    """Largest share of one family where there are others enough; see `most_of_one`."""
     fix_quota: int = 20
     """Most error-fix pairs of one family; 0 leaves them out."""
     mistake_quota: int = 60
@@ -41,6 +44,8 @@ class Choice:
             raise SettingsError(f"validation_share must be in (0, 0.5): {self.validation_share}.")
         if self.family_quota < 1:
             raise SettingsError(f"family_quota must be at least 1, got {self.family_quota}.")
+        if not 0 < self.family_share <= 1:
+            raise SettingsError(f"family_share must be in (0, 1]: {self.family_share}.")
         for name in ("fix_quota", "mistake_quota", "change_quota"):
             if getattr(self, name) < 0:
                 raise SettingsError(f"{name} must not be negative, got {getattr(self, name)}.")
@@ -56,11 +61,22 @@ class Choice:
             found["licences"] = sorted(self.licences)
         if self.include_sources:
             found["include_sources"] = sorted(self.include_sources)
-        for name in ("fix_quota", "mistake_quota", "change_quota"):
+        for name in ("fix_quota", "mistake_quota", "change_quota", "family_share"):
             # Left out where nothing was decided: a snapshot without pairs keeps its name.
             if getattr(self, name) != getattr(Choice, name):
                 found[name] = getattr(self, name)
         return found
+
+    def most_of_one(self, families: Mapping[str, int]) -> int:
+        """How many of one family are taken, of families with so many each: at most the quota, and
+        so few that no family is more than its share of all; a family of `_FEW` is never cut."""
+        if len(families) < 2:
+            return self.family_quota
+        share = max(self.family_share, 1 / len(families))
+        most = self.family_quota
+        while most > _FEW and most > share * sum(min(count, most) for count in families.values()):
+            most -= 1
+        return most
 
     def withholds(self, licence: str, source: str) -> bool:
         """Whether an Example of that licence and source was not asked for."""

@@ -1,26 +1,23 @@
 """Which codes and which questions are, for teaching, the same one.
 
 Two codes are alike when they have the same literals (numbers and texts: what differs between two
-variants of a family that both teach something) and either nearly the same structure, by MinHash
-over the syntax tree with names of their own taken out, or daily returns that move as one. Two
-questions are alike when nearly all pairs of neighbouring words are the same, and so are the
-numbers.
+variants of a family that both teach something; dates and cash do not count) and either nearly the
+same pieces, by MinHash over what `essence` leaves of them, with nothing decided the other way
+round, or daily returns that move as one. Two questions are alike when nearly all pairs of
+neighbouring words are the same, and so are the numbers.
 """
 
 from __future__ import annotations
 
-import ast
 import re
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from qc_builder_lora.backtest.check.parsing import tree_of
 from qc_builder_lora.errors import MissingExtra
-from qc_builder_lora.ids import text_hash
+from qc_builder_lora.harvest.essence import Essence, essence_of
 
 NEAR = 0.9
 """Share of common word pairs, or of common pieces of code, from which two count as one."""
@@ -30,23 +27,18 @@ PERMUTATIONS = 64
 _BANDS = (16, 4)
 """Bands, and rows of each: at 0.9 of the pieces shared one in 10 million is missed."""
 _FEW = 8
-_PIECE = 4
 _FEWEST_DAYS = 20
+"""Days on which there must be something to win or to lose."""
+_STILL = 1e-9
+_USUAL = 0.95
+"""The share of the days that must move as one by themselves, the greatest moves left out."""
 _LAST = 50
 """Runs that a run is compared with, of those that share all their literals."""
-_FRAME = frozenset(
-    f"{verb}{noun}"
-    for verb, nouns in (("set_", ("cash", "start_date", "end_date")),
-                        ("Set", ("Cash", "StartDate", "EndDate")))
-    for noun in nouns
-)  # fmt: skip
-"""Calls that say dates and cash: two codes that differ in them alone have the same rules."""
-_DOCSTRINGS = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def normalised(text: str) -> str:
     """Words and numbers in lower case; punctuation around them, layout and capitals gone."""
-    return " ".join(re.findall(r"[a-z0-9%$]+(?:\.[a-z0-9]+)*", text.lower()))
+    return " ".join(re.findall(r"(?:[^\W_]|[%$])+(?:\.[^\W_]+)*", text.lower()))
 
 
 def word_pairs(text: str) -> frozenset[str]:
@@ -99,124 +91,6 @@ class Questions:
         return False
 
 
-def literals_of(code: str) -> str:
-    """Hash of the numbers and texts in the code, without docstrings; of the text if it does not
-    parse."""
-    return both_literals(code)[0]
-
-
-def both_literals(code: str) -> tuple[str, str]:
-    """The hash of its literals, and that of those which do not say dates or cash."""
-    tree = tree_of(code)
-    if isinstance(tree, str):
-        return text_hash(code), text_hash(code)
-    found: Counter[str] = Counter()
-    framed: Counter[str] = Counter()
-    skipped: set[int] = set()
-    in_frame: set[int] = set()
-    # Parents come before their children.
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant):
-            if id(node) not in skipped and node.value is not None:
-                key = f"{type(node.value).__name__} {node.value!r}"
-                found[key] += 1
-                framed[key] += id(node) in in_frame
-        elif isinstance(node, _DOCSTRINGS):
-            skipped |= {id(text) for text in _docstring(node)}
-        elif isinstance(node, ast.Call) and _is_frame(node):
-            in_frame |= {id(inside) for inside in ast.walk(node)}
-    return _counted(found), _counted(found - framed)
-
-
-def _counted(found: Mapping[str, int]) -> str:
-    return text_hash("\0".join(f"{key} {count}" for key, count in sorted(found.items())))
-
-
-def _is_frame(call: ast.Call) -> bool:
-    return isinstance(call.func, ast.Attribute) and call.func.attr in _FRAME
-
-
-def same_rules(first: str, second: str) -> bool:
-    """Whether two codes have nearly the same structure, whatever they say of dates and cash."""
-    trees = [tree_of(code) for code in (first, second)]
-    pieces = [
-        pieces_of(code if isinstance(tree, str) else _without_frame(code, tree))
-        for code, tree in zip((first, second), trees, strict=True)
-    ]
-    return len(pieces[0] & pieces[1]) >= NEAR * len(pieces[0] | pieces[1])
-
-
-def _without_frame(code: str, tree: ast.Module) -> str:
-    """The code with empty lines where dates and cash are set, as statements of their own."""
-    lines = code.split("\n")
-    for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Expr)
-            and isinstance(node.value, ast.Call)
-            and _is_frame(node.value)
-        ):
-            last = node.end_lineno or node.lineno
-            lines[node.lineno - 1 : last] = [""] * (last - node.lineno + 1)
-            lines[node.lineno - 1] = " " * node.col_offset + "pass"
-    return "\n".join(lines)
-
-
-def _docstring(node: ast.AST) -> Iterator[ast.AST]:
-    """The statement and its text."""
-    body = getattr(node, "body", None)
-    first = body[0] if body else None
-    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-        yield from (first, first.value)
-
-
-def pieces_of(code: str) -> set[str]:
-    """Runs of neighbouring nodes of the syntax tree; names that the code itself gives are one."""
-    tree = tree_of(code)
-    words = code.split() if isinstance(tree, str) else _words(tree)
-    if len(words) <= _PIECE:
-        return {" ".join(words)}
-    return {" ".join(words[at : at + _PIECE]) for at in range(len(words) - _PIECE + 1)}
-
-
-def _words(tree: ast.Module) -> list[str]:
-    own = _own_names(tree)
-    skipped: set[int] = set()
-    words = []
-    for node in ast.walk(tree):
-        if isinstance(node, _DOCSTRINGS):
-            skipped |= {id(text) for text in _docstring(node)}
-        name = type(node).__name__
-        if isinstance(node, ast.Attribute):
-            mine = _is_own(node) and f"self.{node.attr}" in own
-            name += "" if mine else f".{node.attr}"
-        elif isinstance(node, ast.Name):
-            name += "" if node.id in own else f" {node.id}"
-        elif isinstance(node, ast.Constant) and id(node) not in skipped:
-            name += f" {node.value!r}"[:80]
-        elif isinstance(node, ast.Load | ast.Store) or id(node) in skipped:
-            continue
-        words.append(name)
-    return words
-
-
-def _own_names(tree: ast.Module) -> set[str]:
-    own: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            own.add(node.id)
-        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and _is_own(node):
-            own.add(f"self.{node.attr}")
-        elif isinstance(node, ast.arg):
-            own.add(node.arg)
-        elif isinstance(node, ast.ClassDef):
-            own.add(node.name)
-    return own - {"self"}
-
-
-def _is_own(node: ast.Attribute) -> bool:
-    return isinstance(node.value, ast.Name) and node.value.id == "self"
-
-
 def same_returns(first: Sequence[tuple[str, float]], second: Sequence[tuple[str, float]]) -> bool:
     """Whether two equity series are of the same days and move as one; a flat one is like none."""
     if len(first) != len(second) or len(first) <= _FEWEST_DAYS:
@@ -226,10 +100,18 @@ def same_returns(first: Sequence[tuple[str, float]], second: Sequence[tuple[str,
     one, other = (np.array([value for _, value in series]) for series in (first, second))
     if (one[:-1] <= 0).any() or (other[:-1] <= 0).any():
         return False
-    moves = np.diff(one) / one[:-1], np.diff(other) / other[:-1]
-    if min(moves[0].std(), moves[1].std()) < 1e-12:
+    first_moves, second_moves = np.diff(one) / one[:-1], np.diff(other) / other[:-1]
+    size = np.maximum(np.abs(first_moves), np.abs(second_moves))
+    moving = size > _STILL
+    if min((np.abs(moves) > _STILL).sum() for moves in (first_moves, second_moves)) < _FEWEST_DAYS:
         return False
-    return bool(np.corrcoef(*moves)[0, 1] >= SAME_RETURNS)
+    # Both in cash nearly always, and both there on one great day: that day would decide alone.
+    usual = moving & (size <= np.quantile(size[moving], _USUAL))
+    return all(
+        float(np.corrcoef(first_moves[days], second_moves[days])[0, 1]) >= SAME_RETURNS
+        for days in (moving, usual)
+        if first_moves[days].std() > _STILL and second_moves[days].std() > _STILL
+    )
 
 
 def near_codes(codes: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -237,17 +119,24 @@ def near_codes(codes: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     if len(codes) < 2:
         return
     index: Any = _Few() if len(codes) <= _FEW else _Sketches()
-    known: dict[str, set[str]] = {}
+    known: dict[str, tuple[Essence, frozenset[str]]] = {}
     for key in sorted(codes):
-        pieces = pieces_of(codes[key])
+        essence = essence_of(codes[key])
+        pieces = essence.pieces()
         for other in index.candidates(pieces):
-            if len(pieces & known[other]) >= NEAR * len(pieces | known[other]):
+            if _near(essence, pieces, *known[other]):
                 yield other, key
                 break
         else:
             # A code that is near an earlier one stands for nobody: likeness goes by the first.
-            known[key] = pieces
+            known[key] = (essence, pieces)
             index.add(key)
+
+
+def _near(one: Essence, pieces: frozenset[str], other: Essence, others: frozenset[str]) -> bool:
+    return len(pieces & others) >= NEAR * len(pieces | others) and not (
+        one.turned(other) or other.turned(one)
+    )
 
 
 class _Few:
@@ -256,7 +145,7 @@ class _Few:
     def __init__(self) -> None:
         self._keys: list[str] = []
 
-    def candidates(self, pieces: set[str]) -> list[str]:
+    def candidates(self, pieces: frozenset[str]) -> list[str]:
         return self._keys
 
     def add(self, key: str) -> None:
@@ -272,7 +161,7 @@ class _Sketches:
         self._index = lsh(num_perm=PERMUTATIONS, params=_BANDS)
         self._last: Any = None
 
-    def candidates(self, pieces: set[str]) -> list[str]:
+    def candidates(self, pieces: frozenset[str]) -> list[str]:
         self._last = self._minhash(num_perm=PERMUTATIONS, seed=1)
         self._last.update_batch([piece.encode("utf-8", "surrogatepass") for piece in pieces])
         return sorted(self._index.query(self._last))

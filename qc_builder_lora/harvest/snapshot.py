@@ -17,11 +17,13 @@ from typing import Any
 from qc_builder_lora.errors import EmptySnapshot
 from qc_builder_lora.harvest.accept import SOURCE as BUILDER
 from qc_builder_lora.harvest.choice import Choice, is_reserved
+from qc_builder_lora.harvest.earlier import without_earlier
 from qc_builder_lora.harvest.likeness import Clusters, Questions, normalised
 from qc_builder_lora.harvest.prompts import suite_prompts
 from qc_builder_lora.harvest.snapshot_reading import (
     CHANGE,
     FIX,
+    WRITE,
     Item,
     Reading,
     SnapshotReport,
@@ -34,12 +36,12 @@ from qc_builder_lora.store import Store
 
 __all__ = ["Choice", "SnapshotReport", "build_snapshot", "is_reserved", "split_of", "suite_prompts"]
 
-VERSION = 3
+VERSION = 4
 """Of the rules below; another version gives a snapshot another name."""
 HELD_OUT = "its code or question is held out"
 TORN = "its change leads to the other side of the split"
-_SHOWN = 40
-"""Pairs of duplicates that are kept for the report."""
+PHRASINGS = 3
+"""Most questions that one code answers, and codes that are near it."""
 
 
 def build_snapshot(
@@ -60,7 +62,8 @@ def build_snapshot(
             progress.update(0.7 * number / total, f"{number:,} read")
     clusters = reading.clusters(store)
     progress.update(0.9, "compared")
-    clean = reading.without_answers(_newest(reading.items, report), clusters)
+    newest = _newest(without_earlier(reading.items, report), report)
+    clean = reading.without_answers(newest, clusters)
     chosen = _within_quota(_distinct(clean, clusters, report), choice, report)
     share = _share(chosen, choice)
     sides = _Sides(store, chosen, choice, share)
@@ -114,7 +117,7 @@ def _newest(items: Sequence[Item], report: SnapshotReport) -> Iterator[Item]:
         if stays is item:
             yield item
         else:
-            _remove(report, "an earlier iteration for the same question", item, stays)
+            report.remove("an earlier iteration for the same question", item, stays)
 
 
 def _distinct(items: Iterable[Item], clusters: Clusters, report: SnapshotReport) -> Iterator[Item]:
@@ -133,9 +136,11 @@ def _distinct(items: Iterable[Item], clusters: Clusters, report: SnapshotReport)
             continue
         same = before.same(item)
         if same is not None and same.code == item.code:
-            _remove(report, "duplicate", item, same)
+            report.remove("duplicate", item, same)
         elif same is not None or before.near(item):
-            _remove(report, "near-duplicate", item, same or before.first)
+            report.remove("near-duplicate", item, same or before.first)
+        elif item.kind == WRITE and before.count >= PHRASINGS:
+            report.remove("its code answers enough other questions", item, before.first)
         else:
             before.add(item)
             yield item
@@ -145,16 +150,24 @@ class _Alike:
     """Those of one cluster that stay. Most are alone, and an index for each would take most of the
     memory: it is made when there is a second one to look up."""
 
-    __slots__ = ("_having", "_questions", "first")
+    __slots__ = ("_having", "_questions", "count", "first")
 
     def __init__(self, first: Item) -> None:
         self.first = first
+        self.count = 1
         self._having: dict[str, Item] = {}
         self._questions: Questions | None = None
 
     def add(self, item: Item) -> None:
+        """One more that stays."""
+        self.count += 1
+        self._index()
+        self._note(item)
+
+    def _note(self, item: Item) -> None:
+        assert self._questions is not None
         self._having[normalised(item.instruction)] = item
-        self._index().add(item.instruction)
+        self._questions.add(item.instruction)
 
     def same(self, item: Item) -> Item | None:
         """The one with the same question, layout and capitals aside."""
@@ -167,24 +180,19 @@ class _Alike:
     def _index(self) -> Questions:
         if self._questions is None:
             self._questions = Questions(same_numbers=True)
-            self.add(self.first)
+            self._note(self.first)
         return self._questions
-
-
-def _remove(report: SnapshotReport, why: str, item: Item, stays: Item) -> None:
-    report.left_out[why] += 1
-    if len(report.removed) < _SHOWN:
-        report.removed.append((item.id, stays.id, why))
 
 
 def _within_quota(items: Iterable[Item], choice: Choice, report: SnapshotReport) -> list[Item]:
     """No more of one family than its quota, counted for each kind of pairs by itself, and no more
     pairs of one mistake than theirs."""
     taken: Counter[tuple[str, str]] = Counter()
-    found = []
+    items, found = list(items), []
+    most = choice.most_of_one(Counter(one.family for one in items if one.kind == WRITE))
     for item in items:
-        limits = _limits(item, choice)
-        full = next((why for key, most, why in limits if taken[key] >= most), None)
+        limits = _limits(item, choice, most)
+        full = next((why for key, limit, why in limits if taken[key] >= limit), None)
         if full is not None:
             report.left_out[full] += 1
             continue
@@ -193,7 +201,7 @@ def _within_quota(items: Iterable[Item], choice: Choice, report: SnapshotReport)
     return found
 
 
-def _limits(item: Item, choice: Choice) -> list[tuple[tuple[str, str], int, str]]:
+def _limits(item: Item, choice: Choice, most: int) -> list[tuple[tuple[str, str], int, str]]:
     """What is counted for it, how many there may be, and what is said of the others."""
     family = item.family
     if item.kind == FIX:
@@ -204,7 +212,7 @@ def _limits(item: Item, choice: Choice) -> list[tuple[tuple[str, str], int, str]
     if item.kind == CHANGE:
         over = "over its family's quota of changes"
         return [(("changes of", family), choice.change_quota, over)]
-    return [(("family", family), choice.family_quota, "over its family's quota")]
+    return [(("family", family), most, "over its family's quota")]
 
 
 def _share(chosen: Sequence[Item], choice: Choice) -> float:

@@ -14,13 +14,9 @@ from typing import Any
 
 from qc_builder_lora.harvest.accept import SOURCE as BUILDER
 from qc_builder_lora.harvest.choice import Choice
-from qc_builder_lora.harvest.likeness import (
-    Clusters,
-    Questions,
-    both_literals,
-    cluster,
-    same_rules,
-)
+from qc_builder_lora.harvest.essence import essence_of
+from qc_builder_lora.harvest.likeness import Clusters, cluster
+from qc_builder_lora.harvest.withheld import Answers, Prompts, codes_in
 from qc_builder_lora.ids import json_hash, text_hash
 from qc_builder_lora.records import Example, Split
 from qc_builder_lora.store import Store
@@ -29,6 +25,8 @@ WRITE, FIX, CHANGE = "write", "fix", "change"
 """The kinds of examples: what answers a request, what mends broken code, what changes good code."""
 _TEACHES = {FIX: "mutation", CHANGE: "change"}
 """Kind of a pair → what of its origin names what it teaches."""
+_SHOWN = 40
+"""Pairs of duplicates that are kept for the report, of each reason."""
 LIKE_AN_ANSWER = "near-copy of an answer to a suite's prompt"
 
 
@@ -44,6 +42,12 @@ class SnapshotReport:
     left_out: Counter[str] = field(default_factory=Counter)
     removed: list[tuple[str, str, str]] = field(default_factory=list)
     """Some of the duplicates: id, id of the one that stayed, reason."""
+
+    def remove(self, why: str, item: Item, stays: Item) -> None:
+        """Count one that another one stands for."""
+        self.left_out[why] += 1
+        if sum(reason == why for _, _, reason in self.removed) < _SHOWN:
+            self.removed.append((item.id, stays.id, why))
 
     def plain(self) -> dict[str, Any]:
         return {
@@ -79,6 +83,10 @@ class Item:
     """Of a pair: the mistake that it mends, or the change that it makes."""
     other: float | None = None
     """Where the group stands that a change leads to, where that is another one."""
+    version: str | None = None
+    """Of its source."""
+    base: str | None = None
+    """The example that a pair was made from."""
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -103,9 +111,7 @@ class Reading:
             json_hash([p.get("family"), p["parameters"]]) for p in prompts if p.get("parameters")
         }
         self._reserved = {str(p["family"]) for p in prompts if p.get("reserved")}
-        self._rules: dict[str, list[str]] = {}
-        """Hash of an answer's literals but dates and cash → the answers."""
-        self._asked = Questions(same_numbers=False)
+        self._asked, self._known = Prompts(), Answers()
         self._literals: dict[str, str] = {}
         self._answers: dict[str, str | None] = {}
         """Key of a code that answers a prompt → the code, where it stands in the suite."""
@@ -118,8 +124,8 @@ class Reading:
             if isinstance(answer, str) and answer.strip():
                 key = f"answer {text_hash(answer)}"
                 self._answers[key] = answer
-                self._literals[key], rules = both_literals(answer)
-                self._rules.setdefault(rules, []).append(answer)
+                self._literals[key] = essence_of(answer).key
+                self._known.add(answer)
 
     def take(self, example: Example) -> None:
         """Keep it, or count why not."""
@@ -131,14 +137,13 @@ class Reading:
         answers = key in self._answers
         if key not in self._holder:
             self._holder[key] = (example.id, example.backtest_id)
-            self._literals[key], rules = both_literals(example.code)
-            answers = self._is_answer(rules, example.code)
+            self._literals[key] = essence_of(example.code).key
+            answers = self._known.like(example.code)
         origin = example.origin or {}
         becomes = origin.get("becomes")
-        if example.kind == CHANGE and isinstance(origin.get("before"), str):
-            before = origin["before"]
-            answers = answers or self._is_answer(both_literals(before)[1], before)
         request = str(origin.get("request") or "")
+        shown = [*codes_in(example.instruction), *filter(None, [_code_shown(origin)])]
+        answers = answers or any(map(self._known.like, shown))
         if example.family in self._reserved:
             left_out["its family is kept for evaluation"] += 1
             self._answers[key] = None
@@ -165,22 +170,19 @@ class Reading:
                     example.kind, _taught(example),
                     None if becomes is None
                     else fraction_of(replace(example, parameters=dict(becomes))),
+                    example.version, origin.get("base"),
                 )
             )  # fmt: skip
 
-    def _is_answer(self, rules: str, code: str) -> bool:
-        """Whether a suite's answer has these literals and the structure of the code."""
-        return any(same_rules(one, code) for one in self._rules.get(rules, ()))
-
     def _shown_key(self, origin: Mapping[str, Any]) -> str | None:
         """A code in a question is compared like an answer: it may be nearly a held-out one."""
-        code = origin.get("broken", origin.get("before"))
-        if not isinstance(code, str) or not code.strip():
+        code = _code_shown(origin)
+        if code is None:
             return None
         key = f"shown {text_hash(code)}"
         if key not in self._shown:
             self._shown[key] = code
-            self._literals[key] = both_literals(code)[0]
+            self._literals[key] = essence_of(code).key
         return key
 
     def clusters(self, store: Store) -> Clusters:
@@ -215,6 +217,11 @@ def _taught(example: Example) -> str | None:
     """What a pair teaches; None for an example that is none."""
     name = _TEACHES.get(example.kind)
     return None if name is None else str((example.origin or {}).get(name))
+
+
+def _code_shown(origin: Mapping[str, Any]) -> str | None:
+    code = origin.get("broken", origin.get("before"))
+    return code if isinstance(code, str) and code.strip() else None
 
 
 def fraction_of(example: Example) -> float:

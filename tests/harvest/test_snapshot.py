@@ -102,7 +102,11 @@ def test_one_code_under_two_questions_is_not_learnt_and_then_asked_for(
     snapshot, report = build_snapshot(kept, [])
     found = sides(kept, snapshot.id)
     assert "class Same: pass" not in {one.code for one in found[Split.TRAIN]}
-    assert report.left_out["its code or question is held out"] == 60 - len(found[Split.VALIDATION])
+    assert len(found[Split.VALIDATION]) == 1
+    assert report.left_out == {
+        "its code answers enough other questions": 57,
+        "its code or question is held out": 2,
+    }
 
 
 def test_what_a_suite_asks_is_left_out_in_any_phrasing(
@@ -211,3 +215,67 @@ def test_a_reserved_licence_stays_out_unless_it_is_asked_for(told: Told) -> None
     snapshot, report = build_snapshot(told.store, [], Choice(licences=(reserved,)))
     assert report.splits.total() == 21
     assert snapshot.settings["licences"] == [reserved]
+
+
+def test_a_newer_version_of_a_source_answers_in_place_of_the_older_one(
+    kept: Store, told: Told
+) -> None:
+    for number in range(30):
+        told.example(number)
+    old, new = ([told.example(100 + number, source="alphas", version=version, parameters={},
+                              instruction=f"Alpha {number} please.",
+                              code=f"class Of{version[-1]}: alpha = {number}, {version!r}")
+                 for number in range(4)] for version in ("alphas 1", "alphas 2"))  # fmt: skip
+    only_old = told.example(200, source="alphas", version="alphas 1", instruction="A lone one.")
+    mended = told.example(201, source="error-fix", instruction="Mend this.",
+                          origin={"kind": "fix", "mutation": "m", "base": old[0].id})  # fmt: skip
+    snapshot, report = build_snapshot(kept, [])
+    assert not {one.id for one in old} & set(snapshot.members)
+    assert {one.id for one in (*new, only_old)} <= set(snapshot.members)
+    assert mended.id not in snapshot.members
+    assert report.left_out == {
+        "answer of an earlier version of its source": 4,
+        "mends an answer of an earlier version": 1,
+    }
+
+
+def test_two_folders_are_two_sources_not_two_versions(kept: Store, told: Told) -> None:
+    for number, version in enumerate(("mine 1234abc", "yours 99", "plain")):
+        told.example(number, source="folder", version=version, instruction="The same wish.",
+                     parameters={"n": number})  # fmt: skip
+        told.example(10 + number)
+    _, report = build_snapshot(kept, [])
+    assert report.left_out["answer of an earlier version of its source"] == 0
+
+
+def test_a_family_of_a_thousand_of_fifteen_hundred_does_not_dominate(
+    kept: Store, told: Told
+) -> None:
+    with kept.transaction():
+        for number in range(1000):
+            told.example(number)
+        for number in range(500):
+            told.example(2000 + number, family=f"family {number % 25}")
+    _, report = build_snapshot(kept, [])
+    taken = report.families
+    assert taken["trend"] == 200
+    assert taken["trend"] / taken.total() < 0.3
+    assert all(taken[f"family {number}"] == 20 for number in range(25))
+
+
+def test_a_family_with_few_others_is_cut_to_its_share() -> None:
+    choice = Choice()
+    assert choice.most_of_one({"trend": 1000}) == 200
+    assert choice.most_of_one({"trend": 1000, **{f"f{n}": 40 for n in range(5)}}) == 85
+    assert choice.most_of_one({"trend": 1000, "other": 3}) == 50
+    assert choice.most_of_one({f"f{n}": 30 for n in range(90)}) == 200
+    with pytest.raises(SettingsError, match=r"family_share must be in \(0, 1\]: 0"):
+        Choice(family_share=0)
+
+
+def test_questions_in_other_scripts_are_told_apart(kept: Store, told: Told) -> None:
+    asked = ["Покупай Газпром каждый вторник", "Продавай нефть по пятницам", "当价格上涨时买入苹果"]
+    for number, instruction in enumerate(asked):
+        told.example(number, source="builder", parameters={}, instruction=instruction)
+    snapshot, _ = build_snapshot(kept, [])
+    assert len(snapshot.members) == 3

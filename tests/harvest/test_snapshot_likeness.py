@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from qc_builder_lora.cli import root
 from qc_builder_lora.errors import InputError, UnknownKey
 from qc_builder_lora.harvest.choice import load_choice
+from qc_builder_lora.harvest.essence import essence_of
 from qc_builder_lora.harvest.export import differences, export
 from qc_builder_lora.harvest.likeness import (
     Questions,
     cluster,
-    literals_of,
     near_codes,
     same_returns,
     word_pairs,
@@ -74,7 +74,7 @@ def train(store: Store, snapshot_id: str) -> list[Example]:
 
 def alike(first: str, second: str) -> bool:
     codes = {"a": first, "b": second}
-    found = cluster({key: literals_of(text) for key, text in codes.items()},
+    found = cluster({key: essence_of(text).key for key, text in codes.items()},
                     lambda keys: {key: codes[key] for key in keys}, lambda keys: {})  # fmt: skip
     return found.find("a") == found.find("b")
 
