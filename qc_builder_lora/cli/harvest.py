@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from qc_builder_lora.cli.common import existing_store
+from qc_builder_lora.cli.harvest_gates import ask_gates, explain_harvest
 from qc_builder_lora.config import load_settings
 from qc_builder_lora.progress import Progress, show_progress
 
@@ -35,6 +36,7 @@ def command() -> None:
     Examples:
       qc-lora run autonomous_build.py      records it, and ingests at the end
       qc-lora harvest ingest               takes what is still in the spool
+      qc-lora harvest gates                asks the gates about everything that is new
       qc-lora harvest explain              how many stopped at which gate, and why
       qc-lora harvest status               what is recorded, what the store has
       qc-lora harvest quantconnect         the projects and backtests of your account
@@ -125,38 +127,6 @@ def _show_spools(
         )
         if state.missing:
             click.echo(f"  not hooked, for the host lacks them: {', '.join(state.missing)}")
-
-
-@command.command("explain")
-@click.option("--reasons", default=5, show_default=True, help="Most reasons shown of each gate.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def explain_harvest(reasons: int, as_json: bool) -> None:
-    """The funnel: how many came in, how many stopped at each gate, and why.
-
-    A gate in brackets is not on the line of harvest/gates.toml: it is asked of the accepted ones
-    and stops nobody.
-    """
-    from qc_builder_lora.harvest.funnel import explain, rows
-    from qc_builder_lora.harvest.rules import load_rules
-    from qc_builder_lora.store import Store
-
-    settings = load_settings()
-    with Store.open(settings.database_url) as store:
-        found = explain(store, load_rules())
-    if as_json:
-        click.echo(json.dumps(found.plain(reasons), indent=2, ensure_ascii=False))
-        return
-    click.echo(
-        f"{found.generations:,} answers came in: {found.without_code:,} without code, "
-        f"{found.unparsable:,} that do not parse, {found.same_strategy:,} that an earlier one "
-        f"equals; {found.strategies:,} strategies, {found.not_asked:,} not asked yet"
-    )
-    click.echo(f"{'gate':<18}{'reached':>9}{'PASS':>9}{'FAIL':>9}{'UNKNOWN':>9}")
-    for step, row in zip(found.steps, rows(found), strict=True):
-        click.echo(f"{row[0]:<18}" + "".join(f"{number:>9,}" for number in row[1:]))
-        for reason, count in step.reasons.most_common(reasons):
-            click.echo(f"      {count:>6,}  {reason}")
-    click.echo(f"{found.accepted:,} accepted, {found.promising:,} of them promising")
 
 
 @command.command()
@@ -268,3 +238,7 @@ def _say(report: SourceReport, as_json: bool) -> None:
         click.echo(f"SKIPPED  {one.where}: {one.why}")
     if len(report.skipped) > _SHOWN:
         click.echo(f"and {len(report.skipped) - _SHOWN:,} more; --json has them all")
+
+
+command.add_command(ask_gates)
+command.add_command(explain_harvest)

@@ -21,7 +21,7 @@ from typing import Any
 from qc_builder_lora.backtest.check.parsing import lean_choice, tree_of
 from qc_builder_lora.backtest.protocol import Backtester, BacktestResult, BacktestSettings
 from qc_builder_lora.harvest.labels import number
-from qc_builder_lora.harvest.ladder import Answer, failed, passed, placed, unknown
+from qc_builder_lora.harvest.ladder import Answer, Run, behaviour, failed, passed, unknown
 from qc_builder_lora.harvest.rules import Rules
 from qc_builder_lora.records import BacktestStatus
 
@@ -30,6 +30,7 @@ _ORDERS = (
     "stop_market_order", "stop_limit_order", "trailing_stop_order", "limit_if_touched_order",
     "market_on_open_order", "market_on_close_order",
 )  # fmt: skip
+_DEFAULTS = BacktestSettings()
 _HANDLERS = ("on_data", "OnData")
 _HELD = "_qc_lora_held"
 _UNDELAYED = "_qc_lora_undelayed"
@@ -40,23 +41,27 @@ class Perfect:
     """A run whose result is good enough to be doubted."""
 
     code: str
-    result: BacktestResult
+    behaviour: str | None
+    """One hash of all its orders."""
     sharpe: float
 
 
-def perfect(code: str, result: BacktestResult, rules: Rules) -> Perfect | None:
+def perfect(code: str, run: Run, rules: Rules) -> Perfect | None:
     """The run, if its Sharpe ratio is high enough to ask; None where it is not."""
-    sharpe = number(result.statistics.get("Sharpe Ratio"))
+    sharpe = number(run.result.statistics.get("Sharpe Ratio"))
     if sharpe is None or sharpe <= 0 or sharpe < rules.delay_from_sharpe:
         return None
-    return Perfect(code, result, sharpe)
+    return Perfect(code, run.behaviour, sharpe)
 
 
-def rerun(engine: Backtester, doubted: Sequence[Perfect], rules: Rules, jobs: int) -> list[Answer]:
+def rerun(
+    engine: Backtester, doubted: Sequence[Perfect], rules: Rules, jobs: int,
+    settings: BacktestSettings = _DEFAULTS,
+) -> list[Answer]:  # fmt: skip
     """The answers, in their order."""
     codes = [delayed(one.code) for one in doubted]
     able = [code for code in codes if code is not None]
-    found = iter(engine.run_many(able, BacktestSettings(), jobs=jobs) if able else ())
+    found = iter(engine.run_many(able, settings, jobs=jobs) if able else ())
     return [
         unknown("its class cannot be found, so that nothing can be delayed")
         if code is None
@@ -70,13 +75,17 @@ def compare(one: Perfect, second: BacktestResult, rules: Rules) -> Answer:
     evidence: dict[str, Any] = {"sharpe": one.sharpe, "keeps_at_least": rules.delay_keeps}
     if second.status is not BacktestStatus.COMPLETED:
         return unknown(f"the delayed run did not end: {second.reason or second.status}", **evidence)
-    if [placed(order) for order in one.result.orders] == [placed(order) for order in second.orders]:
+    if behaviour(second) == one.behaviour:
         return unknown("its orders could not be delayed", **evidence)
-    later = number(second.statistics.get("Sharpe Ratio"))
-    evidence["delayed_sharpe"] = later
+    return judge(one.sharpe, number(second.statistics.get("Sharpe Ratio")), rules)
+
+
+def judge(sharpe: float, later: float | None, rules: Rules) -> Answer:
+    """The answer from both Sharpe ratios alone, as they were measured now or earlier."""
+    evidence = {"sharpe": sharpe, "keeps_at_least": rules.delay_keeps, "delayed_sharpe": later}
     if later is None:
         return unknown("the delayed run has no Sharpe ratio", **evidence)
-    if later < rules.delay_keeps * one.sharpe:
+    if later < rules.delay_keeps * sharpe:
         return failed("its result collapses when its orders come one bar later", **evidence)
     return passed(**evidence)
 

@@ -8,29 +8,30 @@ What has been decided under today's rules, engine, checker and data is not looke
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from qc_builder_lora.backtest.check import CheckResult, check_version, compiles, rules_version
-from qc_builder_lora.backtest.protocol import Backtester, BacktestResult, BacktestSettings
-from qc_builder_lora.harvest import delay, fidelity, ladder, ledger, lookahead, uniqueness
+from qc_builder_lora.backtest.check import check_version, rules_version
+from qc_builder_lora.backtest.protocol import Backtester
+from qc_builder_lora.harvest import ledger, uniqueness
+from qc_builder_lora.harvest.climb import Case, Round, ask, cases_of
 from qc_builder_lora.harvest.ladder import Answer, unknown
-from qc_builder_lora.harvest.questions import question_of
 from qc_builder_lora.harvest.review import standing
 from qc_builder_lora.harvest.rules import LADDER, NAMES, Rules, load_rules
 from qc_builder_lora.ids import new_id, now
 from qc_builder_lora.progress import SILENT, Progress
-from qc_builder_lora.records import Backtest, Gate, Generation, Outcome, Role, Strategy
+from qc_builder_lora.records import Gate, Outcome, Role
 from qc_builder_lora.store import Store
 
 __all__ = ["ASKED", "LADDER", "NAMES", "GateReport", "Rules", "load_rules", "run_gates"]
 
 ASKED = "asked"
 """No gate: PASS for a strategy that is decided under a basis, UNKNOWN for one to be asked again."""
-_CHUNK = 100
+_CHUNK = 40
+"""Strategies that a stop in the middle may cost."""
 _LONGEST_WAIT = timedelta(days=1)
 _CANNOT_CHANGE = frozenset({"G9 fidelity"})
 """Gates whose UNKNOWN stays what it is as long as the basis does."""
@@ -45,31 +46,24 @@ class GateReport:
     stopped: dict[str, dict[str, int]] = field(default_factory=dict)
     waiting: int = 0
     """UNKNOWN ones whose time to be asked again has not come."""
+    reused: int = 0
+    """Of those asked: decided by the runs that were kept from before, so that nothing was run."""
+    changed: dict[str, int] = field(default_factory=dict)
+    """Answers that are others than before, such as `G7 sanity: PASS → FAIL`."""
+    rules_changed: dict[str, str] = field(default_factory=dict)
+    """Thresholds that are others than when these were last asked, such as `3.0 → 2.0`."""
     touched: set[str] = field(default_factory=set)
     """Strategies with a new answer."""
 
     def plain(self) -> dict[str, Any]:
-        return {
+        found = {
             "asked": self.asked,
             "accepted": self.accepted,
             "stopped": self.stopped,
             "waiting": self.waiting,
         }
-
-
-@dataclass
-class _Case:
-    """One strategy on its way up the ladder."""
-
-    strategy: Strategy
-    generations: list[Generation]
-    answers: dict[str, Answer] = field(default_factory=dict)
-    result: BacktestResult | None = None
-    backtest: Backtest | None = None
-
-    @property
-    def stopped(self) -> bool:
-        return any(answer[0] is not Outcome.PASS for answer in self.answers.values())
+        more = {"reused": self.reused, "changed": self.changed, "rules_changed": self.rules_changed}
+        return found | {name: value for name, value in more.items() if value}
 
 
 def run_gates(
@@ -87,14 +81,17 @@ def run_gates(
     answers of earlier ones change too. A broken engine raises BacktestError and decides nothing.
     """
     checker = f"{check_version()}, {rules_version()}"
-    basis = rules.basis(engine.name, engine.version, engine.data_fingerprint, checker)
+    told = (engine.name, engine.version, engine.data_fingerprint)
+    basis = rules.basis(*told, checker)
+    asking = Round(store, engine, rules, basis, rules.ground(*told), cache, jobs)
     pending, waiting = _pending(store, basis, rules)
     report = GateReport(asked=len(pending), waiting=waiting)
     for start in range(0, len(pending), _CHUNK):
-        cases = [_case(store, key) for key in pending[start : start + _CHUNK]]
-        _ask(store, cases, engine, rules, cache, jobs)
+        cases = cases_of(store, pending[start : start + _CHUNK])
+        ask(asking, cases)
         for case in cases:
-            _keep(store, case, basis, rules)
+            _keep(asking, case)
+            _compare(case, rules, report)
         progress.update(min(start + _CHUNK, len(pending)))
     report.touched = set(pending)
     report.touched |= _ask_uniqueness(store, pending, basis, rules)
@@ -117,147 +114,62 @@ def _pending(store: Store, basis: str, rules: Rules) -> tuple[list[str], int]:
     return ready, len(undecided) - len(ready)
 
 
-def _case(store: Store, key: str) -> _Case:
-    generations = store.generations.find(strategy_id=key, role=Role.SERVED)
-    return _Case(store.strategies.get(key), generations)
+def _is_final(name: str, answer: Answer) -> bool:
+    """Whether an UNKNOWN stays what it is as long as the basis does."""
+    return name in _CANNOT_CHANGE or bool(answer[1].get("final"))
 
 
-def _ask(
-    store: Store, cases: Sequence[_Case], engine: Backtester, rules: Rules, cache: Path, jobs: int
-) -> None:
-    """The ladder, a step for all of them at a time; what stopped is not executed."""
-    checks = compiles([case.strategy.code for case in cases], cache=cache)
-    for case, check in zip(cases, checks, strict=True):
-        _ask_text(store, case, check, rules)
-    running = [case for case in cases if not _refused(case, rules)]
-    codes = [case.strategy.code for case in running]
-    results: Iterator[BacktestResult] | Sequence[BacktestResult] = ()
-    if codes:
-        results = engine.run_many(codes, BacktestSettings(), jobs=jobs)
-    for case, result in zip(running, results, strict=True):
-        _ask_run(store, case, result, rules)
-    _ask_again(running, engine, rules, jobs)
-
-
-def _ask_text(store: Store, case: _Case, check: CheckResult, rules: Rules) -> None:
-    strategy, made = case.strategy, case.generations
-    case.answers = {
-        "G0 provenance": ladder.provenance(
-            strategy,
-            [one.model for one in made if one.model],
-            [one.request_id for one in made],
-        ),
-        "G1 parse": ladder.parse(strategy),
-        "G2 static": ladder.static(strategy, check),
-        "G3 substance": ladder.substance(strategy),
-        "G9 fidelity": _fidelity(store, case, rules),
-    }
-
-
-def _fidelity(store: Store, case: _Case, rules: Rules) -> Answer:
-    """The best answer over the questions it was given for: one it answers is enough."""
-    asked = dict.fromkeys(question_of(store, one) for one in case.generations)
-    found = [fidelity.judge(text, case.strategy.code, rules) for text in asked]
-    order = (Outcome.PASS, Outcome.FAIL, Outcome.UNKNOWN)
-    return min(found, key=lambda answer: order.index(answer[0]))
-
-
-def _refused(case: _Case, rules: Rules) -> bool:
-    """Whether a gate of the text says FAIL, so that its run would decide nothing."""
-    names = ("G0 provenance", "G1 parse", "G2 static", "G3 substance")
-    refusals = [name for name in names if case.answers[name][0] is Outcome.FAIL]
-    if not any(name in rules.line for name in refusals):
-        return False
-    for name in ("G4 engine", "G5 activity", "G7 sanity", "G8 look-ahead"):
-        case.answers[name] = unknown(f"not asked: stopped at {refusals[0]}")
-    return True
-
-
-def _ask_run(store: Store, case: _Case, result: BacktestResult, rules: Rules) -> None:
-    reported = store.backtests.find(strategy_id=case.strategy.id)
-    case.result = result
-    sanity = ladder.sanity(result, [one for one in reported if one.build_id is not None], rules)
-    case.answers |= {
-        "G4 engine": ladder.engine(case.strategy, result),
-        "G5 activity": ladder.activity(result, rules),
-        "G7 sanity": standing(store, case.strategy.id, "G7 sanity", sanity),
-    }
-
-
-def _ask_again(cases: Sequence[_Case], engine: Backtester, rules: Rules, jobs: int) -> None:
-    """G8, of those that may be accepted if they pass it: each costs a second run."""
-    asked: list[tuple[_Case, lookahead.Cut]] = []
-    for case in cases:
-        before = LADDER[: LADDER.index("G8 look-ahead")]
-        stops = (n for n in before if n in rules.line and _fails(case, n))
-        stop = next((n for n in stops if not _held(case, n)), None)
-        if stop is not None or case.result is None:
-            case.answers["G8 look-ahead"] = unknown(f"not asked: stopped at {stop}")
-            continue
-        cut = lookahead.cut_of(case.strategy.code, case.result, rules.cut_share)
-        if cut is None:
-            case.answers["G8 look-ahead"] = unknown("there is no order to compare")
-        else:
-            asked.append((case, cut))
-    answers = lookahead.rerun(engine, [cut for _, cut in asked], jobs)
-    for (case, _), answer in zip(asked, answers, strict=True):
-        case.answers["G8 look-ahead"] = answer
-    _ask_delayed([case for case, _ in asked], engine, rules, jobs)
-
-
-def _ask_delayed(cases: Sequence[_Case], engine: Backtester, rules: Rules, jobs: int) -> None:
-    """The second question of G8, of those that passed the first with a result too good to be left
-    at that; its answer is the gate's, with the evidence of both."""
-    asked: list[tuple[_Case, delay.Perfect]] = []
-    for case in cases:
-        outcome, evidence = case.answers["G8 look-ahead"]
-        if outcome is not Outcome.PASS or case.result is None:
-            continue
-        doubted = delay.perfect(case.strategy.code, case.result, rules)
-        if doubted is None:
-            below = f"its Sharpe ratio is not {rules.delay_from_sharpe:g} or more"
-            case.answers["G8 look-ahead"] = (outcome, {**evidence, "delay": f"not asked: {below}"})
-        else:
-            asked.append((case, doubted))
-    answers = delay.rerun(engine, [doubted for _, doubted in asked], rules, jobs)
-    for (case, _), (outcome, evidence) in zip(asked, answers, strict=True):
-        first = dict(case.answers["G8 look-ahead"][1])
-        reason = {"reason": evidence["reason"]} if "reason" in evidence else {}
-        case.answers["G8 look-ahead"] = (outcome, {**first, **reason, "delay": evidence})
-
-
-def _fails(case: _Case, name: str) -> bool:
-    return name in case.answers and case.answers[name][0] is not Outcome.PASS
-
-
-def _held(case: _Case, name: str) -> bool:
-    """Whether a person may still let it through."""
-    return bool(case.answers[name][1].get("quarantined"))
-
-
-def _keep(store: Store, case: _Case, basis: str, rules: Rules) -> None:
-    told = [case.answers[name][0] for name in rules.line if name in case.answers]
+def _keep(asking: Round, case: Case) -> None:
+    rules, answers = asking.rules, case.answers
+    on_line = {name: answers[name] for name in rules.line if name in answers}
     unsure = [
         name
-        for name in rules.line
-        if name in case.answers
-        and case.answers[name][0] is Outcome.UNKNOWN
-        and name not in _CANNOT_CHANGE
+        for name, answer in on_line.items()
+        if answer[0] is Outcome.UNKNOWN and not _is_final(name, answer)
     ]
-    fixed = any(_fails(case, name) for name in _CANNOT_CHANGE if name in rules.line)
-    decided = Outcome.FAIL in told or fixed or not unsure
-    state = Outcome.PASS if decided else Outcome.UNKNOWN
+    fixed = any(
+        answer[0] is not Outcome.PASS and _is_final(name, answer)
+        for name, answer in on_line.items()
+    )
+    failed = any(answer[0] is Outcome.FAIL for answer in on_line.values())
+    state = Outcome.PASS if failed or fixed or not unsure else Outcome.UNKNOWN
+    store = asking.store
     with store.transaction():
-        backtest_id = None
-        if case.result is not None:
-            record = case.result.to_record(case.strategy.id, BacktestSettings())
-            backtest_id = store.backtests.add(record).id
+        if case.run is not None and case.backtest_id is None:
+            record = case.run.result.to_record(case.strategy.id, asking.settings)
+            case.backtest_id = store.backtests.add(record).id
         gates = [
-            _gate(case.strategy.id, name, answer, basis, backtest_id)
-            for name, answer in case.answers.items()
+            _gate(case.strategy.id, name, answer, asking.basis, case.backtest_id)
+            for name, answer in told(answers, rules).items()
         ]
         asked = (state, {"unsure": unsure})
-        store.gates.add_all([*gates, _gate(case.strategy.id, ASKED, asked, basis, backtest_id)])
+        gates.append(_gate(case.strategy.id, ASKED, asked, asking.basis, case.backtest_id))
+        store.gates.add_all(gates)
+
+
+def told(answers: Mapping[str, Answer], rules: Rules) -> dict[str, Answer]:
+    """Each answer with the thresholds that it was held against."""
+    return {
+        name: (outcome, {**evidence, "thresholds": rules.of(name)} if rules.of(name) else evidence)
+        for name, (outcome, evidence) in answers.items()
+    }
+
+
+def _compare(case: Case, rules: Rules, report: GateReport) -> None:
+    """What is other than when it was last asked: thresholds, answers, and whether a run was
+    needed."""
+    report.reused += case.reused
+    for name, answer in case.answers.items():
+        before = case.before.get(name)
+        if before is None:
+            continue
+        if before.outcome is not answer[0]:
+            step = f"{name}: {before.outcome.value} → {answer[0].value}"
+            report.changed[step] = report.changed.get(step, 0) + 1
+        old = before.evidence.get("thresholds", {})
+        for key, value in rules.of(name).items():
+            if key in old and old[key] != value:
+                report.rules_changed[key] = f"{old[key]} → {value}"
 
 
 def _gate(
@@ -281,7 +193,7 @@ def _ask_uniqueness(store: Store, asked: Sequence[str], basis: str, rules: Rules
     answers = {key: uniqueness.alone() for key in asked}
     for key, answer in suspects.items():
         answers[key] = standing(store, key, uniqueness.G6, answer)
-    return _keep_changed(store, uniqueness.G6, answers, basis)
+    return _keep_changed(store, uniqueness.G6, answers, basis, rules)
 
 
 def _ask_statistics(store: Store, asked: Sequence[str], basis: str, rules: Rules) -> None:
@@ -303,14 +215,17 @@ def _ask_statistics(store: Store, asked: Sequence[str], basis: str, rules: Rules
             if "G5 activity" in gates
         }
         answers |= ledger.answers(found, rules, closed)
-    _keep_changed(store, "G10 statistics", answers, basis)
+    _keep_changed(store, "G10 statistics", answers, basis, rules)
 
 
-def _keep_changed(store: Store, name: str, answers: dict[str, Answer], basis: str) -> set[str]:
+def _keep_changed(
+    store: Store, name: str, answers: dict[str, Answer], basis: str, rules: Rules
+) -> set[str]:
     """Keep the answers that are not there yet; returns whose they are."""
     latest = store.gates.latest_of(list(answers))
     changed = []
-    for key, answer in answers.items():
+    for key, found in answers.items():
+        answer = told({name: found}, rules)[name]
         before = latest[key].get(name)
         if before is None or (before.outcome, before.evidence) != answer:
             changed.append(_gate(key, name, answer, basis))

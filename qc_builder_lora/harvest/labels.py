@@ -6,6 +6,7 @@ the label say that a strategy is good enough to teach: that is for the gates.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from enum import StrEnum
 
@@ -67,12 +68,13 @@ def _of_statistics(statistics: Mapping[str, str]) -> Label:
 
 
 def number(text: object) -> float | None:
-    """A figure as LEAN prints it (`-4.486%`, `$3.49`, `1,204`); None where it is not one."""
-    if isinstance(text, int | float) and not isinstance(text, bool):
-        return float(text)
-    if not isinstance(text, str):
+    """A figure as LEAN prints it (`-4.486%`, `$3.49`, `1,204`); None where it is not one. What is
+    no finite number (`NaN`, `∞`, which no threshold would ever stop) is none."""
+    if isinstance(text, bool) or not isinstance(text, str | int | float):
         return None
     try:
-        return float(text.strip().rstrip("%").replace("$", "").replace(",", ""))
-    except ValueError:
+        written = text.strip().rstrip("%").replace("$", "") if isinstance(text, str) else text
+        found = float(written.replace(",", "") if isinstance(written, str) else written)
+    except (ValueError, OverflowError):
         return None
+    return found if math.isfinite(found) else None

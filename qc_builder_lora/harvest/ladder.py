@@ -8,31 +8,28 @@ from __future__ import annotations
 
 import ast
 import itertools
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from platform import python_version
 from typing import Any
 
 from qc_builder_lora.backtest.check import CheckResult, lints, parses
 from qc_builder_lora.backtest.check import substance as stubs
 from qc_builder_lora.backtest.check.parsing import tree_of
+from qc_builder_lora.backtest.check.reading import ORDERS
 from qc_builder_lora.backtest.protocol import MOVED_MONEY, BacktestResult
+from qc_builder_lora.backtest.surface.alias import snake
+from qc_builder_lora.harvest.imports import first_odd, strange_imports
 from qc_builder_lora.harvest.labels import number
 from qc_builder_lora.harvest.rules import Rules
 from qc_builder_lora.ids import json_hash, text_hash
 from qc_builder_lora.records import Backtest, BacktestStatus, Outcome, Strategy
 
 Answer = tuple[Outcome, dict[str, Any]]
-_ORDERS = frozenset(
-    {
-        "set_holdings", "market_order", "limit_order", "stop_market_order", "stop_limit_order",
-        "trailing_stop_order", "limit_if_touched_order", "buy", "sell", "order",
-        "market_on_open_order", "market_on_close_order", "combo_market_order",
-        "combo_limit_order", "combo_leg_limit_order", "add_alpha", "set_alpha",
-        "SetHoldings", "MarketOrder", "LimitOrder", "StopMarketOrder", "StopLimitOrder",
-        "TrailingStopOrder", "LimitIfTouchedOrder", "Buy", "Sell", "Order", "MarketOnOpenOrder",
-        "MarketOnCloseOrder", "ComboMarketOrder", "ComboLimitOrder", "AddAlpha", "SetAlpha",
-    }
-)  # fmt: skip
 _OVERDUE = "did not finish within"
+_PLACES_FOR_IT = frozenset({"set_alpha", "add_alpha", "emit_insights"})
+"""LEAN itself places the orders of a strategy that has these."""
 
 
 def passed(**evidence: Any) -> Answer:
@@ -47,12 +44,15 @@ def unknown(reason: str, **evidence: Any) -> Answer:
     return Outcome.UNKNOWN, {"reason": reason, **evidence}
 
 
-def provenance(strategy: Strategy, models: Iterable[str], requests: Iterable[str]) -> Answer:
+def provenance(
+    strategy: Strategy, models: Iterable[str], requests: Iterable[str], *, writer_needed: bool
+) -> Answer:
     """Where it is from, who wrote it, what was asked; and the text is the one that was kept."""
+    writers = sorted(set(models))
     evidence = {
         "source": strategy.source,
-        "licence": strategy.licence,
-        "models": sorted(set(models)),
+        "licence": strategy.licence or "not stated",
+        "models": writers or "not told",
         "requests": sorted(set(requests))[:10],
         "code_sha256": strategy.code_sha256,
     }
@@ -60,15 +60,31 @@ def provenance(strategy: Strategy, models: Iterable[str], requests: Iterable[str
         return failed("no source is given", **evidence)
     if strategy.code_sha256 != text_hash(strategy.code):
         return failed("the text is not the one whose hash was kept", **evidence)
+    if not evidence["requests"]:
+        return unknown("nobody knows what it was asked for", **evidence)
+    if writer_needed and not writers:
+        return unknown("nobody knows which model wrote it", **evidence)
     return passed(**evidence)
 
 
-def parse(strategy: Strategy) -> Answer:
-    """Python, with one class that LEAN can choose."""
+def parse(strategy: Strategy, rules: Rules) -> Answer:
+    """Python, with one class that LEAN can choose, in ASCII, importing what LEAN has."""
     found = parses(strategy.code)
-    if found.outcome is Outcome.PASS:
-        return passed()
-    return found.outcome, {"reason": found.messages[0] if found.messages else "does not parse"}
+    evidence = {"python": python_version()}
+    if found.outcome is not Outcome.PASS:
+        reason = found.messages[0] if found.messages else "does not parse"
+        return found.outcome, {"reason": reason, **evidence}
+    odd = first_odd(strategy.code)
+    if odd is not None and rules.ascii_only:
+        return failed(f"line {odd[0]}: a character that is not ASCII", character=odd[1], **evidence)
+    strangers = strange_imports(strategy.code, rules.more_modules)
+    if strangers:
+        line, module = strangers[0]
+        return failed(
+            f"line {line}: imports {module}, which is not on the list of modules",
+            not_on_the_list=[name for _, name in strangers], **evidence,
+        )  # fmt: skip
+    return passed(**evidence)
 
 
 def static(strategy: Strategy, check: CheckResult) -> Answer:
@@ -90,25 +106,51 @@ def substance(strategy: Strategy) -> Answer:
     tree = tree_of(strategy.code)
     if isinstance(tree, str):
         return failed("does not parse", error=tree)
+    placing = ORDERS | _PLACES_FOR_IT
     calls = sorted(
         {
-            node.func.attr
+            name
             for node in ast.walk(tree)
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+            # Called, kept for later, or named for getattr.
+            if (name := _name(node)) and snake(name) in placing
         }
-        & _ORDERS
     )
+    evidence = {"order_calls": calls, "ast_sha256": strategy.id}
     if not calls:
-        return failed("places no order: a stub", order_calls=[])
+        return failed("places no order: a stub", **evidence)
     found = stubs(strategy.code)
     if found.outcome is not Outcome.PASS:
         reason = found.messages[0]
-        return found.outcome, {"reason": reason, "messages": list(found.messages)[:5]}
-    return passed(order_calls=calls)
+        return found.outcome, {"reason": reason, "messages": list(found.messages)[:5], **evidence}
+    return passed(**evidence)
 
 
-def engine(strategy: Strategy, result: BacktestResult) -> Answer:
+def _name(node: ast.AST) -> str:
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of ours as the gates look at it: just made, or kept in the store from before."""
+
+    result: BacktestResult
+    filled_orders: int
+    behaviour: str | None
+    """One hash of what it did: two codes that trade alike have the same. None where it did not."""
+    moved_money: bool
+    """Whether models of the strategy's own moved money."""
+
+    @classmethod
+    def of(cls, result: BacktestResult) -> Run:
+        filled = sum(1 for order in result.orders if order.get("fills"))
+        return cls(result, filled, behaviour(result), MOVED_MONEY in result.logs)
+
+
+def engine(strategy: Strategy, run: Run, ground: str, reported: Sequence[Backtest]) -> Answer:
     """It ran to its end, and what ran is this very text, by the hash the engine read back."""
+    result = run.result
     evidence = {
         "engine": result.engine,
         "version": result.engine_version,
@@ -116,7 +158,11 @@ def engine(strategy: Strategy, result: BacktestResult) -> Answer:
         "status": result.status.value,
         "phase": result.phase,
         "code_sha256": result.code_sha256,
-        "behaviour": behaviour(result),
+        "filled_orders": run.filled_orders,
+        "behaviour": run.behaviour,
+        "moved_money": run.moved_money,
+        "ground": ground,
+        "builders_engine": _told(reported),
     }
     if result.status is BacktestStatus.UNKNOWN:
         return unknown(result.reason or "the engine cannot say", **evidence)
@@ -131,13 +177,23 @@ def engine(strategy: Strategy, result: BacktestResult) -> Answer:
     return passed(**evidence)
 
 
+def _told(reported: Sequence[Backtest]) -> dict[str, int]:
+    """What came of the builder's own backtests, and how many say so: claims, which open nothing."""
+    said = Counter(
+        one.status.value if one.status is BacktestStatus.COMPLETED
+        else f"{one.status.value}: {(one.reason or 'no reason given')[:120]}"
+        for one in reported
+    )  # fmt: skip
+    return dict(said.most_common(5))
+
+
 def is_overdue(result: BacktestResult) -> bool:
     """Whether it was ended by the clock on the wall, which says little of the code."""
     return (result.reason or "").startswith(_OVERDUE)
 
 
 def behaviour(result: BacktestResult) -> str | None:
-    """One hash of what it did: two codes that trade alike have the same. None where it did not."""
+    """One hash of all orders; None where there are none."""
     if not result.orders:
         return None
     return json_hash({"orders": [placed(order) for order in result.orders]})
@@ -149,15 +205,15 @@ def placed(order: Mapping[str, Any]) -> list[Any]:
     return [str(order.get(key)) for key in keys]
 
 
-def activity(result: BacktestResult, rules: Rules) -> Answer:
+def activity(run: Run, rules: Rules) -> Answer:
     """Filled orders and closed trades, counted by the engine; orders alone are no trades."""
-    filled = sum(1 for order in result.orders if order.get("fills"))
+    result, filled = run.result, run.filled_orders
     evidence = {
         "filled_orders": filled,
         "closed_trades": result.closed_trades,
         "enough_for_performance": (result.closed_trades or 0) >= rules.performance_trades,
     }
-    if result.status is BacktestStatus.UNKNOWN:
+    if result.status is BacktestStatus.UNKNOWN or is_overdue(result):
         return unknown("the engine cannot say", **evidence)
     if not result.runs:
         return failed("it did not run to its end", **evidence)
@@ -170,30 +226,49 @@ def activity(result: BacktestResult, rules: Rules) -> Answer:
     return passed(**evidence)
 
 
-def sanity(result: BacktestResult, reported: Iterable[Backtest], rules: Rules) -> Answer:
+def sanity(run: Run, reported: Iterable[Backtest], rules: Rules) -> Answer:
     """Too good to be true, by our run or by what the builder's engine reported: quarantined."""
+    result = run.result
     if not result.runs:
         return unknown("there are no figures: it did not run to its end")
-    days = _largest_day(result.equity)
+    evidence: dict[str, Any] = _figures(result.statistics, result.closed_trades)
+    days = evidence["largest_day_percent"] = _largest_day(result.equity)
     own = _suspicions(result.statistics, result.closed_trades, days, rules)
-    if own is not None and MOVED_MONEY in result.logs:
+    if own is not None and run.moved_money:
         own.append("money that models of its own moved")
     if own is None:
         return unknown("the engine's figures lack one of Sharpe Ratio, Drawdown, Net Profit",
-                       largest_day_percent=days)  # fmt: skip
+                       **evidence)  # fmt: skip
     told = {
-        one.id: found
+        one.id: {"too_good": found, **_figures(one.statistics, one.closed_trades)}
         for one in reported
-        if one.status is BacktestStatus.COMPLETED
-        and (found := _suspicions(one.statistics, one.closed_trades, None, rules))
+        if one.status is BacktestStatus.COMPLETED and (found := _told_too_good(one, rules))
     }
     if not own and not told:
-        return passed(largest_day_percent=days)
-    first = own[0] if own else next(iter(told.values()))[0]
+        return passed(**evidence)
+    first = own[0] if own else next(iter(told.values()))["too_good"][0]
+    whose = "" if own else ", by the builder's engine"
     return failed(
-        f"too good to be true: {first}", quarantined=True, own_run=own, reported=told,
-        largest_day_percent=days,
+        f"too good to be true: {first}{whose}", quarantined=True, own_run=own, reported=told,
+        **evidence,
     )  # fmt: skip
+
+
+def _figures(statistics: Mapping[str, str], closed: int | None) -> dict[str, Any]:
+    """What the thresholds are held against; None where the engine does not say."""
+    names = {"sharpe": "Sharpe Ratio", "drawdown_percent": "Drawdown",
+             "net_profit_percent": "Net Profit", "win_rate_percent": "Win Rate"}  # fmt: skip
+    found: dict[str, Any] = {key: number(statistics.get(name)) for key, name in names.items()}
+    return {**found, "closed_trades": closed}
+
+
+def _told_too_good(one: Backtest, rules: Rules) -> list[str]:
+    """The same rules for what the builder's engine said; and figures that no order has made."""
+    found = _suspicions(one.statistics, one.closed_trades, None, rules) or []
+    figures = _figures(one.statistics, None)
+    if one.total_orders == 0 and (figures["sharpe"] or figures["net_profit_percent"]):
+        found.append("figures without an order")
+    return found
 
 
 def _suspicions(
@@ -207,7 +282,7 @@ def _suspicions(
         return None
     found = []
     if abs(sharpe) > rules.maximum_sharpe:
-        found.append("Sharpe ratio")
+        found.append("Sharpe ratio" if sharpe > 0 else "Sharpe ratio (far below zero)")
     if drawdown < rules.minimum_drawdown and profit > rules.drawdown_from_profit:
         found.append("drawdown")
     wins, closed = number(statistics.get("Win Rate")), closed or 0

@@ -15,9 +15,10 @@ from typing import Any
 from qc_builder_lora.backtest.check.parsing import tree_of
 from qc_builder_lora.backtest.protocol import Backtester, BacktestResult, BacktestSettings
 from qc_builder_lora.harvest.ladder import Answer, failed, passed, placed, unknown
-from qc_builder_lora.records import BacktestStatus
+from qc_builder_lora.records import BacktestStatus, Outcome
 
 _SETTERS = ("set_end_date", "SetEndDate")
+_DEFAULTS = BacktestSettings()
 _OUTSIDE = "end cannot be set from outside"
 
 
@@ -41,11 +42,14 @@ def cut_of(code: str, result: BacktestResult, share: float) -> Cut | None:
         return None
     end = days[min(len(days) - 1, int(share * len(days)))].replace(day=1)
     if end <= placed_on[0]:
-        end = placed_on[len(placed_on) // 2] + timedelta(days=1)
+        # Some days later, for the last day of the shorter run is not compared.
+        end = placed_on[len(placed_on) // 2] + timedelta(days=7)
     return Cut(code, result, end)
 
 
-def rerun(engine: Backtester, cuts: Sequence[Cut], jobs: int) -> list[Answer]:
+def rerun(
+    engine: Backtester, cuts: Sequence[Cut], jobs: int, settings: BacktestSettings = _DEFAULTS
+) -> list[Answer]:
     """The answers to the cuts, in their order; one end at a time."""
     groups: dict[date, list[int]] = {}
     for index, cut in enumerate(cuts):
@@ -53,23 +57,48 @@ def rerun(engine: Backtester, cuts: Sequence[Cut], jobs: int) -> list[Answer]:
     answers: dict[int, Answer] = {}
     for end, indices in groups.items():
         codes = [cuts[index].code for index in indices]
-        settings = BacktestSettings(end=end)
-        found = list(engine.run_many(codes, settings, jobs=jobs))
+        ended = replace(settings, end=end)
+        found = list(engine.run_many(codes, ended, jobs=jobs))
         if any(_OUTSIDE in (one.reason or "") for one in found):
             # LEAN elsewhere takes the code as it stands: the date in it is moved instead.
             moved = [_ended(code, end) or code for code in codes]
-            found = list(engine.run_many(moved, replace(settings, end=None), jobs=jobs))
+            found = list(engine.run_many(moved, settings, jobs=jobs))
         for index, second in zip(indices, found, strict=True):
             answers[index] = compare(cuts[index], second)
+    _ask_twice(engine, cuts, answers, jobs, settings)
     return [answers[index] for index in range(len(cuts))]
 
 
+def _ask_twice(
+    engine: Backtester, cuts: Sequence[Cut], answers: dict[int, Answer], jobs: int,
+    settings: BacktestSettings,
+) -> None:  # fmt: skip
+    """Of those that differ: the whole run once more. What rolls dice or reads the clock of the wall
+    differs from itself, and that is no look-ahead."""
+    differing = [index for index, answer in answers.items() if answer[0] is Outcome.FAIL]
+    codes = [cuts[index].code for index in differing]
+    again = engine.run_many(codes, settings, jobs=jobs) if codes else ()
+    for index, third in zip(differing, again, strict=True):
+        first = [placed(order) for order in cuts[index].whole.orders]
+        if third.runs and first != [placed(order) for order in third.orders]:
+            evidence = {**answers[index][1], "final": True}
+            evidence.pop("reason")
+            answers[index] = unknown(
+                "its orders differ from run to run, so that nothing can be compared", **evidence
+            )
+
+
 def compare(cut: Cut, second: BacktestResult) -> Answer:
-    """PASS where both placed the same orders before the day of the cut."""
+    """PASS where both placed the same orders before the day of the cut.
+
+    The last day of the shorter run is left out: what a strategy does when its run ends
+    (`on_end_of_algorithm`, a day before `self.end_date`) rightly differs there.
+    """
     evidence: dict[str, Any] = {"cut": cut.end.isoformat()}
     if second.status is not BacktestStatus.COMPLETED:
         return unknown(f"the shorter run did not end: {second.reason or second.status}", **evidence)
-    first, then = _before(cut.whole, cut.end), _before(second, cut.end)
+    end = _last_day(second, cut.end)
+    first, then = _before(cut.whole, end), _before(second, end)
     evidence["orders"] = len(first)
     if not first and not then:
         return unknown("no order was placed before the cut", **evidence)
@@ -81,10 +110,16 @@ def compare(cut: Cut, second: BacktestResult) -> Answer:
     )
     evidence |= {
         "differs_at": at,
-        "whole": first[at] if at < len(first) else None,
-        "shorter": then[at] if at < len(then) else None,
+        "whole": first[at] if at < len(first) else "no more orders",
+        "shorter": then[at] if at < len(then) else "no more orders",
     }
     return failed("its orders depend on what comes later", **evidence)
+
+
+def _last_day(shorter: BacktestResult, end: date) -> date:
+    """The last trading day before its end; the end where the equity does not reach to it."""
+    last = max((date.fromisoformat(day[:10]) for day, _ in shorter.equity), default=end)
+    return last if end - timedelta(days=7) <= last <= end else end
 
 
 def _before(result: BacktestResult, end: date) -> list[list[Any]]:

@@ -79,12 +79,21 @@ class Strategies(Noun[Strategy]):
             return connection.scalar(statement) or 0
 
     def undecided(self, gate: str, basis: str, *, source: str | None = None) -> list[str]:
-        """Ids of those given to a builder without a PASS of `gate` under `basis`, oldest first."""
-        asked = GateRow.table()
+        """Ids of those given to a builder without a PASS of `gate` under `basis`, oldest first.
+
+        Asked under another basis since, it is undecided again: those answers are the newest.
+        """
+        asked, since = GateRow.table(), GateRow.table().alias()
+        elsewhere = (
+            select(since.c.id)
+            .where(since.c.strategy_id == asked.c.strategy_id, since.c.name == gate)
+            .where(since.c.basis != basis, since.c.created_at > asked.c.created_at)
+            .exists()
+        )
         decided = (
             select(asked.c.id)
             .where(asked.c.strategy_id == self.table.c.id, asked.c.name == gate)
-            .where(asked.c.basis == basis, asked.c.outcome == Outcome.PASS)
+            .where(asked.c.basis == basis, asked.c.outcome == Outcome.PASS, ~elsewhere)
             .exists()
         )
         order = (self.table.c.created_at, self.table.c.id)

@@ -12,6 +12,7 @@ from qc_builder_lora.backtest.simulator import Simulator
 from qc_builder_lora.errors import SettingsError
 from qc_builder_lora.harvest.delay import Perfect, compare, delayed, perfect, rerun
 from qc_builder_lora.harvest.gates import run_gates
+from qc_builder_lora.harvest.ladder import Run, behaviour
 from qc_builder_lora.harvest.rules import Rules
 from qc_builder_lora.records import BacktestStatus, Outcome
 from qc_builder_lora.store import Store
@@ -92,12 +93,12 @@ def test_one_that_knows_the_days_collapses_and_a_rule_does_not(engine: Simulator
     found = list(engine.run_many(codes))
     assert all(one.runs for one in found), [one.reason for one in found]
     peek, trend = (
-        Perfect(text, result, float(result.statistics["Sharpe Ratio"]))
+        Perfect(text, behaviour(result), float(result.statistics["Sharpe Ratio"]))
         for text, result in zip(codes, found, strict=True)
     )
     assert peek.sharpe > 5
-    assert perfect(peek.code, peek.result, RULES) == peek
-    assert perfect(trend.code, trend.result, RULES) is None
+    assert perfect(peek.code, Run.of(found[0]), RULES) == peek
+    assert perfect(trend.code, Run.of(found[1]), RULES) is None
     (bad, told), (good, kept) = rerun(engine, [peek, trend], RULES, 1)
     assert bad is Outcome.FAIL
     assert told["reason"] == "its result collapses when its orders come one bar later"
@@ -109,10 +110,10 @@ def test_what_cannot_be_run_with_a_delay_is_unknown(engine: Simulator) -> None:
     reads = HEAD + TICKETS
     found = engine.run(reads)
     assert found.runs, found.reason
-    ((outcome, told),) = rerun(engine, [Perfect(reads, found, 4.0)], RULES, 1)
+    ((outcome, told),) = rerun(engine, [Perfect(reads, behaviour(found), 4.0)], RULES, 1)
     assert outcome is Outcome.UNKNOWN
     assert told["reason"].startswith("the delayed run did not end: ")
-    ((outcome, told),) = rerun(engine, [Perfect("x = 1", found, 4.0)], RULES, 1)
+    ((outcome, told),) = rerun(engine, [Perfect("x = 1", behaviour(found), 4.0)], RULES, 1)
     assert (outcome, told["reason"].split(",")[0]) == (Outcome.UNKNOWN, "its class cannot be found")
 
 
@@ -133,14 +134,14 @@ def result(sharpe: str | None, when: str = "2010-01-04") -> BacktestResult:
 
 
 def test_orders_that_were_not_delayed_and_missing_figures_are_unknown() -> None:
-    one = Perfect("", result("4"), 4.0)
+    one = Perfect("", behaviour(result("4")), 4.0)
     assert compare(one, result("4"), RULES)[1]["reason"] == "its orders could not be delayed"
     later = str(date(2010, 1, 5))
     assert compare(one, result(None, later), RULES)[0] is Outcome.UNKNOWN
     assert compare(one, result("1.0", later), RULES)[0] is Outcome.PASS
     assert compare(one, result("0.99", later), RULES)[0] is Outcome.FAIL
-    assert perfect("", result(None), RULES) is None
-    assert perfect("", result("-4"), RULES) is None
+    assert perfect("", Run.of(result(None)), RULES) is None
+    assert perfect("", Run.of(result("-4")), RULES) is None
 
 
 def test_the_share_that_stays_is_a_share(tmp_path: Path) -> None:

@@ -69,7 +69,9 @@ def test_unknown_is_not_accepted_is_told_apart_and_is_asked_again(
     assert outcomes(kept, strategy)["G4"] == outcomes(kept, strategy)["G5"] == "UNKNOWN"
     assert accepted(kept) == []
     assert kept.gates.latest(strategy.id)["G4 engine"].evidence["reason"] == "no SPY"
-    assert ask(Engine()) == {"asked": 1, "accepted": 1, "stopped": {}}
+    again = ask(Engine())
+    assert again["changed"]["G4 engine: UNKNOWN → PASS"] == 1
+    assert (again["accepted"], again["stopped"], "reused" in again) == (1, {}, False)
     assert accepted(kept) == [strategy.id]
 
 
@@ -138,11 +140,11 @@ def test_code_that_is_not_what_its_hash_says_has_no_provenance(
     kept: Store, told: Told, ask: Any
 ) -> None:
     strategy = told.served(code())
-    assert ladder.provenance(strategy, [], [])[0] is Outcome.PASS
+    assert ladder.provenance(strategy, [], ["r"], writer_needed=False)[0] is Outcome.PASS
     changed = Strategy(
         id="x", code=code(3), code_sha256=text_hash("x"), created_at=strategy.created_at, source="b"
     )
-    assert ladder.provenance(changed, [], [])[0] is Outcome.FAIL
+    assert ladder.provenance(changed, [], ["r"], writer_needed=False)[0] is Outcome.FAIL
 
 
 def test_a_strategy_that_passed_or_failed_is_not_executed_twice(told: Told, ask: Any) -> None:
@@ -220,7 +222,11 @@ def test_the_built_in_file_asks_every_gate() -> None:
     ("text", "error", "message"),
     [
         ("minimum_filled_order = 1", UnknownKey, "Did you mean 'minimum_filled_orders'"),
-        ('line = ["G1 pars"]', SettingsError, "line names 'G1 pars'; known gates are G0 prov"),
+        (
+            'line = ["G1 pars"]',
+            SettingsError,
+            "line names 'G1 pars'; did you mean 'G1 parse'\\? known gates are G0 prov",
+        ),
         ("line = []", SettingsError, "line is empty, so that everything would be harvested"),
         ("line = [", InputError, r"gates\.toml: not valid TOML"),
     ],

@@ -47,7 +47,7 @@ def gate(store: Store, strategy_id: str, name: str) -> Gate:
     ("figures", "closed", "why"),
     [
         ({"Sharpe Ratio": "3.2"}, 3, "Sharpe ratio"),
-        ({"Sharpe Ratio": "-4"}, 3, "Sharpe ratio"),
+        ({"Sharpe Ratio": "-4"}, 3, "Sharpe ratio (far below zero)"),
         ({"Drawdown": "0.500%", "Net Profit": "40%"}, 3, "drawdown"),
         ({"Win Rate": "93%", "Sharpe Ratio": "2.1"}, 25, "win rate"),
     ],
@@ -100,7 +100,10 @@ def test_what_the_builders_engine_reported_can_be_too_good_as_well(
     strategy = told.served(code(), build_id=build)
     told.reported(strategy, build, **{"Sharpe Ratio": "9.1", "Drawdown": "2%"})
     assert ask().stopped == {"G7 sanity": {"FAIL": 1, "UNKNOWN": 0}}
-    assert list(gate(kept, strategy.id, "G7").evidence["reported"].values()) == [["Sharpe ratio"]]
+    evidence = gate(kept, strategy.id, "G7").evidence
+    assert evidence["reason"] == "too good to be true: Sharpe ratio, by the builder's engine"
+    (told_so,) = evidence["reported"].values()
+    assert (told_so["too_good"], told_so["sharpe"]) == (["Sharpe ratio"], 9.1)
 
 
 def test_a_day_that_doubles_the_money_is_no_day(told: Told, ask: Any) -> None:

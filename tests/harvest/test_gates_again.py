@@ -1,0 +1,243 @@
+"""Asked again under other rules, by kept runs; and what the ladder must not be deceived by."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from qc_builder_lora.backtest.protocol import BacktestSettings
+from qc_builder_lora.cli import root
+from qc_builder_lora.errors import SettingsError
+from qc_builder_lora.harvest.gates import LADDER, Rules, load_rules, run_gates
+from qc_builder_lora.harvest.imports import first_odd, strange_imports
+from qc_builder_lora.harvest.lookahead import cut_of, rerun
+from qc_builder_lora.harvest.rules import THRESHOLDS
+from qc_builder_lora.records import Gate, Outcome
+from qc_builder_lora.store import Store
+from tests.harvest.conftest import SOUND, Engine, Told, code
+
+RULES = Rules()
+
+
+@pytest.fixture
+def ask(kept: Store, check_cache: Path) -> Any:
+    def call(engine: Any = None, rules: Rules = RULES) -> Any:
+        return run_gates(kept, engine or Engine(), rules, cache=check_cache)
+
+    return call
+
+
+def gate(store: Store, strategy_id: str, name: str) -> Gate:
+    return next(g for n, g in store.gates.latest(strategy_id).items() if n.split()[0] == name)
+
+
+class Resting(Engine):
+    """An engine that must not be asked."""
+
+    def run(self, code: str, settings: BacktestSettings = BacktestSettings()) -> Any:  # noqa: B008
+        raise AssertionError("nothing was to be run")
+
+
+def test_another_threshold_is_held_against_the_kept_run(kept: Store, told: Told, ask: Any) -> None:
+    sharp, plain = told.served(code(3)), told.served(code(4))
+    ask(Engine({code(3): {"statistics": {**SOUND, "Sharpe Ratio": "1.7"}}}))
+    runs = len(kept.backtests.find())
+    found = ask(Resting(), replace(RULES, maximum_sharpe=1.5))
+    assert (found.asked, found.reused, found.accepted) == (2, 2, 1)
+    assert found.rules_changed == {"maximum_sharpe": "3.0 → 1.5"}
+    assert found.changed == {"G7 sanity: PASS → FAIL": 1}
+    assert len(kept.backtests.find()) == runs
+    evidence = gate(kept, sharp.id, "G7").evidence
+    assert (evidence["sharpe"], evidence["thresholds"]["maximum_sharpe"]) == (1.7, 1.5)
+    assert gate(kept, plain.id, "G8").outcome is Outcome.PASS
+    back = ask(Resting())
+    assert (back.accepted, back.changed) == (2, {"G7 sanity: FAIL → PASS": 1})
+
+
+def test_the_delayed_run_is_not_run_again_either(kept: Store, told: Told, ask: Any) -> None:
+    told.served(code(3))
+    ask(Engine({code(3): {"statistics": {**SOUND, "Sharpe Ratio": "2.4"}}}))
+    found = ask(Resting(), replace(RULES, delay_keeps=1.0, minimum_closed_trades=2))
+    assert (found.reused, found.accepted) == (1, 1)
+    assert found.rules_changed == {
+        "delay_keeps": "0.25 → 1.0",
+        "minimum_closed_trades": "1 → 2",
+    }
+
+
+def test_what_the_kept_run_does_not_say_is_run_again(told: Told, ask: Any) -> None:
+    told.served(code(3))
+    sharp = Engine({code(3): {"closed_trades": 1}})
+    assert ask(sharp, replace(RULES, minimum_closed_trades=2)).accepted == 0
+    asked = sharp.asked
+    # It stopped before the shorter run, which needs its orders.
+    found = ask(sharp)
+    assert (found.accepted, found.reused) == (1, 0)
+    assert sharp.asked == asked + 2
+    assert ask(sharp, replace(RULES, cut_share=0.5)).reused == 0
+
+
+def test_every_threshold_of_the_file_stands_in_the_evidence(
+    kept: Store, told: Told, ask: Any
+) -> None:
+    strategy = told.served(code(3))
+    ask()
+    latest = kept.gates.latest(strategy.id)
+    assert set(latest) >= set(LADDER)
+    shown = {key for one in latest.values() for key in one.evidence.get("thresholds", {})}
+    general = {"line", "retry_s"}
+    assert shown == set(vars(RULES)) - general
+    assert set(THRESHOLDS) <= set(LADDER)
+
+
+@pytest.mark.parametrize(
+    ("line", "stranger"),
+    [
+        ("import requests", "requests"),
+        ("import yfinance as yf", "yfinance"),
+        ("import socket, math", "socket"),
+        ("from urllib.request import urlopen", "urllib.request"),
+        ("import os", "os"),
+        ("x = __import__('subprocess')", "subprocess"),
+        ("import importlib\nimportlib.import_module(name)", "importlib"),
+        ("from . import mine", "."),
+        ("from my_rules import Rule", "my_rules"),
+    ],
+)
+def test_modules_that_reach_out_or_are_not_there_stop_at_the_parse(
+    kept: Store, told: Told, ask: Any, line: str, stranger: str
+) -> None:
+    strategy = told.served(f"{line}\n{code(3)}")
+    assert ask().stopped == {"G1 parse": {"FAIL": 1, "UNKNOWN": 0}}
+    evidence = gate(kept, strategy.id, "G1").evidence
+    assert evidence["not_on_the_list"][0] == stranger
+    assert f"imports {stranger}, which is not on the list of modules" in evidence["reason"]
+
+
+def test_what_computes_is_imported_freely_and_a_user_may_allow_more() -> None:
+    good = (
+        "import math, datetime\nimport numpy as np\nfrom scipy.stats import norm\nimport hmmlearn"
+    )
+    assert strange_imports(good + "\nfrom urllib.parse import quote") == []
+    assert strange_imports("import os.path") == [(1, "os.path")]
+    assert strange_imports("import os.path", ["os"]) == []
+
+
+def test_text_that_is_not_ascii_is_refused_with_its_place(
+    kept: Store, told: Told, ask: Any
+) -> None:
+    odd = code(3) + "# über\n"
+    strategy = told.served(odd)
+    assert "G1 parse" in ask().stopped
+    assert first_odd(odd) == (15, "U+00FC")
+    assert gate(kept, strategy.id, "G1").evidence["character"] == "U+00FC"
+    assert ask(None, replace(RULES, ascii_only=False)).accepted == 1
+
+
+@pytest.mark.parametrize("figure", ["NaN", "-", "nan%", "Infinity", "∞", "1e999", ""])
+def test_a_figure_that_is_no_number_is_never_a_pass(
+    kept: Store, told: Told, ask: Any, figure: str
+) -> None:
+    strategy = told.served(code(3))
+    found = ask(Engine({code(3): {"statistics": {**SOUND, "Sharpe Ratio": figure}}}))
+    assert found.stopped == {"G7 sanity": {"FAIL": 0, "UNKNOWN": 1}}
+    assert gate(kept, strategy.id, "G7").evidence["sharpe"] is None
+
+
+class Dice(Engine):
+    """Trades in another way each time."""
+
+    def run(self, code: str, settings: BacktestSettings = BacktestSettings()) -> Any:  # noqa: B008
+        found = super().run(code, settings)
+        orders = ({**one, "quantity": self.asked} for one in found.orders)
+        return replace(found, orders=tuple(orders))
+
+
+def test_one_that_rolls_dice_is_unknown_and_not_accused(kept: Store, told: Told, ask: Any) -> None:
+    strategy = told.served(code(3))
+    assert ask(Dice()).stopped == {"G8 look-ahead": {"FAIL": 0, "UNKNOWN": 1}}
+    found = gate(kept, strategy.id, "G8")
+    assert "differ from run to run" in found.evidence["reason"]
+    assert ask(Dice()).asked == 0
+
+
+def test_orders_of_the_last_day_of_the_shorter_run_are_no_look_ahead() -> None:
+    engine = Engine()
+    whole = engine.run(code(3))
+    cut = cut_of(code(3), whole, 0.5)
+    assert cut is not None
+
+    class Closes(Engine):
+        def run(self, text: str, settings: BacktestSettings = BacktestSettings()) -> Any:  # noqa: B008
+            found = super().run(text, settings)
+            if settings.end is None:
+                return found
+            last = f"{settings.end.replace(day=1).isoformat()[:8]}01"
+            equity = (("2010-01-04", 1e5), (last, 1e5))
+            closing = {"id": 99, "time": f"{last}T20:00:00Z", "quantity": -5, "fills": ()}
+            return replace(found, equity=equity, orders=(*found.orders, closing))
+
+    ((outcome, evidence),) = rerun(Closes(), [cut], 1)
+    assert outcome is Outcome.PASS, evidence
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('line = "G1 parse"', "line must be a list, got 'G1 parse'"),
+        ("maximum_sharpe = '3'", "maximum_sharpe must be a number, got '3'"),
+        ("maximum_sharpe = nan", "maximum_sharpe must not be negative, got nan"),
+        ("minimum_closed_trades = 1.5", "minimum_closed_trades must be a whole number, got 1.5"),
+        ("minimum_closed_trades = inf", "minimum_closed_trades must be a whole number, got inf"),
+        ("ascii_only = 1", "ascii_only must be true or false, got 1"),
+        ("more_modules = [1]", r"more_modules must be a list of names, got \[1\]"),
+        ("overfitting_blocks = 40", "even and at least 2, at most 20, got 40"),
+        ("cut_share = 0", "cut_share must be above zero, got 0"),
+        ("retry_s = -1", "retry_s must not be negative, got -1"),
+        ("[G7]\nmaximum_sharpe = 2", "unknown key 'G7'"),
+    ],
+)
+def test_a_bad_threshold_is_told_with_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str
+) -> None:
+    (tmp_path / "harvest").mkdir()
+    (tmp_path / "harvest/gates.toml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SettingsError, match=message) as error:
+        load_rules()
+    assert "gates.toml" in str(error.value)
+
+
+def test_an_empty_file_keeps_every_gate_and_the_order_in_it_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "harvest").mkdir()
+    (tmp_path / "harvest/gates.toml").write_text("")
+    monkeypatch.chdir(tmp_path)
+    assert load_rules() == RULES
+    turned = Rules(line=tuple(reversed(RULES.line)))
+    assert turned.basis("e", "1", None, "c") == RULES.basis("e", "1", None, "c")
+
+
+def test_the_gates_are_asked_on_the_command_line_without_any_training(
+    kept: Store, told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QC_LORA_DATABASE", kept.url)
+    monkeypatch.setenv("QC_LORA_HOME", str(tmp_path / "home"))
+    good = told.served(code(3))
+    told.served("import os\n" + code(4))
+
+    def say(*words: str) -> str:
+        done = CliRunner().invoke(root, list(words), catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    said = say("harvest", "gates")
+    assert "2 asked, 1 accepted, 1 new examples" in said
+    assert "stopped at G1 parse" in said
+    again = json.loads(say("harvest", "gates", "--json"))
+    assert (again["asked"], again["examples"]) == (0, 0)
+    assert [one.strategy_id for one in kept.examples.find()] == [good.id]
