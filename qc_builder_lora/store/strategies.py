@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -171,6 +171,21 @@ class Backtests(Noun[Backtest]):
             data_fingerprint=data_fingerprint,
             code_sha256=code_sha256,
         )
+
+    def newest_of(
+        self, strategy_ids: Collection[str]
+    ) -> dict[str, tuple[BacktestStatus, int | None, Mapping[str, str]]]:
+        """Id of the Strategy → status, orders and statistics of its newest Backtest."""
+        columns = [self.table.c[name] for name in
+                   ("strategy_id", "status", "total_orders", "statistics")]  # fmt: skip
+        order = (self.table.c.created_at, self.table.c.id)
+        keys, found = list(strategy_ids), {}
+        for start in range(0, len(keys), BATCH):
+            among = self.table.c.strategy_id.in_(keys[start : start + BATCH])
+            with self._database.reading() as connection:
+                for row in connection.execute(select(*columns).where(among).order_by(*order)):
+                    found[row[0]] = (BacktestStatus(row[1]), row[2], row[3])
+        return found
 
     def told_twice(self) -> dict[str, dict[str, set[str]]]:
         """Figures that a builder's engine reported of more than one Strategy: figures → id of the

@@ -241,3 +241,69 @@ def test_the_gates_are_asked_on_the_command_line_without_any_training(
     again = json.loads(say("harvest", "gates", "--json"))
     assert (again["asked"], again["examples"]) == (0, 0)
     assert [one.strategy_id for one in kept.examples.find()] == [good.id]
+
+
+@pytest.fixture
+def say(kept: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("QC_LORA_DATABASE", kept.url)
+    monkeypatch.setenv("QC_LORA_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words: str) -> str:
+        done = CliRunner().invoke(root, list(words), catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    return call
+
+
+def test_a_strategy_is_shown_with_thresholds_figures_and_what_to_do(
+    told: Told, ask: Any, say: Any, tmp_path: Path
+) -> None:
+    sharp, dull = told.served(code(3)), told.served(code(4), "Makes money.")
+    ask(Engine({code(3): {"statistics": {**SOUND, "Sharpe Ratio": "5"}}}))
+    shown = say("strategy", "show", sharp.id[:16])
+    assert "held against: maximum_sharpe = 3, minimum_drawdown = 1" in shown
+    assert "sharpe: 5" in shown
+    assert (
+        f"what to do: look at it, then: qc-lora strategy review {sharp.id[:12]} --gate G7" in shown
+    )
+    assert "name tickers, numbers or indicators in the instruction" in say(
+        "strategy", "show", dull.id[:16]
+    )
+    plain = json.loads(say("strategy", "show", sharp.id[:16], "--json"))["gates"]
+    assert plain["G5 activity"]["thresholds"] == {
+        "minimum_closed_trades": 1,
+        "minimum_filled_orders": 2,
+    }
+    assert plain["G4 engine"]["cure"] is None
+    (tmp_path / "harvest").mkdir()
+    (tmp_path / "harvest/gates.toml").write_text("maximum_sharpe = 6.0")
+    changed = say("strategy", "show", sharp.id[:16])
+    assert "gates.toml now says maximum_sharpe = 6: ask again with qc-lora harvest gates" in changed
+    listed = say("strategy", "thresholds")
+    assert "maximum_sharpe = 6.0  (built in: 3.0)" in listed
+    assert all(key in listed for keys in THRESHOLDS.values() for key in keys)
+
+
+def test_the_list_is_filtered_and_says_how_much_it_leaves_out(
+    told: Told, ask: Any, say: Any
+) -> None:
+    for day in range(3, 9):
+        told.served(code(day), source="file" if day % 2 else "builder")
+    ask(Engine({code(5): {"statistics": {**SOUND, "Sharpe Ratio": "5"}}}))
+    told.served(code(9))
+
+    def rows(*words: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads(say("strategy", "list", *words, "--json"))
+        return found
+
+    assert len(rows()) == 7
+    assert len(rows("--verdict", "accepted", "--source", "file")) == 2
+    assert [one["gates"] for one in rows("--verdict", "unasked")] == ["not asked yet"]
+    assert [one["status"] for one in rows("--verdict", "QUARANTINED")] == ["completed"]
+    assert rows("--stopped-at", "G7", "--verdict", "accepted") == []
+    assert len(rows("--since", "2026-01-01", "--limit", "2")) == 2
+    table = say("strategy", "list", "--limit", "3")
+    assert "3 of 7; all of them: --limit 0, or --json" in table
+    assert "of 7" not in say("strategy", "list")
