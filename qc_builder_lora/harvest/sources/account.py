@@ -95,7 +95,14 @@ def _measurements(
         if changed is None or made is None or made < changed:
             stale += 1
         elif not known(empty):
-            measured = _measure(account, project, head, empty)
+            try:
+                measured = _measure(account, project, head, empty)
+            except EngineUnavailable as error:
+                if "credentials" in error.fact:
+                    raise
+                # Deleted meanwhile, or not to be had today: the others are, and this one next time.
+                yield Skipped(f"{_name(project)}, backtest {head.get('backtestId')}", str(error))
+                continue
             if measured is None:
                 unfinished += 1
             else:

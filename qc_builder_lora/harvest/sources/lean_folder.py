@@ -32,6 +32,7 @@ _PLACES = ("code/main.py", "main.py")
 _OTHER = ("code/Main.cs", "Main.cs")
 _NEVER = re.compile(r"(-summary|-order-events|-log)$|^data-monitor-report")
 _STAMP = re.compile(r"^(\d{4}-\d{2}-\d{2})_(\d{2})-(\d{2})-(\d{2})$")
+_RUNNING = ("Running", "Initializing", "History", "InQueue", "LoggingIn")
 _LARGEST = 512 * 2**20
 
 
@@ -64,9 +65,12 @@ def _one(root: Path, path: Path) -> Piece | Skipped | None:
     if not isinstance(value, dict) or not is_result(value):
         # Some other JSON; nobody said that it is a result.
         return None
-    code_path = next((p for place in _PLACES if (p := path.parent / place).is_file()), None)
+    unfit = _unfit(path, value)
+    if unfit is not None:
+        return Skipped(str(path), unfit)
+    code_path = _beside(path, _PLACES)
     if code_path is None:
-        csharp = any((path.parent / place).is_file() for place in _OTHER)
+        csharp = _beside(path, _OTHER) is not None
         return Skipped(str(path), "its code is C#" if csharp else "its code is not beside it")
     try:
         code = read_code(code_path)
@@ -83,6 +87,26 @@ def _one(root: Path, path: Path) -> Piece | Skipped | None:
     except InputError as error:
         # The order events beside it.
         return Skipped(str(path), str(error))
+
+
+def _unfit(path: Path, value: dict[str, Any]) -> str | None:
+    """Why a result is that of no backtest that has ended."""
+    if path.parent.parent.name == "live":
+        return "a live run, no backtest"
+    state = entry(value, "state") or {}
+    # Written again and again while it runs; only the last time with an end.
+    if entry(state, "Status") in _RUNNING and not entry(state, "EndTime"):
+        return "the backtest still runs"
+    return None
+
+
+def _beside(path: Path, places: tuple[str, ...]) -> Path | None:
+    """The code beside a result; an optimisation has one code for all of its backtests."""
+    folders = [path.parent]
+    if path.parent.parent.parent.name == "optimizations":
+        folders.append(path.parent.parent)
+    found = (file for folder in folders for place in places if (file := folder / place).is_file())
+    return next(found, None)
 
 
 def _piece(root: Path, path: Path, value: dict[str, Any], code: str) -> Piece:
@@ -118,9 +142,9 @@ def _piece(root: Path, path: Path, value: dict[str, Any], code: str) -> Piece:
 
 
 def _project(path: Path, root: Path) -> Path:
-    """The folder above `backtests`, else the result's own."""
+    """The folder above `backtests` or `optimizations`, else the result's own."""
     for parent in path.parents:
-        if parent.name == "backtests":
+        if parent.name in ("backtests", "optimizations"):
             return parent.parent.resolve()
         if parent == root:
             break

@@ -177,6 +177,74 @@ def test_secrets_are_removed(store: Store, cloud: Account, client: Client) -> No
     assert SECRET not in json.dumps(everything(store), default=str)
 
 
+def test_a_backtest_that_cannot_be_read_costs_no_other_and_is_asked_for_again(
+    store: Store, cloud: Account, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project(cloud, "Trend", code(), 3)
+    read, asked = cloud.on_backtests_read, []
+
+    def gone(given: dict[str, Any]) -> dict[str, Any]:
+        asked.append(given["backtestId"])
+        if given["backtestId"] == asked[0]:
+            return {"success": False, "errors": ["Backtest not found"]}
+        return read(given)
+
+    monkeypatch.setattr(cloud, "on_backtests_read", gone)
+    report = harvested(store, client)
+    assert report.backtests == 2
+    (skipped,) = report.skipped
+    assert skipped.where == f"Trend, backtest {asked[0]}"
+    assert "Backtest not found" in skipped.why
+    monkeypatch.setattr(cloud, "on_backtests_read", read)
+    report = harvested(store, client)
+    assert (report.backtests, report.skipped) == (1, [])
+
+
+def test_a_project_that_is_deleted_meanwhile_costs_no_other(
+    store: Store, cloud: Account, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = project(cloud, "Gone", code())
+    project(cloud, "Stays", code(0.4))
+    files = cloud.on_files_read
+
+    def deleted(given: dict[str, Any]) -> dict[str, Any]:
+        cloud._projects.pop(gone, None)
+        return files(given)
+
+    monkeypatch.setattr(cloud, "on_files_read", deleted)
+    report = harvested(store, client)
+    assert [one.where for one in report.skipped] == ["Gone"]
+    assert (report.generations, report.backtests) == (1, 1)
+
+
+def test_stopped_by_a_failing_server_the_next_run_asks_only_for_the_rest(
+    store: Store, cloud: Account, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(6):
+        project(cloud, f"P{number}", code(number / 10), 2)
+    read, asked = cloud.on_backtests_read, []
+
+    def failing(given: dict[str, Any]) -> dict[str, Any]:
+        asked.append(given["backtestId"])
+        if len(asked) == 5:
+            cloud.faults.server_error = 1_000_000
+        return read(given)
+
+    monkeypatch.setattr(cloud, "on_backtests_read", failing)
+    done = harvested(store, client)
+    assert done.backtests < 6
+    assert "500" in done.skipped[-1].why
+    taken = done.backtests
+    cloud.faults.server_error = 0
+    asked.clear()
+    monkeypatch.setattr(cloud, "on_backtests_read", lambda given: asked.append(1) or read(given))
+    assert harvested(store, client).backtests == len(asked) == 12 - taken
+    asked.clear()
+    before = cloud.count("files/read")
+    assert harvested(store, client).generations == 0
+    assert (asked, cloud.count("files/read") - before) == ([], 6)
+
+
 # As a user types it -------------------------------------------------------------------------------
 
 

@@ -155,3 +155,67 @@ def test_other_json_is_passed_over(store: Store, tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="none: no such folder"):
         list(pieces(tmp_path / "none"))
+
+
+def test_a_backtest_that_runs_is_left_for_the_next_time(store: Store, tmp_path: Path) -> None:
+    value = result_file(completed())
+    running = {**value, "state": {"Status": "Running", "EndTime": "", "RuntimeError": ""}}
+    folder = result(tmp_path, value=running)
+    result(tmp_path, "Other", "2026-01-06_12-00-00", text=code(0.5))
+    report = harvested(store, tmp_path)
+    assert [one.why for one in report.skipped] == ["the backtest still runs"]
+    assert report.backtests == 1
+    (folder / "1710698424.json").write_text(json.dumps(value))
+    report = harvested(store, tmp_path)
+    assert (report.backtests, report.statuses, report.skipped) == (1, {"completed": 1}, [])
+
+
+def test_a_live_run_is_no_backtest(store: Store, tmp_path: Path) -> None:
+    folder = result(tmp_path)
+    folder.parent.rename(folder.parent.with_name("live"))
+    report = harvested(store, tmp_path)
+    assert [one.why for one in report.skipped] == ["a live run, no backtest"]
+    assert store.counts()["backtests"] == 0
+
+
+def test_the_backtests_of_an_optimisation_share_its_code(store: Store, tmp_path: Path) -> None:
+    top = tmp_path / "Trend" / "optimizations" / "2026-01-05_12-00-00"
+    (top / "code").mkdir(parents=True)
+    (top / "code" / "main.py").write_text(code())
+    (top / "1234.json").write_text('{"nodes": 2}')
+    for number in ("a", "b"):
+        (top / number).mkdir()
+        value = result_file(completed()) | {"algorithmConfiguration": {"parameters": {"n": number}}}
+        (top / number / f"{number}.json").write_text(json.dumps(value))
+    report = harvested(store, tmp_path)
+    assert (report.generations, report.backtests, report.skipped) == (1, 2, [])
+    assert {one.settings["parameters"]["n"] for one in store.backtests.find()} == {"a", "b"}
+    assert store.builds.find()[0].title == "Trend"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"orders": "x", "charts": [1, 2], "totalPerformance": "x", "state": []},
+        {"statistics": "none", "algorithmConfiguration": "z"},
+        {"statistics": {"Total Orders": 10**400, "Sharpe Ratio": None, "\ud800": "\x00"}},
+        {"state": {"RuntimeError": "bad \ud800 \x00", "StackTrace": ""}},
+        {"charts": {"Strategy Equity": {"series": {"Equity": {"values": [[1, None], "x", {}]}}}}},
+    ],
+    ids=range(5),
+)
+def test_odd_values_cost_nothing_but_themselves(
+    store: Store, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    result(tmp_path, value={**result_file(completed()), **change})
+    result(tmp_path, "Other", "2026-01-06_12-00-00", text=code(0.5))
+    report = harvested(store, tmp_path)
+    assert (report.generations, store.backtests.count(), report.skipped) == (2, 2, [])
+    assert harvested(store, tmp_path).backtests == 0
+
+
+def test_links_in_circles_end(store: Store, tmp_path: Path) -> None:
+    folder = result(tmp_path)
+    (folder / "again").symlink_to(tmp_path)
+    (tmp_path / "self.json").symlink_to("self.json")
+    assert harvested(store, tmp_path).backtests == 1
