@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from qc_builder_lora.harvest.corpus.public.taking import Taking
 
 
-_NAMED = frozenset({"C#", "cannot be read", "cannot be read as code"})
+_NAMED = frozenset({"C#", "cannot be read", "cannot be read as code", "says another licence"})
 
 
 @dataclass(frozen=True, kw_only=True)

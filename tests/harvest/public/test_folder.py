@@ -42,6 +42,56 @@ def test_strategies_are_found_in_every_folder_below(tmp_path: Path) -> None:
     assert one.version == tmp_path.name
 
 
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ("# SPDX-License-Identifier: GPL-3.0-only\n", "it says GPL-3.0-only, --licence says MIT"),
+        ("#  SPDX-License-Identifier:  Apache-2.0 AND MIT\n", "it says Apache-2.0 AND MIT"),
+        ("# SPDX-License-Identifier: nobody-knows\n", "it says nobody-knows, --licence says MIT"),
+        ("# This program is free software under the terms of the GNU General\n"
+         "# Public License as published by somebody\n", "it says GPL, --licence says MIT"),
+        ('"""Licensed under the Apache License, Version 2.0."""\n', "it says Apache, --licence"),
+        ("# Proprietary and confidential.\n", "it says proprietary, --licence says MIT"),
+        ("# SPDX-License-Identifier: MIT\n", None),
+        ("# SPDX-License-Identifier: Apache-2.0 OR MIT\n", None),
+        ("# Permission is hereby granted, free of charge, to any person\n", None),
+        ("# Copyright 2020 Somebody. All rights reserved.\n", None),
+        ("from x import y\nLICENCE = 'GNU General Public License'\n", None),
+    ],
+)  # fmt: skip
+def test_a_file_that_says_another_licence_is_named_and_not_taken(
+    tmp_path: Path, header: str, said: str | None
+) -> None:
+    (tmp_path / "a.py").write_text(header + STRATEGY)
+    (tmp_path / "b.py").write_text(named("Other"))
+    found = taken(tmp_path)
+    if said is None:
+        assert isinstance(found["a.py"], Candidate)
+    else:
+        assert str(reason(found["a.py"])).startswith(f"says another licence: {said}")
+    assert isinstance(found["b.py"], Candidate)
+
+
+def test_the_licence_that_lies_beside_a_file_is_held_against_the_one_that_is_named(
+    tmp_path: Path,
+) -> None:
+    for name in ("mine", "theirs", "dual"):
+        (tmp_path / name / "deep").mkdir(parents=True)
+        (tmp_path / name / "deep" / "a.py").write_text(named(name.capitalize()))
+    (tmp_path / "theirs" / "COPYING").write_text("   GNU GENERAL PUBLIC LICENSE\n Version 3\n")
+    (tmp_path / "dual" / "LICENSE.md").write_text("Apache License\nVersion 2.0\n")
+    (tmp_path / "dual" / "deep" / "a.py").write_text(
+        "# SPDX-License-Identifier: MIT\n" + named("Dual")
+    )
+    (tmp_path / "LICENSE").write_text("MIT License\n\nCopyright 2020 Somebody\n")
+    found = taken(tmp_path)
+    assert isinstance(found["mine/deep/a.py"], Candidate)
+    assert isinstance(found["dual/deep/a.py"], Candidate)
+    assert reason(found["theirs/deep/a.py"]) == (
+        "says another licence: theirs/COPYING says GPL, --licence says MIT"
+    )
+
+
 ACCENT = STRATEGY.replace("Buys IBM", "Achète IBM")
 
 

@@ -1,5 +1,6 @@
 """A checkout of LEAN in small: its layout, its header and its tags, in our own words."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -130,6 +131,15 @@ def test_a_header_that_begins_with_a_space_is_a_header(take: Take) -> None:
     assert "Licensed" not in one.instruction
 
 
+def test_a_file_of_a_fork_under_another_licence_is_named(take: Take) -> None:
+    other = "# SPDX-License-Identifier: AGPL-3.0-only\n" + STRATEGY
+    (one,) = take(Trend=other)
+    assert isinstance(one, LeftOut)
+    assert (one.reason, one.detail) == (
+        "says another licence", "it says AGPL-3.0-only, LEAN is Apache-2.0",
+    )  # fmt: skip
+
+
 def test_forex_and_crypto_are_asked_about(take: Take) -> None:
     (one,) = take(Trend=named("A", add_equity="add_forex"))
     assert isinstance(one, Candidate)
@@ -142,6 +152,24 @@ def test_a_file_that_is_no_text_is_named_and_the_rest_taken(checkout: Path, take
     assert broken.reason == "cannot be read as code"
     assert "Save it as UTF-8" in str(broken.detail)
     assert isinstance(good, Candidate)
+
+
+def test_what_is_no_file_of_the_checkout_is_named_and_not_waited_for(
+    checkout: Path, take: Take, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder, outside = checkout / "Algorithm.Python", tmp_path_factory.mktemp("x") / "secret.py"
+    outside.write_text(named("Secret"))
+    (folder / "a.py").mkdir()
+    (folder / "b.py").symlink_to("/nowhere")
+    (folder / "c.py").symlink_to(outside)
+    os.mkfifo(folder / "d.py")
+    (folder / "sub").mkdir()
+    (folder / "sub" / "loop").symlink_to("..")
+    found = take(Trend=STRATEGY)
+    assert [getattr(one, "detail", None) for one in found] == [
+        None, "a folder", "a link to nothing", "a link that leads out of the folder",
+        "not a regular file",
+    ]  # fmt: skip
 
 
 def test_only_apache_is_taken_for_lean(checkout: Path) -> None:

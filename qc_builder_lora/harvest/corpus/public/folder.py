@@ -1,26 +1,34 @@
 """A folder of somebody's strategies: Python files and notebooks, under a licence that is named.
 
-Links that lead out of the folder are not followed. A file that cannot be decoded, is too large, or
-is in C# is named with its reason, and the rest is taken.
+Links that lead out of the folder are not followed. A file that cannot be decoded, is too large, is
+in C#, or says that it is under another licence is named with its reason, and the rest is taken.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
+from functools import cache
 from pathlib import Path
 
 from qc_builder_lora.errors import InputError
 from qc_builder_lora.harvest.corpus.candidate import Candidate, LeftOut
 from qc_builder_lora.harvest.corpus.public.commit import commit_of
 from qc_builder_lora.harvest.corpus.public.describe import without_header
-from qc_builder_lora.harvest.corpus.public.licence import checked_licence
+from qc_builder_lora.harvest.corpus.public.licence import (
+    checked_licence,
+    contradicts,
+    licence_file,
+    stated_licence,
+)
 from qc_builder_lora.harvest.corpus.public.notebook import cells_of
+from qc_builder_lora.harvest.corpus.public.reading import said, text_of
 from qc_builder_lora.harvest.corpus.public.taking import Origin, Taking, slug
-from qc_builder_lora.harvest.sources.piece import LARGEST_CODE, decoded
+from qc_builder_lora.harvest.sources.piece import LARGEST_CODE
 
 SOURCE = "folder"
+ANOTHER_LICENCE = "says another licence"
 LARGEST_NOTEBOOK = 10_000_000
 """Bytes; most of a notebook is its pictures."""
 _KINDS = frozenset({".py", ".ipynb", ".cs"})
@@ -58,6 +66,9 @@ def files_of(folder: Path) -> list[Path]:
 def candidates(folder: Path, files: list[Path], taking: Taking) -> Iterator[Candidate | LeftOut]:
     """Each strategy in these files as a candidate, or why a file gives none."""
     family = f"folder_{slug(folder.resolve().name)}"
+    # Once a folder, not once a file: folders of thousands are usual.
+    beside = cache(lambda parent: licence_file(parent, folder))
+    modules = cache(lambda parent: frozenset(one.stem for one in parent.glob("*.py")))
     for path in files:
         place = _shown(path.relative_to(folder))
         try:
@@ -65,15 +76,32 @@ def candidates(folder: Path, files: list[Path], taking: Taking) -> Iterator[Cand
                 # Nothing of it is read: C# is for another model.
                 yield taking.left_out(place, "C#", place)
                 continue
-            text = _text(folder, path)
-            if path.suffix.lower() == ".ipynb":
+            is_notebook = path.suffix.lower() == ".ipynb"
+            text = text_of(folder, path, LARGEST_NOTEBOOK if is_notebook else LARGEST_CODE)
+            another = _another_licence(folder, text, beside(path.parent), taking.origin.licence)
+            if another is not None:
+                yield taking.left_out(place, ANOTHER_LICENCE, place, another)
+            elif is_notebook:
                 yield from _notebook(text, place, family, taking)
             else:
-                yield _file(path, text, place, family, taking)
+                siblings = modules(path.parent) - {path.stem}
+                yield _file(path, text, place, family, siblings, taking)
         except (InputError, OSError) as error:
-            told = error.strerror if isinstance(error, OSError) else str(error)
-            told = (told or "").removeprefix("its text: ")
-            yield taking.left_out(place, "cannot be read", place, told)
+            yield taking.left_out(place, "cannot be read", place, said(error))
+
+
+def _another_licence(
+    folder: Path, text: str, beside: tuple[Path, str] | None, named: str
+) -> str | None:
+    """What the file, or the licence beside it, says against the licence that was named."""
+    stated = stated_licence(text)
+    if stated is not None:
+        told = f"it says {stated.rstrip('-')}, --licence says {named}"
+        return told if contradicts(stated, named) else None
+    if beside is None or not contradicts(beside[1], named):
+        return None
+    shown = _shown(beside[0].relative_to(folder))
+    return f"{shown} says {beside[1].rstrip('-')}, --licence says {named}"
 
 
 def _shown(path: Path) -> str:
@@ -81,24 +109,9 @@ def _shown(path: Path) -> str:
     return os.fsencode(path.as_posix()).decode("utf-8", "replace")
 
 
-def _text(folder: Path, path: Path) -> str:
-    if path.is_symlink() and not path.exists():
-        raise InputError("a link to nothing")
-    if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
-        raise InputError("a link that leads out of the folder")
-    if path.is_dir():
-        raise InputError("a link to a folder")
-    # Opened, a pipe would wait for ever.
-    if not path.is_file():
-        raise InputError("not a regular file")
-    most = LARGEST_NOTEBOOK if path.suffix.lower() == ".ipynb" else LARGEST_CODE
-    if path.stat().st_size > most:
-        raise InputError(f"more than {most:,} bytes")
-    return decoded(path.read_bytes(), "its text")
-
-
-def _file(path: Path, text: str, place: str, family: str, taking: Taking) -> Candidate | LeftOut:
-    siblings = {one.stem for one in path.parent.glob("*.py")} - {path.stem}
+def _file(
+    path: Path, text: str, place: str, family: str, siblings: Set[str], taking: Taking
+) -> Candidate | LeftOut:
     about = _description(path) if path.name == "main.py" else None
     return taking.take(without_header(text), place, family, about=about, siblings=siblings)
 

@@ -19,6 +19,8 @@ from qc_builder_lora.errors import InputError
 from qc_builder_lora.harvest.corpus.candidate import Candidate, LeftOut
 from qc_builder_lora.harvest.corpus.public.commit import commit_of
 from qc_builder_lora.harvest.corpus.public.describe import algorithm_class, without_header
+from qc_builder_lora.harvest.corpus.public.licence import contradicts, stated_licence
+from qc_builder_lora.harvest.corpus.public.reading import said, text_of
 from qc_builder_lora.harvest.corpus.public.taking import Origin, Taking, slug
 from qc_builder_lora.harvest.sources.piece import read_code
 
@@ -77,10 +79,14 @@ def candidates(checkout: Path, taking: Taking) -> Iterator[Candidate | LeftOut]:
     for path in sorted(folder.rglob("*.py")):
         place = path.relative_to(checkout).as_posix()
         try:
-            text = read_code(path)
-        except InputError as error:
-            told = str(error).removeprefix(f"{path}: ")
-            yield taking.left_out(place, "cannot be read as code", place, told)
+            text = text_of(checkout, path)
+        except (InputError, OSError) as error:
+            yield taking.left_out(place, "cannot be read as code", place, said(error))
+            continue
+        stated = stated_licence(text)
+        if contradicts(stated, LICENCE):
+            told = f"it says {str(stated).rstrip('-')}, LEAN is {LICENCE}"
+            yield taking.left_out(place, "says another licence", place, told)
             continue
         yield _taken(path, place, text, taking)
 
