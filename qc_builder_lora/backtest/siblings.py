@@ -10,6 +10,9 @@ import ast
 import sys
 from pathlib import Path
 
+from qc_builder_lora.backtest.check.handed_in import read
+from qc_builder_lora.errors import InputError
+
 _LEANS = frozenset({"AlgorithmImports", "QuantConnect", "System", "clr"}) | sys.stdlib_module_names
 """Never a file of the strategy's, though LEAN's own folder of algorithms has the first."""
 Files = dict[str, str]
@@ -17,7 +20,10 @@ Files = dict[str, str]
 
 
 def siblings(path: Path, code: str) -> Files:
-    """Sources of the modules beside `path` that `code` imports, and of those that they import."""
+    """Sources of the modules beside `path` that `code` imports, and of those that they import.
+
+    Raises InputError for one of them that cannot be read as text.
+    """
     found: Files = {}
     waiting = _imported(code)
     while waiting:
@@ -26,14 +32,16 @@ def siblings(path: Path, code: str) -> Files:
         if name in found or name in _LEANS or beside == path:
             continue
         if beside.is_file():
-            found[name] = read_source(beside)
+            found[name] = _source(beside)
             waiting += _imported(found[name])
     return found
 
 
-def read_source(path: Path) -> str:
-    """As the engines read it: bytes that are no UTF-8 are the strategy's failure, not ours."""
-    return path.read_bytes().decode("utf-8-sig", "surrogateescape")
+def _source(path: Path) -> str:
+    found = read(path)
+    if not found.decoded:
+        raise InputError(f"{path}: {found.refused}.")
+    return found.text
 
 
 def _imported(code: str) -> list[str]:

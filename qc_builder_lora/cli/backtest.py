@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -18,8 +18,10 @@ from qc_builder_lora.errors import InputError, SettingsError
 from qc_builder_lora.progress import SILENT, Progress, show_progress
 
 if TYPE_CHECKING:
+    from qc_builder_lora.backtest.check.handed_in import HandedIn
     from qc_builder_lora.backtest.compare import Comparison
     from qc_builder_lora.backtest.protocol import BacktestResult, BacktestSettings
+    from qc_builder_lora.records import BacktestStatus
 
 _EXIT = {"completed": 0, "failed": 1, "unknown": 3}
 _SHOWN = (
@@ -67,6 +69,7 @@ def command(
       qc-lora backtest my_strategy.py --parameter fast=20 --parameter slow=60 --out equity.html
       qc-lora backtest my_strategy.py --engine simulator --engine quantconnect
     """
+    from qc_builder_lora.backtest.check.handed_in import read, read_of_folder
     from qc_builder_lora.backtest.protocol import BacktestSettings
 
     settings = load_settings(data=data, allow_open_sandbox=True if unsafe else None)
@@ -85,10 +88,10 @@ def command(
     )
     if data is not None and "quantconnect" in (engines or (settings.engine,)):
         click.echo("quantconnect runs on its own data, not on --data", err=True)
-    codes = [_read(path, alone=path in paths) for path in files]
-    groups = _by_siblings(files, codes)
+    codes = [read(path) if path in paths else read_of_folder(path) for path in files]
+    groups, failed = _by_siblings(files, codes)
     columns = [
-        _run_all(settings, name, codes, groups, chosen, jobs or settings.usable_jobs)
+        _run_all(settings, name, codes, groups, failed, chosen, jobs or settings.usable_jobs)
         for name in dict.fromkeys(engines or (settings.engine,))
     ]
     rows = list(zip(*columns, strict=True))
@@ -104,41 +107,59 @@ def command(
     return _worst(result for row in rows for result in row)
 
 
-def _by_siblings(files: Sequence[Path], codes: Sequence[str | InputError]) -> list[_Group]:
-    """The places of the files that import the same modules beside them, and those modules."""
+def _by_siblings(
+    files: Sequence[Path], codes: Sequence[HandedIn]
+) -> tuple[list[_Group], dict[int, str]]:
+    """The places of the files that import the same modules beside them, and those modules; and why
+    the others cannot be run."""
     from qc_builder_lora.backtest.siblings import siblings
 
     found: dict[tuple[tuple[str, str], ...], list[int]] = {}
+    failed = {
+        place: f"{path}: {code.refused}."
+        for place, (path, code) in enumerate(zip(files, codes, strict=True))
+        if not (code.decoded or code.unread)
+    }
     for place, (path, code) in enumerate(zip(files, codes, strict=True)):
-        if isinstance(code, InputError):
+        if not code.decoded:
             continue
-        found.setdefault(tuple(sorted(siblings(path, code).items())), []).append(place)
-    return [(places, dict(beside)) for beside, places in found.items()]
+        try:
+            beside = siblings(path, code.text)
+        except InputError as error:
+            failed[place] = str(error)
+            continue
+        found.setdefault(tuple(sorted(beside.items())), []).append(place)
+    return [(places, dict(beside)) for beside, places in found.items()], failed
 
 
 def _run_all(
-    settings: Settings, name: str, codes: Sequence[str | InputError], groups: Iterable[_Group],
-    chosen: BacktestSettings, jobs: int,
+    settings: Settings, name: str, codes: Sequence[HandedIn], groups: Iterable[_Group],
+    failed: Mapping[int, str], chosen: BacktestSettings, jobs: int,
 ) -> list[BacktestResult]:  # fmt: skip
+    from qc_builder_lora.records import BacktestStatus
+
+    # One file that cannot be read must not hide the others. What is no text fails, as Python's
+    # import of it does; what nobody could read is unknown.
     results = {
-        place: _unread(name, code) for place, code in enumerate(codes)
-        if isinstance(code, InputError)
+        place: _not_run(name, BacktestStatus.UNKNOWN, code.unread)
+        for place, code in enumerate(codes) if code.unread
     }  # fmt: skip
+    results |= {
+        place: _not_run(name, BacktestStatus.FAILED, reason) for place, reason in failed.items()
+    }
     for places, beside in groups:
-        mine = [code for place in places if isinstance(code := codes[place], str)]
+        mine = [codes[place].text for place in places]
         found = _run(settings, name, mine, replace(chosen, files=beside), jobs)
         results.update(zip(places, found, strict=True))
     return [results[place] for place in range(len(codes))]
 
 
-def _unread(name: str, error: InputError) -> BacktestResult:
-    """One file of a folder that cannot be read must not hide the others."""
+def _not_run(name: str, status: BacktestStatus, reason: str) -> BacktestResult:
     from qc_builder_lora.backtest.protocol import BacktestResult
-    from qc_builder_lora.records import BacktestStatus
 
     return BacktestResult(
-        status=BacktestStatus.UNKNOWN, engine=name, engine_version=None, data_fingerprint=None,
-        code_sha256="", phase="load", reason=str(error),
+        status=status, engine=name, engine_version=None, data_fingerprint=None,
+        code_sha256="", phase="load", reason=reason,
     )  # fmt: skip
 
 
@@ -183,19 +204,6 @@ def _parameters(given: Iterable[str]) -> dict[str, str]:
             raise SettingsError(f"--parameter {text!r} has no value. Write it as NAME=VALUE.")
         found[name] = value
     return found
-
-
-def _read(path: Path, *, alone: bool) -> str | InputError:
-    """The source. Of a folder's file that cannot be read the error is handed back."""
-    from qc_builder_lora.backtest.siblings import read_source
-
-    try:
-        return read_source(path)
-    except OSError as error:
-        unread = InputError(f"{path}: cannot be read: {error.strerror}.")
-        if alone:
-            raise unread from error
-        return unread
 
 
 def _worst(results: Iterable[BacktestResult]) -> int:

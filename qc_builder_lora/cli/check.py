@@ -86,7 +86,7 @@ def command(
 
 
 def _read(paths: Iterable[Path]) -> list[HandedIn]:
-    from qc_builder_lora.backtest.check.handed_in import read
+    from qc_builder_lora.backtest.check.handed_in import read, read_of_folder
 
     paths = [*paths]
     found: dict[Path, None] = {}
@@ -95,17 +95,7 @@ def _read(paths: Iterable[Path]) -> list[HandedIn]:
         if not inside:
             raise InputError(f"{path}: no *.py files in or below this folder. Name the files.")
         found.update(dict.fromkeys(inside))
-    return [read(path) if path in paths else _read_if_possible(path) for path in found]
-
-
-def _read_if_possible(path: Path) -> HandedIn:
-    """One file of a folder that cannot be read must not hide the others."""
-    from qc_builder_lora.backtest.check.handed_in import HandedIn, read
-
-    try:
-        return read(path)
-    except InputError as error:
-        return HandedIn(str(path), b"", unread=str(error))
+    return [read(path) if path in paths else read_of_folder(path) for path in found]
 
 
 def _below(folder: Path) -> list[Path]:

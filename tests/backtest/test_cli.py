@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -113,11 +114,55 @@ def test_data_convert_and_show(folder: Path) -> None:
     assert shown["symbols"][1]["first"] == "2004-08-19"
 
 
-def test_a_file_that_is_no_utf8_fails_as_a_strategy(folder: Path) -> None:
-    (folder / "latin.py").write_bytes("# é\n".encode("latin-1") + GOOD.encode())
-    done = qc_lora(folder, "backtest", "latin.py")
+_ACCENT = f"# é\n{GOOD}"
+
+
+@pytest.mark.parametrize(
+    ("content", "fact"),
+    [
+        (_ACCENT.encode("latin-1"), "not UTF-8: byte 0xe9 in line 1. Save it as UTF-8, or name"),
+        (_ACCENT.encode("utf-16"), "in UTF-16, which Python does not read. Save it as UTF-8"),
+        (_ACCENT.encode("utf-16-le"), "a null byte in line 1, which Python's source cannot"),
+        (_ACCENT.encode() + b"x = '\0'\n", "a null byte in line "),
+        (b"# \xed\xa0\x80\n" + GOOD.encode(), "not UTF-8: byte 0xed in line 1"),
+        (b"# coding: klingon\n" + GOOD.encode(), "its encoding is not known: .*klingon"),
+        (b"# coding: ascii\n" + _ACCENT.encode(), "not ASCII: byte 0xc3 in line 2"),
+    ],
+)
+def test_a_source_that_is_no_text_fails_with_file_byte_and_cure(
+    folder: Path, content: bytes, fact: str
+) -> None:
+    (folder / "odd.py").write_bytes(content)
+    done = qc_lora(folder, "backtest", "odd.py")
     assert done.returncode == 1
-    assert "UnicodeEncodeError" in done.stdout
+    assert re.search(f"^odd.py: failed in load: odd.py: {fact}", done.stdout), done.stdout
+    assert "Error" not in done.stdout
+
+
+def test_a_source_that_is_no_text_holds_up_none_beside_it_and_one_that_imports_it_names_it(
+    folder: Path,
+) -> None:
+    (folder / "bad.py").unlink()
+    (folder / "gap.py").write_text("import odd\n" + GOOD)
+    (folder / "odd.py").write_bytes(_ACCENT.encode("latin-1"))
+    done = qc_lora(folder, "backtest", ".", "good.py", "odd.py", "--json")
+    assert done.returncode == 1
+    found = [(one["file"], one["status"], one["reason"]) for one in json.loads(done.stdout)]
+    assert [one[:2] for one in found] == [
+        ("gap.py", "failed"), ("good.py", "completed"), ("odd.py", "failed"),
+        ("good.py", "completed"), ("odd.py", "failed"),
+    ]  # fmt: skip
+    assert all("odd.py: not UTF-8: byte 0xe9 in line 1" in one[2] for one in found if one[2])
+
+
+@pytest.mark.parametrize(
+    "content", [_ACCENT.encode("utf-8-sig"), b"# coding: latin-1\n" + _ACCENT.encode("latin-1")]
+)
+def test_a_byte_order_mark_and_a_named_encoding_are_read_as_python_reads_them(
+    folder: Path, content: bytes
+) -> None:
+    (folder / "odd.py").write_bytes(content)
+    assert qc_lora(folder, "backtest", "odd.py").returncode == 0
 
 
 def test_what_is_no_file_in_a_folder_holds_up_none_of_the_others(folder: Path) -> None:

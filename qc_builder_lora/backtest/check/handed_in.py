@@ -28,6 +28,8 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "UTF-16"), (codecs.BOM_UTF16_BE, "UTF-16"),
 )  # fmt: skip
 
+_CODING = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*[-\w.]+")  # PEP 263
+
 
 @dataclass(frozen=True)
 class HandedIn:
@@ -40,6 +42,8 @@ class HandedIn:
     encoding: str = "utf-8"
     refused: str = ""
     unread: str = ""
+    decoded: bool = True
+    """Whether `text` is what the file holds; else `refused` says at which byte it is no text."""
 
     def write(self, path: Path, text: str) -> None:
         """The new text in the file's own encoding, atomically."""
@@ -57,26 +61,42 @@ def read(path: Path) -> HandedIn:
     return read_bytes(str(path), content)
 
 
+def read_of_folder(path: Path) -> HandedIn:
+    """As `read`; a file that cannot be read at all says so, and hides none of the others."""
+    try:
+        return read(path)
+    except InputError as error:
+        return HandedIn(str(path), b"", unread=str(error), decoded=False)
+
+
 def read_bytes(name: str, content: bytes) -> HandedIn:
     """As `read`, of bytes."""
     refused = _not_text(name, content)
     if refused:
-        return HandedIn(name, content, refused=refused)
+        return HandedIn(name, content, refused=refused, decoded=False)
     try:
-        encoding = tokenize.detect_encoding(io.BytesIO(content).readline)[0]
+        encoding = _encoding_of(content)
         text = content.decode(encoding)
     except (SyntaxError, LookupError) as error:
         refused = f"its encoding is not known: {error}. Save it as UTF-8"
-        return HandedIn(name, content, refused=refused)
+        return HandedIn(name, content, refused=refused, decoded=False)
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         refused = (
             f"not {error.encoding.upper()}: byte 0x{content[error.start]:02x} in line {line}. "
             "Save it as UTF-8, or name its encoding in the first line: # -*- coding: latin-1 -*-"
         )
-        return HandedIn(name, content, refused=refused)
+        return HandedIn(name, content, refused=refused, decoded=False)
     plain = "utf-8" if encoding in ("utf-8-sig", "utf_8_sig") else encoding
     return HandedIn(name, content, text.removeprefix("\ufeff"), plain, _no_python(name, text))
+
+
+def _encoding_of(content: bytes) -> str:
+    """As Python tells it. SyntaxError for a name that it does not know."""
+    if not any(map(_CODING.match, content.removeprefix(codecs.BOM_UTF8).splitlines()[:2])):
+        # Where it looks for a name it would call every other byte a missing one.
+        return "utf-8-sig" if content.startswith(codecs.BOM_UTF8) else "utf-8"
+    return tokenize.detect_encoding(io.BytesIO(content).readline)[0]
 
 
 def _not_text(name: str, content: bytes) -> str:
