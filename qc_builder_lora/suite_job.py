@@ -72,7 +72,7 @@ def constraints_for(drawn: Drawn, instruction: str, reference: Reference) -> lis
     the code it shows shall stay, besides what can be read from any instruction."""
     draw, found = drawn.draw, []
     for one in constraints_of(instruction):
-        if drawn.style in SHOWING_CODE and one.kind in ("period", "cash"):
+        if drawn.style in SHOWING_CODE and one.kind in ("period", "cash", "changed"):
             continue
         if one.kind == "symbols_among":
             found.append(Constraint("symbols", sorted(draw.parameters["tickers"])))

@@ -3,7 +3,7 @@
 Reads tickers, indicators, numbers, dates, cash, "long only", a limit of positions and stops, in
 prose and in the lines of a YAML specification. Does not understand: what is not said in one of
 the ways below is not found, so an answer may pass that leaves it out. Code in the instruction (the
-strategy to mend or to change) is not read.
+strategy to mend or to change) is not read, but that it must not come back as it was.
 """
 
 from __future__ import annotations
@@ -12,12 +12,31 @@ import re
 from collections.abc import Iterator
 from datetime import date
 
+from qc_builder_lora.backtest.check import strategy_hash
 from qc_builder_lora.backtest.check.mentions import tickers_in
+from qc_builder_lora.backtest.check.parsing import tree_of
 from qc_builder_lora.eval.faithful import NAMED, Constraint
 
 _CODE = re.compile(r"```.*?(?:```|\Z)", re.S)
-_FORMER = re.compile(r"\b(?:instead of|rather than)\b.*?(?=;|\.\s|\n|\Z)", re.I)
+_CLAUSE = r".*?(?=;|,\s|\.\s|\.?\n|\.?\Z)"
+_EXITS = r"(?:trailing stop|stop[- ]?loss|time stop|profit target|take[- ]profit|stop)\b"
+_AMOUNT = r"\$?\d[\d.,]*\s?%?"
+_FORMER = re.compile(
+    r"\b(?:instead of|rather than|in place of)\b.*?(?=;|\.\s|\n|\Z)"
+    rf"|,\s(?:not|it is|it was)\s(?=[\d$]|(?-i:[A-Z]{{2}})){_CLAUSE}"
+    rf"|\b(?:now|currently|was|previously)\s{_AMOUNT}"
+    rf"|\bfrom\s(?!\d{{4}}\b){_AMOUNT}\s(?=to\s\$?\d)"
+    rf"|{_AMOUNT}\s*(?:->|=>|→)"
+    r"|\b(?:replace|swap)\s(?-i:[A-Z]{1,5})\s(?=(?:with|for|by)\b)"
+    rf"|(?:^|[.;:,\n-]\s*|\band\s)(?:please\s)?(?:remove|drop|delete|take out)\s{_CLAUSE}"
+    rf"|\btake\s(?:the|that)\s[\w ]{{3,40}}\sout\b"
+    rf"|\bwithout\s(?:(?:the|any|a)\s)?(?:{_EXITS}|(?-i:[A-Z]{{2,5}})\b)"
+    rf"|\bno\s(?:more\s)?{_EXITS}|\bthe\s{_EXITS}\s(?:has to|must|can|should)\sgo\b",
+    re.I,
+)
 """What shall be no longer, or not be: nothing of it is asked."""
+_SAME_RULES = re.compile(r"\b(?:comments?|docstrings?|rename|format|tidy|readab|explain)", re.I)
+"""Requests that the same strategy may answer, in other words."""
 _DATE = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
 _YEARS = re.compile(
     r"\b(?:from|between|period:?|years?:?)\s+(\d{4})\s*(?:-|–|to|and|through|until)\s*(\d{4})\b",
@@ -46,7 +65,20 @@ _ASIDE = re.compile(
 def constraints_of(instruction: str) -> tuple[Constraint, ...]:
     """What is asked, in the order of its weight; always that it trades at all."""
     text = _FORMER.sub(" ", _CODE.sub(" ", instruction))
-    return tuple(_read(text))
+    return (*_read(text), *changed_of(instruction))
+
+
+def changed_of(instruction: str) -> tuple[Constraint, ...]:
+    """That no strategy which the request shows comes back as it was, where it shows some."""
+    if _SAME_RULES.search(_CODE.sub(" ", instruction)):
+        return ()
+    blocks = (match.group(0).partition("\n")[2] for match in _CODE.finditer(instruction))
+    shown = [
+        strategy_hash(code)
+        for code in (block.removesuffix("```") for block in blocks)
+        if "QCAlgorithm" in code and not isinstance(tree_of(code), str)
+    ]
+    return (Constraint("changed", shown),) if shown else ()
 
 
 def _read(text: str) -> Iterator[Constraint]:
@@ -91,7 +123,8 @@ def _period(text: str) -> tuple[str, str] | None:
 
 def _numbers(text: str) -> list[float]:
     """Numbers of the rules: without dates, years of a period, cash, 0 and 1."""
-    lines = "\n".join(line for line in text.splitlines() if not _ASIDE.search(line))
+    said = re.split(r"\n|(?<=[.!?])\s+", text)
+    lines = "\n".join(line for line in said if not _ASIDE.search(line))
     for told in (_DATE, _YEARS, _CASH, _POSITIONS):
         lines = told.sub(" ", lines)
     found = dict.fromkeys(float(one.replace(",", "")) for one in _NUMBER.findall(lines))

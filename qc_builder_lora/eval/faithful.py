@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from qc_builder_lora.backtest.check import strategy_hash
 from qc_builder_lora.backtest.check.mentions import INDICATORS, Mentions
 from qc_builder_lora.backtest.check.parsing import tree_of
 from qc_builder_lora.backtest.protocol import BacktestResult
@@ -35,6 +36,8 @@ asked."""
 _SLACK_WEIGHT = 0.15
 """By what part a weight may be above what was asked: the price moves overnight between the order
 and its fill (GOOG opened 12 % higher once)."""
+_SMALL = 1000
+"""Below it a number is of the rules: the 12 of a date is no answer to a period of 12."""
 _STOPS = r"stop|trail|unrealized|drawdown|loss|peak|highest|entry"
 _STOP_TYPES = frozenset({"stop_market", "stop_limit", "trailing_stop"})
 MOST_DAYS_A_PERIOD = 2
@@ -67,6 +70,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class _Case:
+    text: str
     code: Mentions
     result: BacktestResult | None
     replay: Replay
@@ -111,7 +115,7 @@ def judge(
         return [Finding(one, Outcome.FAIL, f"does not parse: {tree}") for one in constraints]
     completed = result is not None and result.status is BacktestStatus.COMPLETED
     orders = result.orders if result is not None and completed else ()
-    case = _Case(Mentions(code, tree), result, Replay(orders))
+    case = _Case(code, Mentions(code, tree), result, Replay(orders))
     return [Finding(one, *_said(one, case)) for one in constraints]
 
 
@@ -170,16 +174,27 @@ def _indicator(value: Any, case: _Case) -> _Said:
 
 
 def _number(value: Any, case: _Case) -> _Said:
-    line = case.code.number(float(value))
+    line = _number_line(value, case)
     return _ok(line is not None, _line(case, line) or f"{value} is not in the code")
+
+
+def _number_line(value: Any, case: _Case) -> int | None:
+    """Where it stands among the rules; what may be a year or an amount, anywhere."""
+    return case.code.number(float(value), in_rules=abs(float(value)) < _SMALL)
 
 
 def _most_numbers(value: Any, case: _Case) -> _Said:
     """Half of them at least: of numbers read from prose some are no parameters."""
-    missing = [one for one in value if case.code.number(float(one)) is None]
+    missing = [one for one in value if _number_line(one, case) is None]
     named = f"; not in the code: {', '.join(f'{one:g}' for one in missing)}" if missing else ""
     found = len(value) - len(missing)
     return _ok(2 * found >= len(value), f"{found} of {len(value)} numbers found{named}")
+
+
+def _changed(value: Any, case: _Case) -> _Said:
+    """It is none of the codes that the request shows, whatever its layout and comments."""
+    same = strategy_hash(case.text) in value
+    return _ok(not same, "the code of the request, as it was" if same else "not the code shown")
 
 
 def _long_only(_value: Any, case: _Case) -> _Said:
@@ -230,7 +245,7 @@ def _stop(value: Any, case: _Case) -> _Said:
     seen = f"orders: {', '.join(ordered)}" if ordered else _line(case, line)
     if value is True:
         return Outcome.PASS, seen
-    at = case.code.number(float(value))
+    at = _number_line(value, case)
     return _ok(at is not None, seen + f"; {_line(case, at) or f'{value} is not in the code'}")
 
 
@@ -255,6 +270,7 @@ KINDS: Mapping[str, tuple[_Judge, bool]] = {
     "indicator": (_indicator, False),
     "number": (_number, False),
     "most_numbers": (_most_numbers, False),
+    "changed": (_changed, False),
     "long_only": (_long_only, True),
     "max_positions": (_max_positions, True),
     "max_weight": (_max_weight, True),

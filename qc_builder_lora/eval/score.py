@@ -16,7 +16,7 @@ from typing import Any
 
 from qc_builder_lora.backtest.check import CheckResult, compiles, parses, strategy_hash
 from qc_builder_lora.backtest.protocol import Backtester, BacktestResult, BacktestSettings
-from qc_builder_lora.eval.asked import constraints_of
+from qc_builder_lora.eval.asked import changed_of, constraints_of
 from qc_builder_lora.eval.faithful import judge, verdict
 from qc_builder_lora.eval.statistics import quantile, wilson
 from qc_builder_lora.eval.suite import Prompt, Suite
@@ -258,6 +258,9 @@ def _executed(one: Judged, check: CheckResult, result: BacktestResult) -> Judged
 def _held_to(one: Judged, prompt: Prompt, result: BacktestResult) -> Judged:
     """With what came of the prompt's constraints, or of those that can be read from it."""
     asked = prompt.constraints or constraints_of(prompt.instruction)
+    if prompt.constraints:
+        # A suite's own constraints say nothing of the code that its prompt shows.
+        asked = (*asked, *changed_of(prompt.instruction))
     findings = judge(asked, one.answer.code, result)
     outcome = verdict(findings)
     return replace(

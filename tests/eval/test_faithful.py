@@ -191,6 +191,96 @@ def test_what_shall_be_no_longer_is_not_asked() -> None:
     assert (found["symbols_among"], found["most_numbers"]) == (["IBM"], [60, 14])
 
 
+@pytest.mark.parametrize(
+    ("said", "numbers"),
+    [
+        ("fast: 10 -> 20", [20]),
+        ("change the fast average from 10 to 20 days", [20]),
+        ("fast should be 20, not 10", [20]),
+        ("set fast to 20, it is 10 now", [20]),
+        ("20 in place of 10; keep 30", [20, 30]),
+        ("make the stop 3% rather than 5%", [3]),
+        ("20 (now 10)", [20]),
+        ("buy after a drop of 7%", [7]),
+        ("trade from 5 shares on to 9", [5, 9]),
+        ("Sharpe is 0.4, drawdown 12 %. Use 20 days", [20]),
+    ],
+)
+def test_of_what_is_changed_the_new_value_is_asked_and_not_the_old_one(
+    said: str, numbers: list[float]
+) -> None:
+    found = {one.kind: one.value for one in constraints_of(said)}
+    assert found["most_numbers"] == numbers
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Remove the trailing stop.",
+        "Please drop the stop loss, it only costs.",
+        "No stop loss any more.",
+        "Take the trailing stop out again.",
+        "It has to do without the stop loss",
+        "Leave by the signal; the trailing stop has to go",
+    ],
+)
+def test_a_stop_that_shall_go_is_not_asked_for(said: str) -> None:
+    assert "stop" not in [one.kind for one in constraints_of(said)]
+    assert "stop" in [one.kind for one in constraints_of("Add a trailing stop of 5%.")]
+
+
+@pytest.mark.parametrize("said", ["replace MSFT with IBM", "swap MSFT for IBM", "IBM, not MSFT"])
+def test_the_ticker_that_goes_is_not_asked_for(said: str) -> None:
+    assert {one.kind: one.value for one in constraints_of(said)}["symbols_among"] == ["IBM"]
+
+
+SHOWN = """from AlgorithmImports import *
+
+
+class Cross(QCAlgorithm):
+    def initialize(self):
+        self.set_start_date(2012, 12, 20)
+        self.set_cash(50)
+        self._fast = self.sma("IBM", 10)
+"""
+
+
+def test_the_code_of_the_request_given_back_is_no_change_whatever_its_layout() -> None:
+    asked = constraints_of(f"Use a period of 20.\n\n```python\n{SHOWN}```\n")
+    for given in (SHOWN, SHOWN.replace("    self._fast", "    # fast\n        self._fast"),
+                  SHOWN.replace("class Cross", "class Other")):  # fmt: skip
+        (found,) = (one for one in judge(asked, given, None) if one.constraint.kind == "changed")
+        assert found.outcome is Outcome.FAIL
+        assert found.evidence == "the code of the request, as it was"
+    (found,) = (
+        one
+        for one in judge(asked, SHOWN.replace(", 10)", ", 20)"), None)
+        if one.constraint.kind == "changed"
+    )
+    assert found.outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Use 20.",
+        f"Add comments and docstrings.\n```python\n{SHOWN}```",
+        "Mend it:\n```python\nclass A(QCAlgorithm) oh no\n```",
+        "Like so:\n```python\nx = 1\n```",
+    ],
+)
+def test_nothing_has_to_change_where_no_strategy_is_shown_or_only_its_words_may(text: str) -> None:
+    assert "changed" not in [one.kind for one in constraints_of(text)]
+
+
+def test_a_number_of_a_date_or_of_the_cash_is_no_number_of_the_rules() -> None:
+    for value in (12, 20, 50):
+        (found,) = judge([Constraint("number", value)], SHOWN, None)
+        assert found.outcome is Outcome.FAIL, value
+    assert judge([Constraint("number", 10)], SHOWN, None)[0].outcome is Outcome.PASS
+    assert judge([Constraint("number", 2012)], SHOWN, None)[0].outcome is Outcome.PASS
+
+
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=lambda family: family.name)
 def test_our_own_answers_lack_nothing_that_is_read_from_any_phrasing(family: Family) -> None:
     source = random.Random(family.name)

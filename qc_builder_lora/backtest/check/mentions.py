@@ -20,6 +20,7 @@ VWAP WMA X Y YAML YTD Z
 """
 NO_TICKERS = frozenset(_NOT_TICKERS.split())
 """Words in capitals that a request uses and that are no tickers."""
+_FRAME = frozenset({"setstartdate", "setenddate", "setcash"})
 INDICATORS = {
     r"rsi|relative strength index": r"rsi|relative_?strength",
     r"macd": r"macd|convergence_?divergence",
@@ -58,10 +59,16 @@ class Mentions:
         self._lines = code.splitlines()
         self.texts: dict[str, int] = {}
         self.numbers: dict[float, int] = {}
+        self.rules: dict[float, int] = {}
+        """The numbers that stand outside of dates and cash."""
+        self._frame: set[int] = set()
         for node in ast.walk(tree):
             line = getattr(node, "lineno", 0)
+            if _is_frame(node):
+                # Parents come before their children.
+                self._frame.update(id(inside) for inside in ast.walk(node))
             if isinstance(node, ast.Constant):
-                self._constant(node.value, line)
+                self._constant(node.value, line, framed=id(node) in self._frame)
             elif isinstance(node, ast.Attribute):
                 self.texts.setdefault(node.attr, line)
             elif isinstance(node, ast.Name):
@@ -73,13 +80,17 @@ class Mentions:
                 if sign:
                     self.texts.setdefault(sign, line)
 
-    def _constant(self, value: object, line: int) -> None:
+    def _constant(self, value: object, line: int, *, framed: bool) -> None:
+        found: list[float] = []
         if isinstance(value, str):
             self.texts.setdefault(value, line)
-            for part in re.findall(r"\d+(?:\.\d+)?", value[:200]):
-                self.numbers.setdefault(float(part), line)
+            found = [float(part) for part in re.findall(r"\d+(?:\.\d+)?", value[:200])]
         elif isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e15:
-            self.numbers.setdefault(float(value), line)
+            found = [float(value)]
+        for number in found:
+            self.numbers.setdefault(number, line)
+            if not framed:
+                self.rules.setdefault(number, line)
 
     def quote(self, line: int | None) -> str:
         """What stands in that line, shortened; empty where there is none."""
@@ -92,15 +103,15 @@ class Mentions:
         search = re.compile(pattern, re.I).search
         return min((line for text, line in self.texts.items() if search(text[:200])), default=None)
 
-    def number(self, value: float) -> int | None:
+    def number(self, value: float, *, in_rules: bool = False) -> int | None:
         """The first line with the number, or with what it is as a percentage, a fraction or one
-        plus or minus that."""
+        plus or minus that; with `in_rules` outside of dates and cash."""
         same = [value, value / 100, 1 - value / 100, 1 + value / 100, value / 10_000, value * 100]
         if abs(value) < 1:
             same += [1 - value, 1 + value]
         lines = (
             line
-            for there, line in self.numbers.items()
+            for there, line in (self.rules if in_rules else self.numbers).items()
             if any(abs(abs(there) - abs(one)) <= 1e-9 * max(1.0, abs(one)) for one in same)
         )
         return min(lines, default=None)
@@ -110,6 +121,15 @@ class Mentions:
         word = re.compile(rf"(?<![A-Za-z]){re.escape(symbol)}(?![A-Za-z])", re.I)
         lines = (line for text, line in self.texts.items() if word.search(text[:200]))
         return min(lines, default=None)
+
+
+def _is_frame(node: ast.AST) -> bool:
+    """Whether it is a call that says dates or cash."""
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr.lower().replace("_", "") in _FRAME
+    )
 
 
 def tickers_in(text: str) -> list[str]:
