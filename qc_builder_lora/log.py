@@ -48,10 +48,17 @@ def configure(log_format: str = "console", level: int = logging.INFO) -> None:
     logger.handlers[:] = [logging.StreamHandler(sys.stderr)]
 
 
-def _line(_: Any, __: str, event: MutableMapping[str, Any]) -> str:
+def _shown(_: Any, __: str, event: MutableMapping[str, Any]) -> str:
     if _format == "json":
         return json.dumps(event, default=str, ensure_ascii=False)
     moment, level = event.pop("timestamp"), event.pop("level")
     text, trace = event.pop("event"), event.pop("exception", None)
     keys = "".join(f" {key}={value!s}" for key, value in event.items())
     return f"{moment[:19]} {level:<7} {text}{keys}" + (f"\n{trace}" if trace else "")
+
+
+def _line(logger: Any, name: str, event: MutableMapping[str, Any]) -> str:
+    # An answer of a provider may repeat the key that it refuses.
+    from qc_builder_lora.redact import for_a_message
+
+    return for_a_message(_shown(logger, name, event))

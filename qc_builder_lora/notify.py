@@ -16,6 +16,7 @@ import hmac
 import http.client
 import json
 import queue
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -24,12 +25,13 @@ from urllib.parse import urlsplit
 
 from qc_builder_lora.errors import SettingsError
 from qc_builder_lora.log import get_logger
-from qc_builder_lora.redact import Redactor
+from qc_builder_lora.redact import Redactor, for_a_message
 
 WAITS_S = (1.0, 4.0, 16.0, 64.0)
 _TIMEOUT_S = 10.0
 _MOST = 100
 _AGAIN = (408, 429)
+_HASH = re.compile("[0-9a-f]{64}")
 
 log = get_logger(__name__)
 
@@ -90,7 +92,9 @@ class Webhook:
         self.counts["failed"] += 1
         # Only the host: the path of a webhook is often its secret.
         host = urlsplit(self._url or "").hostname
-        log.warning("nobody could be notified", host=host, event_id=event.get("id"), why=fact)
+        log.warning(
+            "nobody could be notified", host=host, event_id=event.get("id"), why=for_a_message(fact)
+        )
 
     def _post(self, body: bytes, delivery: str) -> tuple[str, bool]:
         """Why it was not taken, empty if it was; and whether no other attempt can help."""
@@ -140,9 +144,11 @@ def check_url(url: str) -> None:
 
 
 def redacted(event: Mapping[str, Any]) -> dict[str, Any]:
-    """The event with secrets taken out of what it says in words."""
+    """The event with secrets taken out of all its texts; a hash is none."""
     redactor = Redactor()
     return {
-        key: redactor.text(value) if key in ("text", "reason") and value else value
+        key: value
+        if key == "id" or not isinstance(value, str) or _HASH.fullmatch(value)
+        else redactor.text(value)
         for key, value in event.items()
     }

@@ -87,7 +87,9 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         result: Any = root.main(args=arguments, prog_name="qc-lora", standalone_mode=False)
     except QcLoraError as error:
-        click.echo(f"qc-lora: {error}", err=True)
+        from qc_builder_lora.redact import for_a_message
+
+        click.echo(for_a_message(f"qc-lora: {error}"), err=True)
         sys.exit(error.exit_code)
     except click.ClickException as error:
         error.show()

@@ -39,6 +39,7 @@ from qc_builder_lora.records import (
     Strategy,
     Verdict,
 )
+from qc_builder_lora.redact import Redactor
 from qc_builder_lora.store import Store
 
 Show = Callable[[str, float], AbstractContextManager[Progress]]
@@ -202,7 +203,7 @@ def _keep_answer(store: Store, arm: Arm, judged: Judged, instruction: str) -> No
         created_at=now(),
         model=arm.name,
         strategy_id=judged.strategy_id,
-        error=answer.error or judged.reason,
+        error=Redactor().optional(answer.error or judged.reason),
         prompt_tokens=answer.prompt_tokens,
         completion_tokens=answer.completion_tokens,
         latency_s=answer.latency_s,

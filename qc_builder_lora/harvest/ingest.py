@@ -24,6 +24,7 @@ from qc_builder_lora.files import write_json
 from qc_builder_lora.harvest import events
 from qc_builder_lora.harvest.builds import Reconstruction
 from qc_builder_lora.harvest.kept import Keeping, Kept
+from qc_builder_lora.harvest.sealed import seal
 from qc_builder_lora.harvest.spool import Damage, Event, Spool, is_finished, read, spools
 from qc_builder_lora.progress import SILENT, Progress
 from qc_builder_lora.records import Build
@@ -172,6 +173,8 @@ class _Pass:
         self._report.waiting += len(self._found.open)
         self._report.unknown += self._found.unknown
         waiting = min((build.offset for build in self._found.open), default=self._end)
+        if finished and not self._found.open:
+            waiting = seal(self._spool) or waiting
         self._cursor.move(waiting)
 
     def _take(self, window: Sequence[Event | Damage]) -> None:

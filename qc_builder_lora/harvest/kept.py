@@ -84,15 +84,15 @@ class Keeping:
                 code=code,
                 role=Role.SERVED,
                 created_at=moment(attempt.time_ns),
-                model=None if attempt.model is None else attempt.model[:LONGEST_NAME],
+                model=(self._redactor.optional(attempt.model) or "")[:LONGEST_NAME] or None,
                 build_id=kept.build.id,
                 iteration=attempt.iteration,
                 strategy_id=None if strategy is None else strategy.id,
-                version=attempt.version,
+                version=self._redactor.optional(attempt.version),
                 fitness=attempt.fitness,
                 label=attempt.label(),
                 error=self._redactor.optional(attempt.problem()),
-                error_class=attempt.error_class,
+                error_class=self._redactor.optional(attempt.error_class),
             )
         )
 
@@ -150,7 +150,7 @@ class Keeping:
                 "compile_id": seen.compile_id if seen else None,
                 "read_back": attempt.read_back_state,
             },
-            statistics=seen.statistics if seen and completed else {},
+            statistics=self._redactor.mapping(seen.statistics) if seen and completed else {},
             total_orders=seen.total_orders if seen and completed else None,
             closed_trades=seen.closed_trades if seen and completed else None,
             build_id=build.id,

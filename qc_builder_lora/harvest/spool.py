@@ -213,6 +213,19 @@ def _line(sequence: int, kind: str, body: Mapping[str, Any]) -> bytes:
     return b"%08x %b\n" % (zlib.crc32(raw), raw)
 
 
+def rewritten(event: Event, body: Any) -> bytes:
+    """The line of an event with another body; its number, time and thread stay."""
+    record = {
+        "s": event.sequence,
+        "t": event.time_ns,
+        "h": event.thread,
+        "k": event.kind,
+        "b": body,
+    }
+    raw = _encode(record).encode("ascii")
+    return b"%08x %b\n" % (zlib.crc32(raw), raw)
+
+
 def _lifted(body: Any) -> tuple[Any, list[tuple[str, ...]], bytes] | None:
     """The body with None in place of its long text, where that was, and the text. A copy along the
     way there, for the body is the host's; None where no known place has one."""

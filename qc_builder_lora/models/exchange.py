@@ -26,6 +26,7 @@ from qc_builder_lora.models.cancel import on_cancel
 from qc_builder_lora.models.faults import Kind
 from qc_builder_lora.models.writer import Chunk, Draft
 from qc_builder_lora.records import Request
+from qc_builder_lora.redact import for_a_message
 from qc_builder_lora.template import extract_code
 
 _LONGEST_FACT = 400
@@ -327,7 +328,9 @@ class Exchange(ABC):
             fact = fact.replace(key, "…") if key else fact
         if len(fact) > _LONGEST_FACT:
             fact = fact[:_LONGEST_FACT] + "…"
-        return ProviderError(self.name, kind, fact, cure, retry_after_s=retry_after_s)
+        return ProviderError(
+            self.name, kind, for_a_message(fact), cure, retry_after_s=retry_after_s
+        )
 
 
 def _alone(failure: ProviderError) -> ProviderError:

@@ -269,7 +269,7 @@ def shadow_generation(request_id: str, draft: Draft, error: str | None = None) -
         cost_usd=draft.cost_usd if draft.cost_usd is not None else _free(draft),
         latency_s=draft.latency_s,
         finish_reason=draft.finish_reason,
-        error=error,
+        error=Redactor().optional(error),
     )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,10 +22,13 @@ from qc_builder_lora.redact.formed import formed_in
 from qc_builder_lora.redact.looks import looks_random
 from qc_builder_lora.redact.named import KIND as NAMED
 from qc_builder_lora.redact.named import named_in
+from qc_builder_lora.redact.names import sort_of
 from qc_builder_lora.redact.personal import personal_in
 from qc_builder_lora.redact.strung import strung_in
 
 _MARK = "REDACTED_"
+_HELPFUL = frozenset({"home_folder", "email", "phone", "account_id", "hex_token", "random_text"})
+_FIGURES = re.compile(r"[\d.,%$:+ -]{0,40}|\w{0,5}")
 _MOST_AGAIN = 50
 _QUOTED = re.compile(r"(?<=[\"'`])[A-Za-z0-9+/_=.~-]{20,128}(?=[\"'`\\])")
 
@@ -78,6 +81,15 @@ def _worth(word: str, find: Find) -> bool:
     return 6 <= len(word) <= 512 and "\n" not in word and odd
 
 
+def for_a_message(text: str) -> str:
+    """A message without keys and passwords; it may name hashes, files and accounts, which help."""
+    finds = found_in(text)
+    for find in reversed(finds):
+        if find.kind not in _HELPFUL:
+            text = text[: find.start] + _MARK + find.kind.upper() + text[find.end :]
+    return text
+
+
 @dataclass
 class Redactor:
     """Redacts text after text and counts what it found, by kind."""
@@ -97,6 +109,10 @@ class Redactor:
             at = find.end
         return "".join([*parts, text[at:]])
 
+    def mapping(self, value: Mapping[str, Any]) -> dict[str, Any]:
+        """As `value`, for an object."""
+        return dict(self.value(dict(value)))
+
     def optional(self, text: str | None) -> str | None:
         """The same for a text that may be missing."""
         return None if text is None else self.text(text)
@@ -104,7 +120,7 @@ class Redactor:
     def value(self, value: Any) -> Any:
         """A JSON value with all its texts redacted; what stands under a secret's name, wholly."""
         if isinstance(value, str):
-            return self.text(value)
+            return value if _FIGURES.fullmatch(value) else self.text(value)
         if isinstance(value, dict):
             return {self.value(key): self._under(key, part) for key, part in value.items()}
         if isinstance(value, list | tuple):
@@ -115,7 +131,7 @@ class Redactor:
         if not isinstance(key, str) or not isinstance(part, str | int) or isinstance(part, bool):
             return self.value(part)
         clean = self.value(part)
-        if clean != part:
+        if clean != part or sort_of(key) is None:
             return clean
         return self._as_written(key, part)
 
@@ -135,4 +151,4 @@ KINDS = tuple(
         (*FORMED_KINDS, NAMED, "account_id", "home_folder", "email", "phone", "random_text")
     )
 )
-__all__ = ["KINDS", "Find", "Redactor", "found_in"]
+__all__ = ["KINDS", "Find", "Redactor", "for_a_message", "found_in"]

@@ -416,3 +416,50 @@ def test_memory_does_not_grow_with_the_spool(tmp_path: Path) -> None:
         assert records == number * 25 + 2
         peaks.append(peak)
     assert peaks[1] < peaks[0] + 15_000
+
+
+_HOST = """
+import sys
+from tests.harvest.story import Story, code
+from pathlib import Path
+story = Story().spec("Trend", description="mail " + sys.argv[2]).project()
+story.round(1, code(1) + "\\nPASSWORD = '" + sys.argv[2] + "'\\n", "write it for " + sys.argv[2])
+story.complete().main_end().write(Path(sys.argv[1]))
+"""
+
+
+def recorded_by_a_process(home: Path, secret: str) -> Path:
+    subprocess.run([sys.executable, "-c", _HOST, str(home), secret], check=True)
+    (spool,) = spools(home / "spool")
+    return spool.path
+
+
+def test_a_spool_that_is_wholly_taken_keeps_no_secret_either(store: Store, home: Path) -> None:
+    path = recorded_by_a_process(home, PLANTED["anthropic_key"])
+    assert PLANTED["anthropic_key"] in path.read_text("utf-8")
+    before = [item.sequence for item in read(path)]  # type: ignore[union-attr]
+    assert ingest(store, home).redacted["anthropic_key"] >= 3
+    assert PLANTED["anthropic_key"] not in path.read_text("utf-8")
+    assert [item.sequence for item in read(path)] == before  # type: ignore[union-attr]
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert ingest(store, home).records == 0
+
+
+def test_a_redacted_spool_gives_another_store_the_same_records(store: Store, home: Path) -> None:
+    recorded_by_a_process(home, PLANTED["github_token"])
+    ingest(store, home)
+    with Store.open(f"sqlite:///{home}/other.db") as other:
+        ingest(other, home)
+        assert everything(other).keys() == everything(store).keys()
+        assert [one.code for one in other.generations.find()] == [
+            one.code for one in store.generations.find()
+        ]
+
+
+def test_a_spool_whose_process_lives_is_left_as_it_is(store: Store, home: Path) -> None:
+    writer = Story().spec("Trend").iteration(1).coder(f"for {PLANTED['email']}").write(home)
+    writer.close()
+    (spool,) = spools(home / "spool")
+    before = spool.path.read_bytes()
+    ingest(store, home)
+    assert spool.path.read_bytes() == before

@@ -108,7 +108,7 @@ class Keeping:
         code = clean.text(piece.code)
         asked = (piece.instruction or "").strip() or piece.title
         request = new_request(clean.text(asked), created_at=_moment(piece))
-        strategy = self._strategy(piece, code)
+        strategy = self._strategy(piece, code, clean)
         if strategy is not None:
             kept.strategies.setdefault(strategy.id, strategy)
         kept.requests.setdefault(request.id, request)
@@ -120,17 +120,17 @@ class Keeping:
             code=code,
             role=Role.SERVED,
             created_at=_moment(piece),
-            model=None if piece.model is None else piece.model[:_LONGEST],
+            model=(clean.optional(piece.model) or "")[:_LONGEST] or None,
             build_id=build_id,
             iteration=piece.iteration,
             strategy_id=None if strategy is None else strategy.id,
-            version=piece.version,
+            version=clean.optional(piece.version),
             fitness=piece.fitness,
             label=_label(code, measured, parses=strategy is not None),
             error=clean.optional(measured.reason) if measured and failed else None,
         )
 
-    def _strategy(self, piece: Piece, code: str) -> Strategy | None:
+    def _strategy(self, piece: Piece, code: str, clean: Redactor) -> Strategy | None:
         try:
             identity = strategy_hash(code)
         except InputError:
@@ -142,7 +142,7 @@ class Keeping:
             code_sha256=text_hash(code),
             created_at=_moment(piece),
             source=self._source,
-            family=piece.family,
+            family=clean.optional(piece.family),
             licence=piece.licence,
         )
 
@@ -166,8 +166,8 @@ class Keeping:
             code_sha256=measured.code_sha256 or text_hash(piece.code),
             reason=clean.optional(measured.reason),
             phase=measured.phase,
-            settings=dict(measured.settings),
-            statistics=dict(measured.statistics) if completed else {},
+            settings=clean.mapping(measured.settings),
+            statistics=clean.mapping(measured.statistics) if completed else {},
             total_orders=measured.total_orders if completed else None,
             closed_trades=measured.closed_trades if completed else None,
             equity=measured.equity if completed else (),

@@ -16,6 +16,7 @@ from qc_builder_lora.errors import StoreError, StoreUnavailable
 from qc_builder_lora.harvest.sources.kept import Keeping, Kept, weight
 from qc_builder_lora.harvest.sources.piece import Measured, Piece, Skipped, record_id
 from qc_builder_lora.progress import SILENT, Progress
+from qc_builder_lora.redact import for_a_message
 from qc_builder_lora.store import Store
 
 BATCH = 500
@@ -70,7 +71,7 @@ def take(
     done = 0
     for batch in _batches(pieces):
         found = [item for item in batch if isinstance(item, Piece)]
-        report.skipped += [item for item in batch if isinstance(item, Skipped)]
+        report.skipped += [_told(item) for item in batch if isinstance(item, Skipped)]
         if found:
             keeper.keep(found)
         report.seen += len(found)
@@ -86,6 +87,11 @@ def knows(store: Store, source: str) -> Callable[[Measured], bool]:
         return store.backtests.has(record_id(source, measured.moment, measured.key, "backtest"))
 
     return known
+
+
+def _told(skipped: Skipped) -> Skipped:
+    # The reason may show a value of the file.
+    return Skipped(skipped.where, for_a_message(skipped.why))
 
 
 def _batches(items: Iterable[Piece | Skipped]) -> Iterator[list[Piece | Skipped]]:
