@@ -190,7 +190,7 @@ def _gate(
 def _ask_uniqueness(store: Store, asked: Sequence[str], basis: str, rules: Rules) -> set[str]:
     """G6, of those that were asked and of those whose double has come since."""
     suspects = uniqueness.suspects(store, rules)
-    answers = {key: uniqueness.alone() for key in asked}
+    answers = {key: standing(store, key, uniqueness.G6, uniqueness.alone()) for key in asked}
     for key, answer in suspects.items():
         answers[key] = standing(store, key, uniqueness.G6, answer)
     return _keep_changed(store, uniqueness.G6, answers, basis, rules)
@@ -205,8 +205,9 @@ def _ask_statistics(store: Store, asked: Sequence[str], basis: str, rules: Rules
         if one.build_id is not None
     }
     answers: dict[str, Answer] = {key: unknown("no run of ours has its returns") for key in asked}
-    for build_id in sorted(builds):
-        found = ledger.read_ledger(store, build_id)
+    alike = ledger.of_one_specification(store) if builds else {}
+    for group in sorted({alike[build_id] for build_id in builds}):
+        found = ledger.read_ledger(store, group)
         trials = [trial.strategy_id for trial in found.trials]
         latest = store.gates.latest_of(trials)
         closed = {

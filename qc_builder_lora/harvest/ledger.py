@@ -7,7 +7,7 @@ our own runs: their daily equity is what the statistics are made from.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from math import sqrt
@@ -29,9 +29,12 @@ from qc_builder_lora.harvest.overfitting import (
     sharpe_ratio,
 )
 from qc_builder_lora.harvest.rules import Rules
-from qc_builder_lora.records import BacktestStatus, Role
+from qc_builder_lora.records import BacktestStatus, Build, Outcome, Role
 from qc_builder_lora.store import Store
 
+_UNTITLED = "untitled"
+_RUNS = ("G1 parse", "G2 static", "G3 substance", "G4 engine")
+"""Gates whose FAIL says that there never was a result."""
 _FEWEST_RETURNS = 30
 _FIRST_PART = 0.7
 
@@ -47,26 +50,58 @@ class Trial:
 
 @dataclass(frozen=True)
 class Ledger:
-    """All that was tried in one Build; `count` is never below the number of codes."""
+    """All that was tried for one specification, in however many Builds."""
 
-    build_id: str
+    build_ids: tuple[str, ...]
     count: int
+    """Attempts, those too that failed; never below the backtests that the builder asked for."""
     trials: tuple[Trial, ...]
     """Those of which we have the returns."""
+    failed: int = 0
+    """Attempts that have none to be had: they do not parse or compile, or did not run to their end,
+    so that nobody could have chosen them."""
+    complete: bool = True
+    """Whether every attempt is one of the two."""
 
 
-def read_ledger(store: Store, build_id: str) -> Ledger:
-    """The codes the Build was served, and the backtests that its engine was asked for."""
-    served = store.generations.find(build_id=build_id, role=Role.SERVED, oldest_first=True)
+def of_one_specification(store: Store) -> dict[str, tuple[str, ...]]:
+    """Id of each Build → those that were given the same specification or title, itself among them.
+    Whoever starts again with the same wish has tried more often."""
+    groups: dict[str, list[str]] = {}
+    for build in store.builds.find():
+        groups.setdefault(_wish(build), []).append(build.id)
+    return {key: tuple(sorted(group)) for group in groups.values() for key in group}
+
+
+def _wish(build: Build) -> str:
+    told = build.spec or ("" if build.title == _UNTITLED else build.title)
+    return " ".join(told.lower().split()) or build.id
+
+
+def read_ledger(store: Store, build_ids: Sequence[str]) -> Ledger:
+    """The codes that the Builds were served, and the backtests that their engine was asked for."""
+    served = [
+        one for key in build_ids
+        for one in store.generations.find(build_id=key, role=Role.SERVED, oldest_first=True)
+    ]  # fmt: skip
     codes = list(dict.fromkeys(one.strategy_id for one in served if one.strategy_id))
-    reported = store.backtests.find(build_id=build_id)
-    trials = []
+    broken = {one.code for one in served if one.strategy_id is None and one.code.strip()}
+    reported = {one.id for key in build_ids for one in store.backtests.find(build_id=key)}
+    latest, trials, failed = store.gates.latest_of(codes), [], len(broken)
     for key in codes:
         runs = store.backtests.find(strategy_id=key, status=BacktestStatus.COMPLETED)
         own = next((run for run in runs if run.build_id is None and run.equity), None)
         if own is not None:
             trials.append(Trial(key, daily_returns(own.equity)))
-    return Ledger(build_id, max(len(codes), len({one.id for one in reported})), tuple(trials))
+        elif any(
+            latest[key][name].outcome is Outcome.FAIL for name in _RUNS if name in latest[key]
+        ):
+            failed += 1
+    attempts = len(codes) + len(broken)
+    return Ledger(
+        tuple(build_ids), max(attempts, len(reported)), tuple(trials), failed,
+        complete=len(trials) + failed == attempts,
+    )  # fmt: skip
 
 
 def daily_returns(equity: tuple[tuple[str, float], ...]) -> dict[str, float]:
@@ -80,15 +115,15 @@ def answers(ledger: Ledger, rules: Rules, closed: Mapping[str, int | None]) -> d
     matrix = _matrix(ledger)
     ratios = [sharpe_ratio(_series(trial)) for trial in ledger.trials]
     known = [ratio for ratio in ratios if ratio is not None]
-    complete = len(ledger.trials) == ledger.count
     shared: dict[str, Any] = {
-        "build": ledger.build_id,
+        "builds": list(ledger.build_ids[:20]),
         "trials": ledger.count,
+        "trials_that_failed": ledger.failed,
         "trials_with_returns": len(ledger.trials),
         "effective_trials": None if matrix is None else round(effective_trials(matrix), 2),
         "variance_of_trials": float(np.var(known, ddof=1)) if len(known) > 1 else None,
         "overfitting_probability": None
-        if matrix is None or not complete
+        if matrix is None or not ledger.complete
         else overfitting_probability(matrix, rules.overfitting_blocks),
     }
     return {

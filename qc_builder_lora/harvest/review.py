@@ -6,12 +6,16 @@ the code is the same; a later review replaces it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from qc_builder_lora.errors import InputError
 from qc_builder_lora.harvest.ladder import Answer
 from qc_builder_lora.ids import new_id, now
 from qc_builder_lora.records import Gate, Outcome
 from qc_builder_lora.store import Store
 
+_SAID = ("reviewed_by", "review", "quarantined")
 REVIEWED = ("G6 uniqueness", "G7 sanity")
 """Gates that quarantine; the others say what is so, which no word changes."""
 
@@ -40,10 +44,17 @@ def review(store: Store, strategy_id: str, gate: str, good: bool, by: str, reaso
 
 
 def standing(store: Store, strategy_id: str, gate: str, answer: Answer) -> Answer:
-    """The newest review where the gate would quarantine; the answer as it is elsewhere."""
-    if not answer[1].get("quarantined"):
-        return answer
+    """The newest review, where the gate would quarantine or a person refused; else the answer. A
+    refusal is not undone by looser thresholds, nor a lift by stricter ones."""
     for one in store.gates.find(strategy_id=strategy_id, name=gate):
         if "reviewed_by" in one.evidence:
-            return one.outcome, dict(one.evidence)
+            if answer[1].get("quarantined") or one.outcome is Outcome.FAIL:
+                said = {key: one.evidence[key] for key in _SAID if key in one.evidence}
+                return one.outcome, {**answer[1], **one.evidence, **_figures(answer[1]), **said}
+            return answer
     return answer
+
+
+def _figures(evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """What was measured now, beside the word of then."""
+    return {key: value for key, value in evidence.items() if key not in (*_SAID, "reason")}

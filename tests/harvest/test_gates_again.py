@@ -13,7 +13,9 @@ from qc_builder_lora.cli import root
 from qc_builder_lora.errors import SettingsError
 from qc_builder_lora.harvest.gates import LADDER, Rules, load_rules, run_gates
 from qc_builder_lora.harvest.imports import first_odd, strange_imports
+from qc_builder_lora.harvest.ledger import of_one_specification, read_ledger
 from qc_builder_lora.harvest.lookahead import cut_of, rerun
+from qc_builder_lora.harvest.review import review
 from qc_builder_lora.harvest.rules import THRESHOLDS
 from qc_builder_lora.records import Gate, Outcome
 from qc_builder_lora.store import Store
@@ -307,3 +309,51 @@ def test_the_list_is_filtered_and_says_how_much_it_leaves_out(
     table = say("strategy", "list", "--limit", "3")
     assert "3 of 7; all of them: --limit 0, or --json" in table
     assert "of 7" not in say("strategy", "list")
+
+
+def test_the_ledger_counts_failed_attempts_and_other_builds_of_the_same_wish_once(
+    kept: Store, told: Told, ask: Any
+) -> None:
+    first, second, other = told.build("Trend"), told.build("  trend "), told.build("Else")
+    told.served(code(3), build_id=first)
+    told.served(code(4), build_id=first)
+    broken = told.served("import os\n" + code(5), build_id=second)
+    told.served(code(3), build_id=second)
+    told.served(code(6), build_id=other)
+    ask()
+    alike = of_one_specification(kept)
+    assert alike[first] == alike[second] == tuple(sorted((first, second)))
+    assert alike[other] == (other,)
+    found = read_ledger(kept, alike[first])
+    assert (found.count, found.failed, len(found.trials), found.complete) == (3, 1, 2, True)
+    assert gate(kept, broken.id, "G10").outcome is Outcome.UNKNOWN
+    assert gate(kept, found.trials[0].strategy_id, "G10").evidence["trials"] == 3
+    ask(None, replace(RULES, minimum_closed_trades=2))
+    assert read_ledger(kept, alike[first]) == found
+
+
+def test_untitled_builds_are_not_taken_for_one_wish(kept: Store, told: Told) -> None:
+    builds = [told.build("untitled"), told.build("untitled")]
+    assert [of_one_specification(kept)[one] for one in builds] == [(one,) for one in builds]
+
+
+@pytest.mark.parametrize(("good", "accepted"), [(True, 1), (False, 0)])
+def test_a_persons_word_stands_whatever_the_thresholds_become(
+    kept: Store, told: Told, ask: Any, good: bool, accepted: int
+) -> None:
+    strategy = told.served(code(3))
+    ask(Engine({code(3): {"statistics": {**SOUND, "Sharpe Ratio": "3.5"}}}))
+    review(kept, strategy.id, "G7 sanity", not good, "Bob", "at a glance")
+    review(kept, strategy.id, "G7 sanity", good, "Ada", "looked at it")
+    stricter = replace(RULES, maximum_sharpe=1.0)
+    looser = replace(RULES, maximum_sharpe=9.0, maximum_day=200.0)
+    sharp = Engine({code(3): {"statistics": {**SOUND, "Sharpe Ratio": "3.5"}}})
+    for rules in (looser, stricter, RULES):
+        assert ask(sharp, rules).accepted == accepted
+    evidence = gate(kept, strategy.id, "G7").evidence
+    assert (evidence["reviewed_by"], evidence["sharpe"]) == ("Ada", 3.5)
+    # A changed code is another strategy, which nobody has looked at.
+    changed = code(4)
+    told.served(changed)
+    told_so = {"statistics": {**SOUND, "Sharpe Ratio": "3.5"}}
+    assert ask(Engine({changed: told_so})).stopped == {"G7 sanity": {"FAIL": 1, "UNKNOWN": 0}}
