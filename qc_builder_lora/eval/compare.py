@@ -24,6 +24,8 @@ from qc_builder_lora.eval.statistics import counted, discordant, mcnemar_exact
 from qc_builder_lora.files import read_rule
 from qc_builder_lora.kinds import RATES, SHOWN, VerdictKind
 
+GOOD = (VerdictKind.BETTER, VerdictKind.NOT_WORSE)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
@@ -37,10 +39,17 @@ class Rule:
     """Fewer judged pairs than this decide nothing."""
     margin: float = 0.1
     """How much lower the rate may be, as a fraction, for a challenger to be called not worse."""
+    guard: str = "faithful"
+    """A second rate by which a challenger must be shown to be not worse, where enough pairs have an
+    answer to it; empty for none."""
 
     def __post_init__(self) -> None:
         if self.metric not in SHOWN:
             raise SettingsError(f"metric must be one of {', '.join(SHOWN)}, got {self.metric!r}.")
+        if self.guard and self.guard not in SHOWN:
+            raise SettingsError(
+                f"guard must be one of {', '.join(SHOWN)} or empty, got {self.guard!r}."
+            )
         if not 0 < self.alpha < 1:
             raise SettingsError(f"alpha must be in (0, 1), got {self.alpha}.")
         if not 0 < self.margin < 1:
@@ -119,18 +128,43 @@ class Contest:
 
     @property
     def kind(self) -> VerdictKind:
-        """What the pairs show by the rate that decides."""
-        return decide(self.counts(self.rule.metric)[0], self.rule)
+        """What the pairs show by the rate that decides, and by the one that guards."""
+        return guarded(decide(self._deciding, self.rule), self._guarding, self.rule)
 
     @property
     def more_pairs(self) -> int | None:
         """Judged pairs that would decide, at the rates seen; 0 when decided, None when never."""
-        return more_pairs(self.counts(self.rule.metric)[0], self.rule)
+        if self.kind is not VerdictKind.UNDECIDED:
+            return 0
+        if decide(self._deciding, self.rule) is VerdictKind.UNDECIDED or self._guarding is None:
+            return more_pairs(self._deciding, self.rule)
+        return more_pairs(self._guarding, self.rule)
 
     @property
     def sentence(self) -> str:
-        """The verdict in one sentence, with the numbers it rests on."""
-        return sentence(self.champion, self.challenger, self.counts(self.rule.metric)[0], self.rule)
+        """The verdict in one sentence or two, with the numbers that it rests on."""
+        names, guard = (self.champion, self.challenger), self._guarding
+        first = sentence(*names, self._deciding, self.rule)
+        kind = decide(self._deciding, self.rule)
+        if kind not in GOOD or self.rule.guard in ("", self.rule.metric):
+            return first
+        if guard is None:
+            counts, _ = self.counts(self.rule.guard)
+            told = f"{counted(counts.pairs, 'pair')} only" if counts.pairs else "no pair"
+            return f"{first} By {self.rule.guard!r} nothing was decided: it can be told of {told}."
+        return guard_sentence(first, self.challenger, kind, guard, self.rule)
+
+    @property
+    def _deciding(self) -> Counts:
+        return self.counts(self.rule.metric)[0]
+
+    @property
+    def _guarding(self) -> Counts | None:
+        """None where no rate guards, or too few pairs have an answer to it."""
+        if self.rule.guard in ("", self.rule.metric):
+            return None
+        found, _ = self.counts(self.rule.guard)
+        return found if found.pairs >= self.rule.minimum_pairs else None
 
     def plain(self) -> dict[str, Any]:
         """As JSON values, for the store and the report."""
@@ -143,6 +177,10 @@ class Contest:
             "alpha": self.rule.alpha,
             "minimum_pairs": self.rule.minimum_pairs,
             "margin": self.rule.margin,
+            "guard": self.rule.guard,
+            "guard_kind": None
+            if self._guarding is None
+            else decide(self._guarding, self.rule).value,
             "more_pairs": self.more_pairs,
             "rates": {rate: self.outcome(rate) for rate in SHOWN},
             "sharpe": self.sharpe(),
@@ -201,6 +239,15 @@ def decide(counts: Counts, rule: Rule) -> VerdictKind:
     return VerdictKind.UNDECIDED
 
 
+def guarded(kind: VerdictKind, guard: Counts | None, rule: Rule) -> VerdictKind:
+    """The verdict with the second rate heard: a challenger that is better or not worse by the first
+    is so only where it is shown to be not worse by the second; `guard` None: that is not known."""
+    if kind not in GOOD or guard is None:
+        return kind
+    second = decide(guard, rule)
+    return kind if second in GOOD else second
+
+
 def more_pairs(counts: Counts, rule: Rule) -> int | None:
     """Judged pairs still to come before the rule decides, at the rates seen; None for never."""
     return pairs_needed(counts, lambda seen: decide(seen, rule) is not VerdictKind.UNDECIDED)
@@ -225,6 +272,27 @@ def sentence(champion: str, challenger: str, counts: Counts, rule: Rule) -> str:
         f"Undecided: the evidence does not tell {challenger} from {champion} "
         f"({numbers}; {_short(1 / rule.alpha)} needed, and at least "
         f"{counted(rule.minimum_pairs, 'pair')}). {_outlook(counts, rule)}"
+    )
+
+
+def guard_sentence(
+    first: str, challenger: str, kind: VerdictKind, guard: Counts, rule: Rule
+) -> str:
+    """The verdict's sentence where a second rate is heard too."""
+    second = decide(guard, rule)
+    numbers = (
+        f"{counted(guard.wins, 'prompt')} won, {guard.losses:g} lost of "
+        f"{counted(guard.pairs, 'judged pair')}"
+    )
+    if second in GOOD:
+        return f"{first} By {rule.guard!r} it is {second.value} too: {numbers}."
+    if second is VerdictKind.WORSE:
+        return (
+            f"Worse: by {rule.guard!r} {challenger} loses ({numbers}). By {rule.metric!r}: {first}"
+        )
+    return (
+        f"Undecided: by {rule.metric!r} {challenger} is {kind.value}, but that it is not worse by "
+        f"{rule.guard!r} is not shown ({numbers}). {_outlook(guard, rule)}"
     )
 
 
