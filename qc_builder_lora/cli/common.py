@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -116,3 +118,19 @@ def resolve(found: Sequence[Any], what: str, name: str, command: str) -> Any:
     if len(matching) > 1:
         raise InputError(f"{len(matching)} {what}s begin with {name!r}: give more digits.")
     return matching[0]
+
+
+@contextmanager
+def writing(path: Path, option: str = "--out") -> Iterator[None]:
+    """Where a file or folder that was named cannot be written, say which and what to do."""
+    from qc_builder_lora.errors import InputError, QcLoraError
+
+    try:
+        yield
+    except QcLoraError:
+        raise
+    except OSError as error:
+        why = error.strerror or error
+        raise InputError(
+            f"{path}: cannot be written: {why}. Name another place: {option}"
+        ) from error

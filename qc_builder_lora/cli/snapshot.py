@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qc_builder_lora.cli.common import SHORT, facts, json_option, opened, resolve, say_json, table
+from qc_builder_lora.cli.common import (
+    SHORT,
+    facts,
+    json_option,
+    opened,
+    resolve,
+    say_json,
+    table,
+    writing,
+)
 from qc_builder_lora.progress import show_progress
 
 if TYPE_CHECKING:
@@ -71,7 +80,7 @@ def build(
 
     _, store = opened()
     with store:
-        _refuse_unknown(store, (*sources, *include))
+        _refuse_unknown(store, (*sources, *include), licences)
         choice = load_choice(
             family_quota=quota,
             fix_quota=fix_quota,
@@ -81,7 +90,8 @@ def build(
             include_sources=include or None,
         )
         with show_progress("Snapshot", 1) as progress:
-            _, report = build_snapshot(store, suite_paths(), choice, progress)
+            built, report = build_snapshot(store, suite_paths(), choice, progress)
+        _say_if_older(store, built)
     plain = report.plain()
     if as_json:
         say_json(plain)
@@ -100,14 +110,35 @@ def build(
         click.echo(f"  left out: {reason}  {count}")
 
 
-def _refuse_unknown(store: Store, named: tuple[str, ...]) -> None:
-    from qc_builder_lora.errors import NotFound
+def _refuse_unknown(store: Store, named: tuple[str, ...], licences: tuple[str, ...]) -> None:
+    """Sources that the store does not have, and licences that nobody has to ask for."""
+    from qc_builder_lora.errors import InputError, NotFound
+    from qc_builder_lora.harvest.choice import is_reserved, reserved_parts
 
-    if named:
-        known = store.examples.sources()
-        for name in named:
-            if name not in known:
-                raise NotFound("source", name, "See them with: qc-lora corpus sources", known)
+    known: list[str] = list(store.examples.sources()) if named else []
+    for name in named:
+        if name not in known:
+            raise NotFound("source", name, "See them with: qc-lora corpus sources", known)
+    having = list(store.examples.licences()) if licences else []
+    reserved = [one for one in having if is_reserved(one)]
+    asked_for = {*reserved, *(part for one in reserved for part in reserved_parts(one))}
+    for name in licences:
+        if name in having and name not in asked_for:
+            raise InputError(f"{name} reserves nothing: its examples are taken without asking.")
+        if name not in asked_for:
+            cure = "Reserved in this store: " + (", ".join(sorted(asked_for)) or "none") + "."
+            raise NotFound("reserved licence", name, cure, sorted(asked_for))
+
+
+def _say_if_older(store: Store, built: Snapshot) -> None:
+    """What was there before does not become the newest, which others take by default."""
+    (newest,) = store.snapshots.find(limit=1)
+    if newest.id != built.id:
+        click.echo(
+            f"Made before, {built.created_at:%Y-%m-%d %H:%M}; the newest is {newest.id[:SHORT]}. "
+            f"To train on this one: qc-lora retrain --snapshot {built.id[:SHORT]}",
+            err=True,
+        )
 
 
 @command.command("list")
@@ -171,10 +202,11 @@ def _chosen(store: Store, name: str | None) -> Snapshot:
     """The snapshot of that name, or the newest; NotFound says how to make one."""
     from qc_builder_lora.errors import NotFound
 
-    known = store.snapshots.find(limit=None if name else 1)
+    known = store.snapshots.find(limit=1 if name is None else None)
     if not known:
         raise NotFound("snapshot", name or "newest", "Make one: qc-lora snapshot build")
-    found: Snapshot = resolve(known, "snapshot", name or known[0].id, "qc-lora snapshot list")
+    wanted = known[0].id if name is None else name
+    found: Snapshot = resolve(known, "snapshot", wanted, "qc-lora snapshot list")
     return found
 
 
@@ -256,7 +288,9 @@ def export_snapshot(
     _, store = opened()
     with store:
         found = resolve(store.snapshots.find(), "snapshot", snapshot, "qc-lora snapshot list")
-        done = export(store, found, out, licences, include)
+        _refuse_unknown(store, include, licences)
+        with writing(out):
+            done = export(store, found, out, licences, include)
     if as_json:
         say_json(done.plain())
         return
@@ -287,6 +321,7 @@ def report_snapshot(snapshot: str | None, out: Path | None, as_json: bool) -> No
         found = _chosen(store, snapshot)
         text = page(store, found)
     path = out or settings.home / "reports" / f"snapshot-{found.id[:SHORT]}.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, text)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, text)
     say_json({"snapshot": found.id, "path": str(path)}) if as_json else click.echo(str(path))

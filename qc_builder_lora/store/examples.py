@@ -75,6 +75,13 @@ class Examples(Noun[Example]):
         with self._database.reading() as connection:
             return {row[0]: row[1] for row in connection.execute(statement)}
 
+    def licences(self) -> dict[str, int]:
+        """Licence → how many Examples it has, sorted by name."""
+        licence = self.table.c.licence
+        statement = select(licence, func.count()).group_by(licence).order_by(licence)
+        with self._database.reading() as connection:
+            return {row[0]: row[1] for row in connection.execute(statement)}
+
 
 class Snapshots(Noun[Snapshot]):
     """Frozen sets of Examples; the members stand in a table of their own."""

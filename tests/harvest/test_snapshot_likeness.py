@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from qc_builder_lora.cli import root
-from qc_builder_lora.errors import InputError, UnknownKey
+from qc_builder_lora.errors import InputError, QcLoraError, UnknownKey
 from qc_builder_lora.harvest.choice import load_choice
 from qc_builder_lora.harvest.essence import essence_of
 from qc_builder_lora.harvest.export import differences, export
@@ -343,3 +343,39 @@ def test_snapshots_are_built_shown_compared_exported_and_read_on_the_command_lin
     path = Path(say("report").strip())
     assert path.parent == tmp_path / "home/reports"
     assert second in path.read_text()
+
+
+def test_a_place_that_cannot_be_written_and_a_licence_nobody_reserves_are_said(
+    kept: Store, told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QC_LORA_DATABASE", kept.url)
+    monkeypatch.setenv("QC_LORA_HOME", str(tmp_path / "home"))
+
+    def refused(*words: str) -> str:
+        with pytest.raises(QcLoraError) as found:
+            CliRunner().invoke(root, ["snapshot", *words], catch_exceptions=False)
+        return str(found.value)
+
+    for number in range(20):
+        told.example(number, licence="LicenseRef-theirs" if number == 3 else "MIT")
+    first, _ = build_snapshot(kept, [])
+    (tmp_path / "file").write_text("")
+    for words in (["export", first.id], ["report"]):
+        said = refused(*words, "--out", str(tmp_path / "file/x"))
+        assert "file/x: cannot be written: " in said
+        assert "Name another place: --out" in said
+    assert "MIT reserves nothing: its examples are taken" in refused("build", "--licence", "MIT")
+    said = refused("build", "--licence", "LicenseRef-their")
+    assert "No reserved licence named 'LicenseRef-their'. Did you mean 'LicenseRef-theirs'?" in said
+    assert "No snapshot named 'zz'" in refused("show", "zz")
+    told.example(50)
+    build_snapshot(kept, [])
+    assert "2 snapshots begin with ''" in refused("show", "")
+    done = CliRunner().invoke(root, ["snapshot", "build", "--quota", "200"], catch_exceptions=False)
+    assert "Made before" not in done.stderr
+    choice = ["snapshot", "build", "--quota", "5"]
+    CliRunner().invoke(root, choice, catch_exceptions=False)
+    CliRunner().invoke(root, ["snapshot", "build", "--quota", "6"], catch_exceptions=False)
+    again = CliRunner().invoke(root, choice, catch_exceptions=False)
+    assert "Made before" in again.stderr
+    assert "qc-lora retrain --snapshot" in again.stderr
