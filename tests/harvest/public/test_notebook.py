@@ -1,4 +1,5 @@
 import ast
+import json
 
 import pytest
 
@@ -40,12 +41,23 @@ def test_a_notebook_of_research_alone_has_no_strategy() -> None:
         '{"cells": 3}',
         STRATEGY,
         "[" * 100_000,
-        '{"worksheets": [{"cells": []}]}',
+        '{"worksheets": {"cells": []}}',
     ],
 )
 def test_what_is_no_notebook_says_so(text: str) -> None:
     with pytest.raises(InputError, match="not a notebook"):
         list(cells_of(text))
+
+
+def test_a_notebook_of_format_3_is_read_like_one_of_format_4() -> None:
+    cells = [
+        {"cell_type": "markdown", "source": ["Trend of IBM\n"]},
+        {"cell_type": "code", "input": ["%%time\n", *STRATEGY.splitlines(keepends=True)]},
+    ]
+    old = json.dumps({"nbformat": 3, "worksheets": [{"cells": cells}, {}, 3]})
+    (one,) = cells_of(old)
+    assert (one.number, one.code, one.about) == (2, STRATEGY, "Trend of IBM")
+    assert list(cells_of('{"worksheets": []}')) == []
 
 
 def test_cells_of_an_odd_shape_are_passed_over() -> None:

@@ -53,13 +53,18 @@ def _cells(text: str) -> list[dict[str, Any]]:
     except (ValueError, RecursionError) as error:
         raise InputError(f"not a notebook: {error}") from error
     cells = found.get("cells") if isinstance(found, dict) else None
+    if cells is None and isinstance(found, dict) and isinstance(found.get("worksheets"), list):
+        # Format 3 had sheets of cells.
+        sheets = [one for one in found["worksheets"] if isinstance(one, dict)]
+        cells = [cell for one in sheets for cell in one.get("cells") or ()]
     if not isinstance(cells, list):
-        raise InputError("not a notebook of format 4: it has no list of cells")
+        raise InputError("not a notebook of format 3 or 4: it has no list of cells")
     return [cell for cell in cells if isinstance(cell, dict)]
 
 
 def _source(cell: dict[str, Any]) -> str:
-    source = cell.get("source", "")
+    # Format 3 calls a code cell's text its input.
+    source = cell.get("source", cell.get("input", ""))
     if isinstance(source, list):
         return "".join(part for part in source if isinstance(part, str))
     return source if isinstance(source, str) else ""

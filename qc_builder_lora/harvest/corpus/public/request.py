@@ -33,6 +33,8 @@ _UNASKED = tuple(
         r"\bC#|\bF#|\bVB\.NET\b|\bMSDN\b|\bQCU\b.{0,3}$",
         r"^initiali[sz]e the data and resolution required|^all algorithms must initiali[sz]ed",
         r"\bon_?data event is the primary entry point\b",
+        r"^this page (?:explains|shows|describes|lists|contains)\b",
+        r"\bsee the LEAN GitHub repository\b",
     )
 )  # fmt: skip
 _SOURCE = re.compile(
@@ -40,6 +42,11 @@ _SOURCE = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 """A citation, to the end of its paragraph."""
+_HEADING = re.compile(
+    r"^[^.!?:]{3,90}?\s(?=The following (?:[\w'-]+ ){0,3}?(?:algorithm|example|strategy)\b)"
+    r"|^[^.!?:]{0,60}?\bIntroduction\s+(?=[A-Z])"
+)
+"""What stood above the words on a page: `VIX EMA Cross The following algorithm …`."""
 _HANGING = re.compile(r"\b(?:or|and|the|a|an|of|to|in|for|with|as|that|which|on|by|from)$")
 _NAMED = re.compile(r"^\w*(?:Algorithm|Alpha|Strategy|Model)\s*[:-]\s+")
 _KINDS = (
@@ -93,7 +100,7 @@ def told(text: str) -> str:
     """The sentences that say what is wanted; empty where none does."""
     parts = re.split(r"\n\s*\n", inspect.cleandoc(_SOURCE.sub("\n\n", text)))
     whole = " ".join(_ended(one) for part in parts if (one := clean(part)))
-    sentences = re.split(r"(?<=[.!?])\s+(?=[A-Z\"'(])", _NAMED.sub("", whole))
+    sentences = re.split(r"(?<=[.!?])\s+(?=[A-Z\"'(])", _HEADING.sub("", _NAMED.sub("", whole)))
     kept = [one for one in sentences if not any(rule.search(one) for rule in _UNASKED)]
     if len(kept) > 1 and _HANGING.search(kept[-1].rstrip(".")):
         # The author stopped in the middle of it.
