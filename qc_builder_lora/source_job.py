@@ -120,6 +120,7 @@ def _add(
     options: SourceOptions,
 ) -> Added:
     from qc_builder_lora.harvest.corpus.candidate import Funnel, LeftOut
+    from qc_builder_lora.harvest.corpus.standing import forget_changed
 
     funnel, found = Funnel(taking.origin.source), []
     refused: list[tuple[str, str]] = []
@@ -144,6 +145,8 @@ def _add(
         settings, store, show, found, data, taking.origin.source,
         jobs=options.jobs, funnel=funnel, again=options.again,
     )  # fmt: skip
+    if options.limit is None:
+        forget_changed(store, funnel, taking.origin.version)
     return Added(funnel, taking.redacted, tuple(refused))
 
 

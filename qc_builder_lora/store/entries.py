@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from qc_builder_lora.ids import json_hash
 from qc_builder_lora.records import Entry, Outcome
@@ -21,7 +21,10 @@ def entry_id(source: str, key: str) -> str:
 
 
 class Entries(Noun[Entry]):
-    """One for each thing of a source; looked at again, the later look takes the place."""
+    """One for each thing of a source; looked at again, the later look takes the place.
+
+    What was said of a place whose text has changed since can be forgotten.
+    """
 
     record, row, word = Entry, EntryRow, "entry"
     identity = ("source",)
@@ -68,6 +71,15 @@ class Entries(Noun[Entry]):
                     self._update(key, changes)
                     changed += 1
         return changed + len(given) - len(kept)
+
+    def forget(self, keys: Sequence[str]) -> int:
+        """Delete those of these ids that there are; returns how many that were."""
+        gone = 0
+        with self._database.writing() as connection:
+            for start in range(0, len(keys), BATCH):
+                some = self.table.c.id.in_(keys[start : start + BATCH])
+                gone += connection.execute(delete(self.table).where(some)).rowcount
+        return gone
 
     def counts(self) -> list[dict[str, Any]]:
         """How many there are of each source, version, licence, step, outcome and reason."""

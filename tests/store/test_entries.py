@@ -36,3 +36,11 @@ def test_they_are_counted_by_source_step_and_outcome(store: Store, make: Any) ->
     assert counts == {("docs", Outcome.UNKNOWN): 1100, ("docs", None): 1, ("lean", "UNKNOWN"): 1}
     assert {row["last"] for row in store.entries.counts()} >= {left.created_at, other.created_at}
     assert store.entries.find(source="docs", reason="C#") == [left]
+
+
+def test_forgotten_entries_are_gone_and_the_others_stay(store: Store, make: Any) -> None:
+    entries = [make.entry(name) for name in "abc"]
+    store.entries.put(entries)
+    assert store.entries.forget([entries[0].id, entries[2].id, "not there"]) == 2
+    assert store.entries.find() == [entries[1]]
+    assert store.entries.forget([]) == 0

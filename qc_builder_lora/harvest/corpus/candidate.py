@@ -85,6 +85,8 @@ class Funnel:
     families: Counter[str] = field(default_factory=Counter)
     entries: list[Entry] = field(default_factory=list)
     """What has not been written to the store yet."""
+    seen: set[str] = field(default_factory=set)
+    """Ids of all entries that were made, written or not."""
     lacking: str = ""
     """What the source should have and has not, as a sentence; none of it is counted."""
 
@@ -132,6 +134,7 @@ class Funnel:
     def _end(self, entry: Entry) -> None:
         self.count(entry.step, entry.outcome, entry.reason)
         self.entries.append(entry)
+        self.seen.add(entry.id)
 
     def count(self, step: Step, outcome: Outcome | None, reason: str | None, many: int = 1) -> None:
         """So many that came to a step and no further."""

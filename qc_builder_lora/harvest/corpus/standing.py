@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from qc_builder_lora.harvest.corpus.candidate import STEPS
-from qc_builder_lora.records import Outcome
+from qc_builder_lora.harvest.corpus.candidate import STEPS, Funnel
+from qc_builder_lora.records import Entry, Outcome, Step
 from qc_builder_lora.store import Store
 
 WAYS = {
@@ -85,6 +85,27 @@ def _add(one: Standing, row: dict[str, Any]) -> None:
     if row["reason"] is not None:
         one.stopped[row["reason"]] += count
     one.last = row["last"] if one.last is None else max(one.last, row["last"])
+
+
+def forget_changed(store: Store, funnel: Funnel, version: str) -> int:
+    """Forget what was said of places that say something else today; what is kept stays.
+
+    Only after all of a source was looked at: `funnel` has to have seen each of its places.
+    """
+    known = [one for one in store.entries.find(source=funnel.source) if one.version == version]
+    places = {_file(one) for one in known if one.id in funnel.seen}
+    return store.entries.forget(
+        [
+            one.id
+            for one in known
+            if _file(one) in places and one.id not in funnel.seen and one.step is not Step.KEPT
+        ]
+    )
+
+
+def _file(entry: Entry) -> str:
+    """The file or page of a place: of `trend.ipynb#2`, the notebook. Without one, the entry."""
+    return (entry.place or entry.id).partition("#")[0]
 
 
 def reasons(store: Store, source: str) -> list[tuple[str, str, int]]:

@@ -4,6 +4,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from qc_builder_lora.backtest.check import CheckResult
 from qc_builder_lora.errors import StoreBusy
 from qc_builder_lora.harvest.corpus.candidate import Execution, Funnel, LeftOut, keep
-from qc_builder_lora.harvest.corpus.standing import reasons, standings
+from qc_builder_lora.harvest.corpus.standing import forget_changed, reasons, standings
 from qc_builder_lora.records import BacktestStatus, Entry, Outcome
 from qc_builder_lora.store import Store
 
@@ -49,6 +50,23 @@ def judged(kept: Store, engine: Engine, **changed: Any) -> Funnel:
     funnel.leave_out(left_out())
     given = [candidate(day) for day in range(1, 5)]
     return keep(kept, given, Execution(engine, passes, **changed), funnel)
+
+
+def test_what_was_said_of_a_place_whose_text_has_changed_is_forgotten_and_what_is_kept_stays(
+    kept: Store,
+) -> None:
+    first = [replace(candidate(day), place=f"{day}.py") for day in range(1, 5)]
+    keep(kept, first, Execution(an_engine(), passes), Funnel("test"))
+    # 2.py is mended, 1.py and 4.py are as before, 3.py is not looked at; 4 was kept and changes.
+    again = [first[0], replace(candidate(7), place="2.py#1"), replace(candidate(8), place="4.py")]
+    funnel = keep(kept, again, Execution(an_engine(), passes), Funnel("test"))
+    assert forget_changed(kept, funnel, "another version") == 0
+    assert forget_changed(kept, funnel, first[0].version) == 1
+    (row,) = standings(kept)
+    # 1.py, the new 2.py, 3.py, and both texts of 4.py: each is an example.
+    assert row.counts["in"] == 5
+    assert row.counts["kept"] == 3
+    assert forget_changed(kept, funnel, first[0].version) == 0
 
 
 def an_engine() -> Engine:
