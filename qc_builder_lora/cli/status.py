@@ -196,7 +196,9 @@ def _troubles(spool: dict[str, Any]) -> list[str]:
     waiting = spool["records"] - (spool["taken"] or 0)
     found = []
     if spool["unreadable"]:
-        found.append(f"it cannot be read: {spool['unreadable']}")
+        return [f"it cannot be read: {spool['unreadable']}"]
+    if not (spool["records"] or spool["torn"] or spool["damaged"] or spool["running"]):
+        found.append("no record could be written (a full disk? or the run was killed)")
     if spool["lost"]:
         found.append(f"{spool['lost']} records were lost when written (a full disk?)")
     if spool["damaged"]:

@@ -8,6 +8,7 @@ the records stay in the spool for the next `qc-lora harvest ingest`.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -50,6 +51,7 @@ def _ingest(patience_s: float) -> str:
             text=True,
             timeout=patience_s,
             check=False,
+            umask=_umask(),
         )
     except subprocess.TimeoutExpired:
         return (
@@ -57,12 +59,21 @@ def _ingest(patience_s: float) -> str:
             "the records stay in the spool for: qc-lora harvest ingest"
         )
     if done.returncode:
-        return f"the records stay in the spool: {done.stderr.strip()}"
+        # Above it are lines of progress.
+        said = done.stderr.strip().splitlines() or ["it ended without a word"]
+        return f"the records stay in the spool: {said[-1]}"
     found = json.loads(done.stdout)
     return (
         f"harvested {found['builds']} builds, {found['generations']} generations, "
         f"{found['backtests']} backtests"
     )
+
+
+def _umask() -> int:
+    """The user's own, but what we make can be read and written by that user."""
+    found = os.umask(0)
+    os.umask(found)
+    return found & 0o077
 
 
 def _log(home: Path, text: str) -> None:

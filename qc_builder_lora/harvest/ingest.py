@@ -79,8 +79,11 @@ def ingest(
     """
     folder = home / SPOOL_FOLDER
     report = IngestReport()
-    if not folder.is_dir():
-        return report
+    try:
+        if not folder.is_dir():
+            return report
+    except OSError as error:
+        raise _unusable(folder, error) from error
     redactor = Redactor(report.redacted)
     with _only_one(folder, wait_s):
         passed = 0
@@ -121,10 +124,7 @@ def _only_one(folder: Path, wait_s: float) -> Iterator[None]:
     try:
         lock = (folder / ".ingest.lock").open("a")
     except OSError as error:
-        raise InputError(
-            f"{folder}: cannot be written ({error.strerror}), so nothing was taken from it. "
-            "Make it writable, or move the home with QC_LORA_HOME."
-        ) from error
+        raise _unusable(folder, error) from error
     deadline = time.monotonic() + wait_s
     with lock:
         while not _locked(lock.fileno()):
@@ -132,6 +132,13 @@ def _only_one(folder: Path, wait_s: float) -> Iterator[None]:
                 raise IngestBusy(folder)
             time.sleep(_LOOK_S)
         yield
+
+
+def _unusable(folder: Path, error: OSError) -> InputError:
+    return InputError(
+        f"{folder}: cannot be written ({error.strerror}), so nothing was taken from it. "
+        "Make it writable, or move the home with QC_LORA_HOME."
+    )
 
 
 def _locked(lock: int) -> bool:

@@ -108,9 +108,11 @@ class _File:
     def _open(self) -> int:
         self._identity = None
         self._marked = False
-        Path(self.path).parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(os.path.dirname(self.path))  # noqa: PTH120
         first = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
+            if os.fstat(first).st_mode & 0o600 != 0o600:
+                os.fchmod(first, 0o600)
             self._descriptor = fcntl.fcntl(first, fcntl.F_DUPFD_CLOEXEC, _LOWEST_DESCRIPTOR)
             os.close(first)
         except OSError:
@@ -128,6 +130,22 @@ class _File:
         except OSError:
             # A reader is just looking, or this file system has no locks: tried again next time.
             return
+
+
+def _make_folder(folder: str) -> None:
+    """With those above it; whatever the host's umask is, its user can read them back and no
+    stranger can write there."""
+    if os.path.isdir(folder):  # noqa: PTH112
+        return
+    _make_folder(os.path.dirname(folder))  # noqa: PTH120
+    try:
+        os.mkdir(folder)  # noqa: PTH102
+    except FileExistsError:
+        # Another process was quicker, or something else is in the way and opening will say so.
+        return
+    mode = os.stat(folder).st_mode & 0o7777  # noqa: PTH116
+    if mode & 0o702 != 0o700:
+        os.chmod(folder, mode & ~0o002 | 0o700)  # noqa: PTH101
 
 
 class SpoolWriter:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from qc_builder_lora.harvest import events
 from qc_builder_lora.harvest.ingest import SPOOL_FOLDER
-from qc_builder_lora.harvest.spool import Damage, Spool, is_finished, read, spools, torn_bytes
+from qc_builder_lora.harvest.spool import (
+    SUFFIX,
+    Damage,
+    Spool,
+    is_finished,
+    read,
+    spools,
+    torn_bytes,
+)
 from qc_builder_lora.store import Store
 
 
@@ -41,14 +50,43 @@ class SpoolState:
 
 def survey(home: Path, store: Store | None) -> list[SpoolState]:
     """All spools of a home, the oldest first."""
-    return [_looked_at(spool, store) for spool in spools(home / SPOOL_FOLDER)]
+    folder = home / SPOOL_FOLDER
+    try:
+        # A folder that may not be read would pass for an empty one.
+        names = os.listdir(folder)  # noqa: PTH208
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        return [_unreadable(str(folder), error)]
+    found = [_looked_at(spool, store) for spool in spools(folder)]
+    return found + _gone(names, store)
+
+
+def _gone(names: list[str], store: Store | None) -> list[SpoolState]:
+    """Spools that were deleted before everything in them was taken, by what is left beside them."""
+    if store is None:
+        return []
+    kept = {name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX)}
+    left = {name.removesuffix(".cursor") for name in names if name.endswith(".cursor")}
+    found = []
+    for key in sorted(left - kept):
+        last, taken = store.ingested.last(key), store.ingested.count(key)
+        if last is not None and taken < last + 1:
+            lost = last + 1 - taken
+            why = f"its file was deleted with {lost} records that were not taken yet"
+            found.append(SpoolState(key, 0, running=False, lost=lost, taken=taken, unreadable=why))
+    return found
+
+
+def _unreadable(key: str, error: OSError) -> SpoolState:
+    return SpoolState(key, 0, running=False, unreadable=error.strerror or str(error))
 
 
 def _looked_at(spool: Spool, store: Store | None) -> SpoolState:
     try:
         return _look(spool, store)
     except OSError as error:
-        return SpoolState(spool.id, 0, running=False, unreadable=error.strerror or str(error))
+        return _unreadable(spool.id, error)
 
 
 def _look(spool: Spool, store: Store | None) -> SpoolState:

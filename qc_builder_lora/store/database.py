@@ -205,8 +205,9 @@ def _switched(connection: sqlite3.Connection, deadline: float) -> bool:
     try:
         if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
             connection.execute("PRAGMA journal_mode = WAL")
-    except sqlite3.OperationalError:
-        if time.monotonic() > deadline:
+    except sqlite3.OperationalError as error:
+        busy = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+        if not busy or time.monotonic() > deadline:
             raise
         return False
     return True

@@ -140,8 +140,16 @@ class Store:
 
 def prepare_file(address: Address, *, create: bool) -> None:
     """Make the folder of a SQLite file, or raise NotFound when the file must be there already."""
-    if address.path is None or address.path.is_file():
+    if address.path is None:
         return
+    try:
+        if address.path.is_file():
+            return
+    except OSError as error:
+        raise StoreUnavailable(
+            f"{address.path}: cannot be looked at ({error.strerror}). Make {address.path.parent} "
+            "readable for this user, or move the home with QC_LORA_HOME."
+        ) from error
     if not create:
         raise NotFound("database", str(address.path), "Make it with: qc-lora store upgrade")
     try:

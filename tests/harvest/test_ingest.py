@@ -389,7 +389,7 @@ def test_the_command_says_what_it_took(home: Path) -> None:
     shop(2).write(home).close()
     process = _ingesting(home)
     out, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (0, b"")
+    assert (process.returncode, err) == (0, b"Ingest: 100 %, 0:00 left  52 records\n")
     found = json.loads(out)
     assert (found["builds"], found["generations"], found["labels"]["traded"]) == (2, 6, 2)
 
@@ -463,3 +463,46 @@ def test_a_spool_whose_process_lives_is_left_as_it_is(store: Store, home: Path) 
     before = spool.path.read_bytes()
     ingest(store, home)
     assert spool.path.read_bytes() == before
+
+
+def test_a_spool_that_cannot_be_read_is_said_and_costs_no_other(store: Store, home: Path) -> None:
+    shop(2).write(home).close()
+    (home / "spool" / "0.spool").mkdir()
+    report = ingest(store, home)
+    assert report.builds == 2
+    assert report.damaged == [f"{home}/spool/0.spool: cannot be read (Is a directory)"]
+    first, second = survey(home, store)
+    assert (first.id, first.unreadable, second.unreadable) == ("0", "Is a directory", None)
+
+
+def test_a_spool_deleted_before_all_of_it_was_taken_is_said(store: Store, home: Path) -> None:
+    writer = SpoolWriter(home / "spool")
+    whole, begun = shop(1), Story().spec("A").iteration(1).coder("write it").left(code())
+    whole.write(home, writer)
+    begun.write(home, writer)
+    Story().tell("told", free=True).write(home, writer)
+    ingest(store, home)
+    writer.close()
+    (spool,) = spools(home / "spool")
+    spool.path.unlink()
+    (state,) = survey(home, store)
+    assert (state.id, state.lost) == (spool.id, 4)
+    assert state.unreadable == "its file was deleted with 4 records that were not taken yet"
+    assert ingest(store, home).damaged == []
+
+
+def test_a_spool_deleted_after_all_of_it_was_taken_is_no_word_worth(
+    store: Store, home: Path
+) -> None:
+    taken(store, home, shop(1))
+    (spool,) = spools(home / "spool")
+    spool.path.unlink()
+    assert survey(home, store) == []
+
+
+def test_a_home_that_is_a_link_is_the_same_home(store: Store, home: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(home)
+    shop(1).write(link).close()
+    assert (ingest(store, home).builds, ingest(store, link).builds) == (1, 0)
+    assert survey(link, store)[0].taken == survey(home, store)[0].records

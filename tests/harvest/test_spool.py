@@ -292,3 +292,31 @@ def test_what_cannot_be_written_as_json_is_named_and_costs_no_record(tmp_path: P
     first, second = events(path)[1:]
     assert first.body == {"x": "<object>", "b": "\ufffd", "p": "/a", "s": [1]}
     assert second.body == {"unreadable": "ValueError: Circular reference detected"}
+
+
+@pytest.mark.parametrize("umask", [0o777, 0o277, 0o077, 0o000])
+def test_whatever_the_hosts_umask_its_user_can_read_the_records(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        writer = SpoolWriter(tmp_path / "a" / "b" / "spool")
+        assert writer.append("told", {"x": 1})
+    finally:
+        os.umask(before)
+    path = writer.path
+    assert path is not None
+    assert path.stat().st_mode & 0o777 == 0o600
+    for folder in (path.parent, path.parents[1], path.parents[2]):
+        assert folder.stat().st_mode & 0o702 == 0o700
+
+
+def test_a_reader_does_not_chase_a_host_that_writes_as_fast(tmp_path: Path) -> None:
+    writer = SpoolWriter(tmp_path)
+    for number in range(5):
+        writer.append("told", {"x": number})
+    assert writer.path is not None
+    seen = []
+    for item in read(writer.path):
+        seen.append(item)
+        writer.append("told", {"x": "later"})
+    assert len(seen) == 6
+    assert len(list(read(writer.path, seen[-1].end))) == 6

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from qc_builder_lora.errors import (
 )
 from qc_builder_lora.store import Store
 from qc_builder_lora.store.address import parse_address
-from qc_builder_lora.store.database import Database
+from qc_builder_lora.store.database import Database, _switched
 from qc_builder_lora.store.revisions import (
     HEAD,
     REVISIONS,
@@ -436,3 +437,14 @@ def test_connections_that_failed_are_not_used_again(
         connection.execute(text("SELECT nothing FROM nowhere"))
     assert store.database.engine.pool is not before
     assert store.builds.count() == 0
+
+
+def test_a_file_that_may_not_be_written_is_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    with closing(sqlite3.connect(path)) as made:
+        made.execute("CREATE TABLE t (x)")
+    with (
+        closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection,
+        pytest.raises(sqlite3.OperationalError, match="readonly"),
+    ):
+        _switched(connection, float("inf"))

@@ -352,3 +352,19 @@ def told(*words: str) -> str:
     done = CliRunner().invoke(root, words, catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return done.stdout
+
+
+def test_the_status_tells_of_a_run_that_could_write_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QC_LORA_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    spool = tmp_path / "home" / "spool" / "0.spool"
+    spool.parent.mkdir(parents=True)
+    spool.touch()
+    line = "harvest: spool 0: no record could be written (a full disk? or the run was killed)"
+    assert line in told("status")
+    spool.unlink()
+    spool.mkdir()
+    assert "harvest: spool 0: it cannot be read: Is a directory" in told("status")
+    assert "0  cannot be read: Is a directory" in told("harvest", "status")
