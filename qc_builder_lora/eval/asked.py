@@ -9,7 +9,7 @@ strategy to mend or to change) is not read, but that it must not come back as it
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 from qc_builder_lora.backtest.check import strategy_hash
@@ -35,6 +35,8 @@ _FORMER = re.compile(
     re.I,
 )
 """What shall be no longer, or not be: nothing of it is asked."""
+_TICKER = re.compile(r"[\"']([A-Z]{2,5})[\"']")
+"""As a code says it."""
 _SAME_RULES = re.compile(r"\b(?:comments?|docstrings?|rename|format|tidy|readab|explain)", re.I)
 """Requests that the same strategy may answer, in other words."""
 _DATE = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
@@ -64,8 +66,12 @@ _ASIDE = re.compile(
 
 def constraints_of(instruction: str) -> tuple[Constraint, ...]:
     """What is asked, in the order of its weight; always that it trades at all."""
-    text = _FORMER.sub(" ", _CODE.sub(" ", instruction))
-    return (*_read(text), *changed_of(instruction))
+    said = _CODE.sub(" ", instruction)
+    text = _FORMER.sub(" ", said)
+    gone = {*tickers_in(said)} - {*tickers_in(text)}
+    shown = _TICKER.findall(" ".join(_CODE.findall(instruction)))
+    kept = [one for one in shown if one not in gone]
+    return (*_read(text, kept), *changed_of(instruction))
 
 
 def changed_of(instruction: str) -> tuple[Constraint, ...]:
@@ -81,11 +87,12 @@ def changed_of(instruction: str) -> tuple[Constraint, ...]:
     return (Constraint("changed", shown),) if shown else ()
 
 
-def _read(text: str) -> Iterator[Constraint]:
+def _read(text: str, shown: Sequence[str]) -> Iterator[Constraint]:
+    """`shown` are tickers of the code in the request, which it does not want gone."""
     yield Constraint("trades")
     tickers = [one for one in tickers_in(text) if len(one) > 1]
     if tickers:
-        yield Constraint("symbols_among", tickers)
+        yield Constraint("symbols_among", list(dict.fromkeys([*tickers, *shown])))
     for words in NAMED:
         # "20-day average true range" is no 20-day average.
         match = re.search(rf"\b(?:{words})\b(?! true range| directional)", text, re.I)

@@ -234,6 +234,23 @@ def test_the_ticker_that_goes_is_not_asked_for(said: str) -> None:
     assert {one.kind: one.value for one in constraints_of(said)}["symbols_among"] == ["IBM"]
 
 
+@pytest.mark.parametrize(
+    ("said", "among"),
+    [
+        ("also trade MSFT", {"MSFT", "IBM", "AAPL"}),
+        ("replace AAPL with MSFT", {"MSFT", "IBM"}),
+        ("MSFT instead of IBM", {"MSFT", "AAPL"}),
+    ],
+)
+def test_the_tickers_of_the_code_to_be_changed_stay_but_for_the_one_that_goes(
+    said: str, among: set[str]
+) -> None:
+    code = '\n```python\ntickers = ["IBM", "AAPL"]\n```\n'
+    for text in (said + "." + code, code + said):
+        found = {one.kind: one.value for one in constraints_of(text)}
+        assert set(found["symbols_among"]) == among
+
+
 SHOWN = """from AlgorithmImports import *
 
 
