@@ -1,5 +1,6 @@
 """Pairs of the store's own examples: proven, kept once, with all that says where they are from."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,8 +12,10 @@ from qc_builder_lora.harvest.corpus.fixes import pairs
 from qc_builder_lora.harvest.corpus.fixes.asking import STYLES, asked
 from qc_builder_lora.harvest.corpus.fixes.kinds import MUTATIONS
 from qc_builder_lora.harvest.corpus.fixes.mutation import Stage
-from qc_builder_lora.harvest.corpus.fixes.pairs import add_pairs, broken_ones
+from qc_builder_lora.harvest.corpus.fixes.pairs import add_pairs, break_one, broken_ones
 from qc_builder_lora.harvest.corpus.standing import standings
+from qc_builder_lora.harvest.corpus.starter import draws, load_manifest
+from qc_builder_lora.ids import now
 from qc_builder_lora.records import BacktestStatus, Example, Outcome
 from qc_builder_lora.store import Store
 
@@ -150,6 +153,24 @@ def test_every_example_is_broken_once_before_any_is_broken_twice(bases: Store) -
     assert len(drawn) == 60
     both = [one for one in broken_ones(bases, 80, 1, lambda _: True) if one.base.id == drawn[0]]
     assert len({one.mutation.name for one in both}) == 2
+
+
+def test_mistakes_that_few_codes_have_a_place_for_are_taken_too() -> None:
+    drawn = list(draws(load_manifest("full"), set()))
+    taken: Counter[str] = Counter()
+    for number, draw in enumerate(drawn[:: len(drawn) // 700]):
+        base = Example(
+            id=f"base {number}", instruction="Buy.", code=draw.code, family=draw.family.name,
+            source="families", licence="Apache-2.0", created_at=now(),
+        )  # fmt: skip
+        broken = break_one(base, 0, 1)
+        assert broken is not None
+        taken[broken.mutation.name] += 1
+    assert len(set(MUTATIONS) - set(taken)) <= 3
+    assert taken["window_holds_the_bar"] >= 3
+    assert taken["wrong_scale"] >= 3
+    # And what every code has a place for is not taken all the time.
+    assert max(taken.values()) < sum(taken.values()) / 20, taken.most_common(3)
 
 
 def test_what_does_not_fail_and_what_the_engine_cannot_say_is_dropped_and_counted(

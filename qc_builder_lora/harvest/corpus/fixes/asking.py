@@ -31,6 +31,21 @@ STYLES: Mapping[str, str] = {
         "```python\n$code\n```\n\nError:\n\n$message\n\nRepair the strategy so that it compiles, "
         "runs and trades. The request was: $request"
     ),
+    "log": (
+        "Build log of: $request\n\nmain.py\n```python\n$code\n```\nresult: failed\n$message\n\n"
+        "Give me main.py without the mistake."
+    ),
+    "short": (
+        "$message\n\n```python\n$code\n```\n\nWanted: $request\n\nChange only what is wrong."
+    ),
+    "review": (
+        "Please review. The specification says:\n\n$request\n\nThe code is\n\n```python\n$code\n"
+        "```\n\nand the tool says\n\n$message\n\nWhat must main.py be instead?"
+    ),
+    "again": (
+        "You wrote the file below for this task: $request\n\n```python\n$code\n```\n\n"
+        "It was run. $message\n\nTry again, the complete file."
+    ),
     "bare": "```python\n$code\n```\n\n$message\n\nReturn the corrected main.py.",
 }
 """By name; `bare` alone leaves out what was wanted, as a builder's later iterations do."""

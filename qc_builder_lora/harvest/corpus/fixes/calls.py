@@ -32,6 +32,7 @@ CALLS = (
         "misplaced_resolution", "a resolution stands where the kind of average belongs",
         "compile rules",
         one(r"self\.(rsi|atr)\(([^(),]+), (\d+)\)", r"self.\1(\2, \3, Resolution.DAILY)"),
+        rare=6,
     ),
     mutation(
         "missing_period", "an indicator's period is left out", "compile rules",
@@ -39,7 +40,8 @@ CALLS = (
     ),
     mutation(
         "one_argument_too_many", "a call has an argument too many", "compile",
-        one(r"set_cash\((\d+)\)", r'set_cash(\1, "USD", 1.0, True)'),
+        one(r"set_cash\((\d+)\)", r'set_cash(\1, "USD", 1.0, True)', r'set_cash("USD", \1, 1, 0)',
+            r"set_cash(\1, 1.0, 0.0, 0)"),
     ),
     mutation(
         "camel_keyword", "a keyword is in C#'s spelling", "compile rules",

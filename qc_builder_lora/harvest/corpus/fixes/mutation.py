@@ -38,13 +38,14 @@ class Mutation:
     meant: frozenset[Stage]
     """Where it is meant to fail; one that fails elsewhere, or not at all, is dropped."""
     rewrite: Rewrite
+    rare: int = 1
+    """How many times as likely it is taken where it has a place: more where few codes have one."""
 
 
-def mutation(name: str, about: str, meant: str, rewrite: Rewrite) -> Mutation:
+def mutation(name: str, about: str, meant: str, rewrite: Rewrite, *, rare: int = 1) -> Mutation:
     """One kind; `meant` names stages with blanks between them."""
-    return Mutation(
-        name=name, about=about, meant=frozenset(map(Stage, meant.split())), rewrite=rewrite
-    )
+    stages = frozenset(map(Stage, meant.split()))
+    return Mutation(name=name, about=about, meant=stages, rewrite=rewrite, rare=rare)
 
 
 def one(pattern: str, *texts: str) -> Rewrite:

@@ -158,7 +158,9 @@ NAMES = (
     mutation(
         "other_library", "a library is imported that LEAN does not have", "compile rules run",
         every(r"^(from AlgorithmImports import \*)$", r"\1\nimport yfinance as yf",
-              r"\1\nimport backtrader as bt", r"\1\nimport pandas_ta as ta"),
+              r"\1\nimport backtrader as bt", r"\1\nimport pandas_ta as ta",
+              r"\1\nimport requests", r"\1\nimport ccxt", r"\1\nimport vectorbt as vbt",
+              r"\1\nfrom alpaca_trade_api import REST", r"\1\nimport zipline.api as zp"),
     ),
     mutation("camel_case", "a method is written in camel case", "compile", _camel),
     mutation("invented_method", "a method is called that LEAN does not have", "compile",
@@ -174,6 +176,7 @@ NAMES = (
         "invented_average", "MovingAverageType has no such member", "compile",
         every(r"MovingAverageType\.\w+", "MovingAverageType.EMA", "MovingAverageType.SMA",
               "MovingAverageType.EXP"),
+        rare=16,
     ),
     mutation("hidden_method", "an attribute hides the method that made it", "compile rules run",
              _hidden),
@@ -189,5 +192,6 @@ NAMES = (
     mutation(
         "foreign_constant", "a constant is written as in another language", "compile rules run",
         mapped(r"\b(?:True|False|None)\b", {"True": "true", "False": "false", "None": "null"}),
+        rare=6,
     ),
 )  # fmt: skip

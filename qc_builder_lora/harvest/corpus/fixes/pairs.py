@@ -25,7 +25,7 @@ from qc_builder_lora.records import Entry, Example, Outcome, Step
 from qc_builder_lora.store import Store
 from qc_builder_lora.store.entries import entry_id
 
-VERSION = "fixes 1"
+VERSION = "fixes 2"
 KIND = "fix"
 _CHUNK = 100
 _MOST_ROUNDS = 8
@@ -129,13 +129,22 @@ def _is_base(example: Example) -> bool:
 
 def break_one(base: Example, round_: int, seed: int) -> Broken | None:
     """The example with the mistake that its turn and the seed give; None where none fits."""
-    order = sorted(MUTATIONS, key=lambda name: text_hash(f"{seed}/{base.id}/{name}"))
+    order = sorted(MUTATIONS, key=lambda name: _turn(name, base, seed))
     for name in order:
         broken = break_with(base, name, seed)
         if broken is not None and round_ == 0:
             return broken
         round_ -= broken is not None
     return None
+
+
+def _turn(name: str, base: Example, seed: int) -> float:
+    """Its place in the order for this example: a draw in which rare mistakes have more chances.
+
+    Without them a mistake that one code in twenty has a place for would hardly ever be taught.
+    """
+    drawn = int(text_hash(f"{seed}/{base.id}/{name}")[:12], 16) / 16**12
+    return 1.0 - drawn ** (1 / MUTATIONS[name].rare)
 
 
 def break_with(base: Example, name: str, seed: int) -> Broken | None:

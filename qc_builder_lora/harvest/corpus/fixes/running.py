@@ -85,8 +85,8 @@ def _percent(code: str, source: random.Random) -> str | None:
 
 
 def _fractions(code: str, source: random.Random) -> str | None:
-    """Thresholds of an RSI as fractions of one."""
-    pattern = r"((?:\brsi|_rsi\.current\.value) < )(\d+)"
+    """Thresholds of an RSI or a money flow as fractions of one."""
+    pattern = r"((?:\brsi|\bflow|_rsi\.current\.value) < )(\d+)"
     if not re.search(pattern, code):
         return None
     return re.sub(pattern, lambda m: f"{m[1]}{int(m[2]) / 100:g}", code)
@@ -100,10 +100,12 @@ RUNNING = (
     mutation(
         "none_unpacked", "None is unpacked while the indicators warm up", "compile run",
         _unpacked,
+        rare=6,
     ),
     mutation(
         "none_at_first", "a number starts as None", "compile run",
         one(r"^( +self\._\w+) = 0(?:\.0)?$", r"\1 = None"),
+        rare=4,
     ),
     mutation(
         "unchecked_bar", "a bar is taken that may not be there", "rules run",
@@ -113,6 +115,7 @@ RUNNING = (
         "unchecked_slice", "the slice is not asked whether it holds the symbol", "rules run",
         both(every(r"^ +if not (?:all\()?data\.contains_key.*\n +return\n", ""),
              every(_PRICE, r"data[\1].close")),
+        rare=10,
     ),
     mutation(
         "history_column", "a column of history is written in capitals", "rules run",
@@ -132,30 +135,38 @@ RUNNING = (
     ),
     mutation(
         "looks_ahead", "history is asked for that is still to come", "rules",
-        every(_PRICE, r"self.history(\1, self.time, self.time + timedelta(days=5), "
-                      r'Resolution.DAILY)["close"].iloc[-1]'),
+        every(_PRICE, *(
+            rf"self.history(\1, self.time, self.time + timedelta(days={days}), "
+            r'Resolution.DAILY)["close"].iloc[-1]'
+            for days in (1, 2, 5, 10, 21)
+        )),
     ),
     mutation(
         "shifted_back", "tomorrow's close is taken for today's", "rules",
-        every(_PRICE, r"self.history(\1, 10, Resolution.DAILY)"
-                      r'["close"].shift(-1).ffill().iloc[-1]'),
+        every(_PRICE, *(
+            rf'self.history(\1, {bars}, Resolution.DAILY)["close"].shift(-{days}).ffill().iloc[-1]'
+            for bars, days in ((10, 1), (20, 1), (30, 5))
+        )),
     ),
     mutation(
         "never_subscribed", "a ticker is used that was never added", "compile rules run",
         one(r"self\.securities\[(?:self\._\w+|symbol|s)\]", 'self.securities["VIX"]',
-            'self.securities["SPX"]'),
+            'self.securities["SPX"]', 'self.securities["BND"]', 'self.securities["UVXY"]'),
     ),
     mutation(
         "index_too_far", "an index is beyond the end of the list", "run",
-        one(r"(self\._symbols|ranked|best|calm)\[(0|-1)\]", r"\1[9]"),
+        one(r"(self\._symbols|ranked|best|calm)\[(0|-1)\]", r"\1[9]", r"\1[5]",
+            r"\1[len(\1)]", r"\1[-8]"),
+        rare=2,
     ),
     mutation(
         "wrong_key", "a dictionary is made with other keys than it is read with", "compile run",
         one(r"\{s: (self\..*) for s in self\._symbols\}",
             r"{n: \1 for n, s in enumerate(self._symbols)}"),
+        rare=3,
     ),
     mutation("wall_clock", "the machine's clock is asked instead of the backtest's", "rules",
-             every(r"self\.time(?=\.)", "datetime.now()")),
+             every(r"self\.time(?=\.)", "datetime.now()"), rare=6),
     mutation("stub_left", "the method that trades is still a stub", "rules trades", _stub),
     mutation("order_in_initialize", "an order is placed in initialize", "rules run",
              _ordered_early),
@@ -168,13 +179,15 @@ RUNNING = (
     mutation(
         "module_for_class", "datetime is taken for a module", "compile rules run",
         one(r"self\.time\.(month|day|year)\b", r"datetime.datetime.now().\1"),
+        rare=12,
     ),
     mutation(
         "window_holds_the_bar", "the price is compared with a window that already holds it",
         "rules trades", every(r"\.previous\.value", ".current.value"),
+        rare=12,
     ),
     mutation("wrong_scale", "a threshold is on another scale than the indicator", "trades",
-             _fractions),
+             _fractions, rare=12),
     mutation(
         "inverted_guard", "it returns once it is warm", "rules trades",
         every(r"if self\.is_warming_up\b", "if not self.is_warming_up"),
@@ -190,6 +203,7 @@ RUNNING = (
     mutation(
         "never_scheduled", "the method that trades is never scheduled", "rules trades",
         every(r"^ +self\.schedule\.on\(\n(?: {12,}.*\n)+ +\)\n", ""),
+        rare=2,
     ),
     mutation(
         "wrong_callback", "the method has a name that LEAN does not call", "rules trades",
@@ -201,9 +215,11 @@ RUNNING = (
     mutation(
         "whole_division", "a weight is divided down to nothing", "trades",
         every(r"1\.0 / ", "1 // "),
+        rare=6,
     ),
     mutation(
         "never_true", "a condition can never be true", "rules trades",
         one(r"^( +if )(\w+) > (\w+)( and not self\.portfolio)", r"\1\2 > \3 and \2 < \3\4"),
+        rare=5,
     ),
 )  # fmt: skip

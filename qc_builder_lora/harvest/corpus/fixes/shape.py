@@ -10,7 +10,13 @@ from qc_builder_lora.harvest.corpus.fixes.mutation import every, lines_of, mappe
 _SECOND = (
     "\n\nclass {name}Test(QCAlgorithm):\n"
     "    def initialize(self):\n"
-    '        self.add_equity("SPY", Resolution.DAILY)\n'
+    '        self.add_equity("SPY", Resolution.DAILY)\n',
+    "\n\nclass {name}V2(QCAlgorithm):\n    pass\n",
+    "\n\nclass Main(QCAlgorithm):\n"
+    "    def initialize(self):\n"
+    "        self.set_start_date(2010, 1, 1)\n"
+    "        self.set_cash(100000)\n",
+    "\n\nclass {name}Base(QCAlgorithm):\n    def on_data(self, data):\n        return\n",
 )
 
 
@@ -27,7 +33,9 @@ def _cut(code: str, source: random.Random) -> str | None:
 
 def _two(code: str, source: random.Random) -> str | None:
     found = re.search(r"^class (\w+)\(QCAlgorithm\):", code, re.MULTILINE)
-    return None if found is None else code.rstrip("\n") + _SECOND.format(name=found[1])
+    return (
+        None if found is None else code.rstrip("\n") + source.choice(_SECOND).format(name=found[1])
+    )
 
 
 def _twice(code: str, source: random.Random) -> str | None:
@@ -47,7 +55,15 @@ def _dedented(code: str, source: random.Random) -> str | None:
 
 
 def _prose(code: str, source: random.Random) -> str | None:
-    words = ("Here is the strategy you asked for:", "Sure! This algorithm does what you want.")
+    words = (
+        "Here is the strategy you asked for:",
+        "Sure! This algorithm does what you want.",
+        "Below is the complete main.py.",
+        "The corrected strategy:",
+        "I have changed the exit as requested.",
+        "Certainly, here's the QuantConnect code.",
+        "Here you go! Tell me if it needs more.",
+    )
     return f"{source.choice(words)}\n\n{code}"
 
 
@@ -76,10 +92,13 @@ SHAPES = (
         "csharp_new", "objects are made with new", "parse",
         one(r"(?<=[ (])(StandardDeviation|RollingWindow|timedelta|SimpleMovingAverage)\(",
             r"new \1("),
+        rare=4,
     ),
     mutation(
         "csharp_list", "a list is made as in C#", "parse",
-        one(r" = \[\]$", " = new List<decimal>()"),
+        one(r" = \[\]$", " = new List<decimal>()", " = new List<double>();", " = new ArrayList();",
+            " = new List[float]()"),
+        rare=6,
     ),
     mutation(
         "csharp_declaration", "a name is declared as in C#", "parse",
@@ -89,10 +108,11 @@ SHAPES = (
         "csharp_braces", "blocks stand in braces", "parse",
         one(r"^( +)(if .*):\n( +)(.*)$", r"\1\2 {\n\3\4\n\1}"),
     ),
-    mutation("csharp_increment", "++ is used", "parse", one(r"(\w+) \+= 1$", r"\1++;")),
+    mutation("csharp_increment", "++ is used", "parse", one(r"(\w+) \+= 1$", r"\1++;"), rare=12),
     mutation(
         "assignment_for_comparison", "= is written for ==", "parse",
         one(r"^( +(?:if|elif) [^=\n]*)==", r"\1="),
+        rare=12,
     ),
     mutation(
         "curly_quotes", "the quotes are typographic ones", "parse",
@@ -103,7 +123,9 @@ SHAPES = (
     mutation("cut_off", "the code ends in the middle", "parse", _cut),
     mutation(
         "print_statement", "print is used as in Python 2", "parse",
-        one(r"^( +)(self\.liquidate\(.*\))$", r'\1\2\n\1print "position closed"'),
+        one(r"^( +)(self\.(?:liquidate|set_holdings|market_order)\(.*\))$",
+            r'\1\2\n\1print "position closed"', r'\1\2\n\1print "order sent", self.time',
+            r'\1print "trading at %s" % self.time\n\1\2', r'\1\2\n\1print self.portfolio.cash'),
     ),
     mutation("defined_twice", "a method is defined twice", "rules trades", _twice),
     mutation("two_classes", "there are two algorithms in the file", "parse", _two),
