@@ -20,13 +20,13 @@ def without_earlier(items: Sequence[Item], report: SnapshotReport) -> list[Item]
     """Those that no newer version of their source answers, and no pairs made from the others."""
     newest: dict[tuple[str, ...], Item] = {}
     for item in items:
-        key = _question(item)
-        before = newest.get(key)
-        if before is None or _age(before) < _age(item):
-            newest[key] = item
+        for key in _questions(item):
+            before = newest.get(key)
+            if before is None or _age(before) < _age(item):
+                newest[key] = item
     found, gone = [], {}
     for item in items:
-        stays = newest[_question(item)]
+        stays = max((newest[key] for key in _questions(item)), key=_age)
         if stays.version == item.version:
             found.append(item)
         else:
@@ -41,10 +41,12 @@ def without_earlier(items: Sequence[Item], report: SnapshotReport) -> list[Item]
     return kept
 
 
-def _question(item: Item) -> tuple[str, ...]:
-    """What one version answers and another one answers otherwise. Two folders are two sources."""
+def _questions(item: Item) -> list[tuple[str, ...]]:
+    """What one version answers and another one answers otherwise, or asks otherwise: the question
+    in its words, and the draw that it asks for. Two folders are two sources."""
     origin = re.split(r"[ ,;]", item.version or "", maxsplit=1)[0]
-    return (item.source, origin, item.teaches or "", normalised(item.instruction))
+    asked = (item.source, origin, item.teaches or "", normalised(item.instruction))
+    return [asked, (item.source, origin, "", item.drawn)] if item.drawn else [asked]
 
 
 def _age(item: Item) -> tuple[object, ...]:

@@ -87,6 +87,8 @@ class Item:
     """Of its source."""
     base: str | None = None
     """The example that a pair was made from."""
+    drawn: str = ""
+    """Family and parameters of what was drawn, not of pairs: the same however it is asked for."""
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -170,7 +172,7 @@ class Reading:
                     example.kind, _taught(example),
                     None if becomes is None
                     else fraction_of(replace(example, parameters=dict(becomes))),
-                    example.version, origin.get("base"),
+                    example.version, origin.get("base"), _drawn(example),
                 )
             )  # fmt: skip
 
@@ -217,6 +219,12 @@ def _taught(example: Example) -> str | None:
     """What a pair teaches; None for an example that is none."""
     name = _TEACHES.get(example.kind)
     return None if name is None else str((example.origin or {}).get(name))
+
+
+def _drawn(example: Example) -> str:
+    if example.kind != WRITE or not example.parameters:
+        return ""
+    return json_hash([example.family, dict(example.parameters)])
 
 
 def _code_shown(origin: Mapping[str, Any]) -> str | None:

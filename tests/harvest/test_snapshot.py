@@ -239,6 +239,24 @@ def test_a_newer_version_of_a_source_answers_in_place_of_the_older_one(
     }
 
 
+def test_a_draw_that_a_newer_edition_asks_for_in_other_words_is_taught_once(
+    kept: Store, told: Told
+) -> None:
+    for number in range(30):
+        told.example(number)
+    old, new = ([told.example(100 + number, source="families", parameters={"stop": number},
+                              version=version, instruction=f"{words} {number} for the trades",
+                              code=f"class At{number}: stop = {number}, {words!r}")
+                 for number in range(4)]
+                for version, words in (("families 7", "Some stop of"),
+                                       ("families 7 edition 2", "A stop that is said is"))
+               )  # fmt: skip
+    snapshot, report = build_snapshot(kept, [])
+    assert not {one.id for one in old} & set(snapshot.members)
+    assert {one.id for one in new} <= set(snapshot.members)
+    assert report.left_out["answer of an earlier version of its source"] == 4
+
+
 def test_two_folders_are_two_sources_not_two_versions(kept: Store, told: Told) -> None:
     for number, version in enumerate(("mine 1234abc", "yours 99", "plain")):
         told.example(number, source="folder", version=version, instruction="The same wish.",

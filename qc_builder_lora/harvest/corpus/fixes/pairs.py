@@ -144,7 +144,7 @@ def _turn(name: str, base: Example, seed: int) -> float:
     Without them a mistake that one code in twenty has a place for would hardly ever be taught.
     """
     drawn = int(text_hash(f"{seed}/{base.id}/{name}")[:12], 16) / 16**12
-    return 1.0 - drawn ** (1 / MUTATIONS[name].rare)
+    return 1.0 - float(drawn ** (1 / MUTATIONS[name].rare))
 
 
 def break_with(base: Example, name: str, seed: int) -> Broken | None:
