@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,7 +19,6 @@ from qc_builder_lora.cli.common import (
 from qc_builder_lora.kinds import SHOWN
 
 if TYPE_CHECKING:
-    from qc_builder_lora.config import Settings
     from qc_builder_lora.records import Model
     from qc_builder_lora.store import Store
 
@@ -43,32 +42,41 @@ def command() -> None:
 @command.command()
 @json_option
 def status(as_json: bool) -> None:
-    """What the last `qc-lora serve` asked the shadow, what it dropped and why, and the pairs."""
+    """What each `qc-lora serve` of this home asked the shadow, what it dropped and why; the pairs.
+
+    All processes that serve now; where none does, the one that was the last.
+    """
+    from qc_builder_lora.models.telling import told
+
     settings, store = opened()
+    processes = told(settings.home)
     with store:
-        found = {"serving": _serving(settings), "pairs": _pairs(store)}
+        pairs = _pairs(store)
     if as_json:
-        say_json(found)
+        newest = processes[0] if processes else None
+        say_json({"serving": newest, "processes": processes, "pairs": pairs})
         return
-    serving = found["serving"]
-    if serving is None:
-        click.echo("No qc-lora serve has run here yet.")
-    else:
-        rows: list[tuple[str, object]] = [("told at", serving["at"])]
-        for part in ("requests", "shadow"):
-            values = serving[part]
-            if values is None:
-                rows.append((part, "off"))
-                continue
-            rows += [(f"{part}: {name}", value) for name, value in values.items()]
-        facts(rows)
-    click.echo()
-    table(("challenger", "shadow answers"), found["pairs"])
+    if not processes:
+        click.echo("No qc-lora serve has run here yet.\n")
+    for one in [one for one in processes if one["serves"]] or processes[:1]:
+        facts(_about(one))
+        click.echo()
+    table(("challenger", "shadow answers"), pairs)
 
 
-def _serving(settings: Settings) -> Any:
-    path = settings.home / "serving.json"
-    return json.loads(path.read_text("utf-8")) if path.exists() else None
+def _about(process: Mapping[str, Any]) -> list[tuple[str, object]]:
+    serves = "serves" if process["serves"] else "serves no more"
+    rows: list[tuple[str, object]] = [
+        ("process", f"{process['process']} ({serves})"),
+        ("told at", process["at"]),
+    ]
+    for part in ("requests", "shadow"):
+        values = process[part]
+        if values is None:
+            rows.append((part, "off"))
+            continue
+        rows += [(f"{part}: {name}", value) for name, value in values.items()]
+    return rows
 
 
 def _pairs(store: Store) -> list[tuple[str, int]]:

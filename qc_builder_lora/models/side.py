@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from qc_builder_lora.config import Settings
 from qc_builder_lora.errors import NotFound, SettingsError
-from qc_builder_lora.files import write_json
-from qc_builder_lora.ids import now
 from qc_builder_lora.models.budget import Budget
 from qc_builder_lora.models.chain import Answered, Chain
 from qc_builder_lora.models.ledger import StoreLedger
@@ -27,6 +25,7 @@ from qc_builder_lora.models.recorder import Recorder
 from qc_builder_lora.models.served_spool import ServedSpool
 from qc_builder_lora.models.shadow import Shadow, ShadowRule, parse_window
 from qc_builder_lora.models.standing import HOSTED
+from qc_builder_lora.models.telling import forget, tell
 from qc_builder_lora.models.watch import new_watch
 from qc_builder_lora.models.writer import Writer
 from qc_builder_lora.models.writers import hosted_writer, open_store, own_writer
@@ -65,16 +64,10 @@ class Side:
         self._teller = threading.Thread(target=self._tell, daemon=True)
         self._teller.start()
 
-    @property
-    def file(self) -> Path:
-        """Where `qc-lora shadow status` reads what this process has done."""
-        return self._settings.home / "serving.json"
-
     def plain(self) -> dict[str, Any]:
         """Counts and states, as JSON values."""
         recorder, shadow = self.recorder, self.shadow
         return {
-            "at": now().isoformat(),
             "requests": _counts(recorder.counts, recorder.waiting) if recorder else None,
             "shadow": shadow
             and {
@@ -102,9 +95,11 @@ class Side:
             self.shadow.offer(answered)
 
     def _tell(self) -> None:
+        """For `qc-lora shadow status`, which shows all processes."""
+        forget(self._settings.home)
         while not self._ending.wait(_TELL_S):
-            write_json(self.file, self.plain())
-        write_json(self.file, self.plain())
+            tell(self._settings.home, self.plain())
+        tell(self._settings.home, self.plain(), ends=True)
 
     def _open(self) -> Store:
         return open_store(self._settings)

@@ -1,9 +1,11 @@
 from pathlib import Path
 
+import click
 import pytest
 
+from qc_builder_lora.cli.retrain import plan as plan_command
 from qc_builder_lora.errors import NotFound, SettingsError, UnknownKey
-from qc_builder_lora.retrain.plan import adapter_parameters, base_parameters, plan
+from qc_builder_lora.retrain.plan import DEVICES, adapter_parameters, base_parameters, plan
 from qc_builder_lora.retrain.recipe import load_base, load_recipe, parse_recipe, recipe_names
 
 SEED_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj")
@@ -107,3 +109,9 @@ def test_the_plan_of_the_embedded_model_says_how_much_is_the_output_layer() -> N
     # Research: the classifier is 63 % of all arithmetic.
     head = 4 * base.architecture.vocabulary * base.architecture.hidden
     assert head / all_learned.flops_per_token == pytest.approx(0.63, abs=0.01)
+
+
+def test_the_commands_devices_are_those_that_a_plan_knows() -> None:
+    (option,) = (one for one in plan_command.params if one.name == "device")
+    assert isinstance(option.type, click.Choice)
+    assert list(option.type.choices) == list(DEVICES)
