@@ -34,7 +34,7 @@ lint: setup
 	@$(BIN)/mypy
 
 bench: setup
-	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python $$file || failed=1; done; exit $${failed:-0}
+	@for file in $(filter-out bench/proxies.py,$(sort $(wildcard bench/*.py))); do echo "== $$file"; $(BIN)/python $$file || failed=1; done; exit $${failed:-0}
 
 eval: setup
 	@$(BIN)/qc-lora eval --out bench/results/eval.json
