@@ -73,10 +73,18 @@ class Choice:
         if len(families) < 2:
             return self.family_quota
         share = max(self.family_share, 1 / len(families))
-        most = self.family_quota
-        while most > _FEW and most > share * sum(min(count, most) for count in families.values()):
-            most -= 1
-        return most
+
+        def fits(most: int) -> bool:
+            return most <= share * sum(min(count, most) for count in families.values())
+
+        if self.family_quota <= _FEW or fits(self.family_quota):
+            return self.family_quota
+        # What is too many stays so for every larger number: the sum grows ever more slowly.
+        low, high = _FEW, self.family_quota
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if fits(middle) else (low, middle)
+        return low
 
     def withholds(self, licence: str, source: str) -> bool:
         """Whether an Example of that licence and source was not asked for."""
