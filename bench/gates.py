@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from qc_builder_lora.backtest.check import check_version
+from qc_builder_lora.backtest.check import check_version, rules_version
 from qc_builder_lora.backtest.protocol import BacktestResult, BacktestSettings
 from qc_builder_lora.files import write_json
 from qc_builder_lora.harvest.gates import ASKED, LADDER, Rules, run_gates
@@ -60,7 +60,8 @@ class Idle:
 def fill(store: Store, count: int) -> None:
     """So many strategies in builds of three, reported on by the builder's engine, decided."""
     engine = Idle()
-    basis = RULES.basis(engine.name, engine.version, engine.data_fingerprint, check_version())
+    checker = f"{check_version()}, {rules_version()}"
+    basis = RULES.basis(engine.name, engine.version, engine.data_fingerprint, checker)
     moment, request = now(), Request(id="r", instruction="Buy AAPL.", created_at=now())
     store.requests.add(request)
     for start in range(0, count, 1000):
