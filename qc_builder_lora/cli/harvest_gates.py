@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
-from qc_builder_lora.cli.common import json_option, opened, say_json
+from qc_builder_lora.cli.common import json_option, opened, say_json, writing
 
 
 @click.command("gates")
@@ -55,13 +56,30 @@ def ask_gates(jobs: int, as_json: bool) -> None:
 
 
 @click.command("explain")
-@click.option("--reasons", default=5, show_default=True, help="Most reasons shown of each gate.")
+@click.option(
+    "--reasons",
+    type=click.IntRange(0),
+    default=5,
+    show_default=True,
+    help="Most reasons shown of each gate.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the funnel as one self-contained page too.",
+)
 @json_option
-def explain_harvest(reasons: int, as_json: bool) -> None:
+def explain_harvest(reasons: int, out: Path | None, as_json: bool) -> None:
     """The funnel: how many came in, how many stopped at each gate, and why.
 
     A gate in brackets is not on the line of harvest/gates.toml: it is asked of the accepted ones
     and stops nobody.
+
+    \b
+    Examples:
+      qc-lora harvest explain
+      qc-lora harvest explain --out funnel.html
+      qc-lora harvest explain --reasons 20 --json
     """
     from qc_builder_lora.harvest.funnel import explain, rows
     from qc_builder_lora.harvest.rules import load_rules
@@ -69,6 +87,13 @@ def explain_harvest(reasons: int, as_json: bool) -> None:
     _, store = opened()
     with store:
         found = explain(store, load_rules())
+    if out is not None:
+        from qc_builder_lora.files import write_text
+        from qc_builder_lora.harvest.funnel_page import page
+
+        with writing(out):
+            out.parent.mkdir(parents=True, exist_ok=True)
+            write_text(out, page(found, reasons))
     if as_json:
         say_json(found.plain(reasons))
         return
@@ -83,3 +108,5 @@ def explain_harvest(reasons: int, as_json: bool) -> None:
         for reason, count in step.reasons.most_common(reasons):
             click.echo(f"      {count:>6,}  {reason}")
     click.echo(f"{found.accepted:,} accepted, {found.promising:,} of them promising")
+    if out is not None:
+        click.echo(str(out))

@@ -44,3 +44,10 @@ def cure_of(gate: Gate) -> str | None:
     if str(gate.evidence.get("reason", "")).startswith("not asked"):
         return None
     return (_FAIL if gate.outcome is Outcome.FAIL else _UNKNOWN).get(short)
+
+
+def usual_cure(gate: str, outcome: Outcome) -> str:
+    """What can mostly be done where a gate of that name does not pass; else where to look."""
+    short = gate.split(maxsplit=1)[0]
+    table = _FAIL if outcome is Outcome.FAIL else _UNKNOWN
+    return table.get(short) or f"look at them: qc-lora strategy list --stopped-at {short}"
