@@ -304,7 +304,8 @@ def _is_words(text: str) -> bool:
 def _in_addresses(text: str) -> Iterator[Find]:
     for match in _USER_INFO.finditer(text):
         secret = match[2]
-        if not secret.startswith(("{", "$", "<", "%(", "REDACTED_")):
+        # A place to fill in, or what was covered before.
+        if secret.strip("*") and not secret.startswith(("{", "$", "<", "%(", "REDACTED_")):
             yield Find(*match.span(), "url_password")
     for match in _TOKEN_INFO.finditer(text):
         if any(letter.isdigit() for letter in match[0]):
