@@ -96,11 +96,11 @@ def show(model: str, as_json: bool) -> None:
             ("snapshot", manifest["snapshot"]),
             *lineage(manifest),
             ("recipe", manifest["recipe"]["sha256"]),
-            ("allowed above trained", manifest["parity"].get("allowance")),
+            ("allowed off trained", manifest["parity"].get("allowance")),
         ]
     )
     table(
-        ("kind", "MB", "NLL", "above trained", "verdict"),
+        ("kind", "MB", "NLL", "off trained", "verdict"),
         [
             (
                 a["quantization"],

@@ -41,7 +41,7 @@ def command(adapter: str | None, as_json: bool) -> None:
         verdict = "published" if attempt["passes"] else f"refused: {attempt['reason']}"
         click.echo(
             f"{attempt['quantization']:<7} {attempt['gguf_mb']:>7} MB  "
-            f"NLL {_figure(attempt['nll'])}  above trained "
+            f"NLL {_figure(attempt['nll'])}  off trained "
             f"{_figure(attempt.get('nll_above_trained'), '+')}  {verdict}"
         )
     facts(
@@ -52,7 +52,7 @@ def command(adapter: str | None, as_json: bool) -> None:
                 "NLL trained / served / base",
                 f"{parity['nll_hf']} / {parity['nll_gguf']} / {parity['nll_base']}",
             ),
-            ("allowed above trained", parity.get("allowance")),
+            ("allowed off trained", parity.get("allowance")),
         ]
     )
     click.echo(f"next: qc-lora eval {model.id}")

@@ -1,7 +1,7 @@
 """The parity gate: whether a quantised file may stand for the trained model.
 
-`eval/parity.toml` holds its rule. One-sided: what finds the held-out completions likelier than the
-trained model does is never refused for it. Whether the model is any good is not asked here.
+`eval/parity.toml` holds its rule. Two-sided: what finds the held-out completions likelier than the
+trained model does is another model too. Whether the model is any good is not asked here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class ParityRule:
     """What the file says; each field stands there with its meaning."""
 
     relative: float = 0.02
-    nats: float = 0.0002
+    nats: float = 0.0005
     towards_base: float = 0.1
 
     def __post_init__(self) -> None:
@@ -32,7 +32,7 @@ class ParityRule:
             raise SettingsError(f"towards_base must be in (0, 1), got {self.towards_base}.")
 
     def allowed(self, trained: float) -> float:
-        """How far above the trained model's NLL a file's may lie, in nats a token."""
+        """How far from the trained model's NLL a file's may lie, in nats a token."""
         return max(self.relative * trained, self.nats)
 
     def plain(self, trained: float) -> dict[str, Any]:
@@ -41,9 +41,9 @@ class ParityRule:
         return {
             "tolerance": self.relative,
             "tolerance_nats": self.nats,
-            "nll_allowed_above": round(allowed, 6),
+            "nll_allowed_off": round(allowed, 6),
             "allowance": f"{allowed:.5f} nats a token, the larger of {100 * self.relative:g} % "
-            f"and {self.nats:g}; below it is never refused (eval/parity.toml)",
+            f"and {self.nats:g}, to either side (eval/parity.toml)",
         }
 
 
@@ -110,10 +110,11 @@ def _reason(scored: Scored, target: Reference, rule: ParityRule) -> str | None:
     back = above / (target.base - target.tuned)
     if back > rule.towards_base:
         return f"{100 * back:.0f} % of the way back to the base (NLL {scored.mean:.4f})"
-    if above > rule.allowed(target.tuned):
+    if abs(above) > rule.allowed(target.tuned):
+        side = "above" if above > 0 else "below"
         return (
-            f"NLL {scored.mean:.5f} is {above:.5f} above the trained model's {target.tuned:.5f}, "
-            f"{rule.allowed(target.tuned):.5f} is allowed"
+            f"NLL {scored.mean:.5f} is {abs(above):.5f} {side} the trained model's "
+            f"{target.tuned:.5f}, {rule.allowed(target.tuned):.5f} is allowed"
         )
     return None
 

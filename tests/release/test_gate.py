@@ -1,4 +1,4 @@
-"""The rule of the parity gate: one-sided, in nats where a fraction says nothing."""
+"""The rule of the parity gate: to either side, in nats where a fraction says nothing."""
 
 from __future__ import annotations
 
@@ -22,17 +22,14 @@ def judged(served: float, trained: float, base: float = 1.0) -> Attempt:
     ("served", "trained"),
     [
         (0.0032, 0.0036),  # was refused as "12.5 % off", being better
-        (0.0001, 0.24),
-        (0.0, 0.0036),
-        (0.00379, 0.0036),
-        (0.00981, 0.00962),
+        (0.00409, 0.0036),
+        (0.02549, 0.025),
         (0.2447, 0.24),
-        (0.0001, 0.0),
+        (0.2353, 0.24),
+        (0.0004, 0.0),
     ],
 )
-def test_a_surer_file_and_one_within_the_larger_allowance_pass(
-    served: float, trained: float
-) -> None:
+def test_a_file_within_the_larger_allowance_passes(served: float, trained: float) -> None:
     assert judged(served, trained).reason is None
 
 
@@ -41,12 +38,15 @@ def test_a_surer_file_and_one_within_the_larger_allowance_pass(
     [
         (0.2664, 0.24, "NLL 0.26640 is 0.02640 above the trained model's 0.24000, 0.00480 is"),
         (0.2760, 0.24, "0.03600 above"),
-        (0.0039, 0.0036, "0.00030 above the trained model's 0.00360, 0.00020 is allowed"),
+        (0.0042, 0.0036, "0.00060 above the trained model's 0.00360, 0.00050 is allowed"),
+        # Seen: Q4_K_M of a model trained for ten minutes.
+        (0.12744, 0.14311, "0.01567 below the trained model's 0.14311, 0.00286 is allowed"),
+        (0.0030, 0.0036, "0.00060 below"),
         (0.2451, 0.24, "0.00510 above"),
         (0.15, 0.05, "11 % of the way back to the base"),
     ],
 )
-def test_a_file_that_lost_more_than_allowed_is_refused_with_the_figures(
+def test_a_file_that_is_off_by_more_than_allowed_is_refused_with_the_figures(
     served: float, trained: float, fact: str
 ) -> None:
     assert fact in str(judged(served, trained).reason)
@@ -78,13 +78,13 @@ def test_prompts_cut_otherwise_are_refused_however_sure_the_file_is() -> None:
 
 
 def test_the_manifest_says_the_rule_and_what_it_allowed() -> None:
-    assert ParityRule().plain(0.0036)["nll_allowed_above"] == 0.0002
+    assert ParityRule().plain(0.0036)["nll_allowed_off"] == 0.0005
     assert ParityRule().plain(0.24) == {
         "tolerance": 0.02,
-        "tolerance_nats": 0.0002,
-        "nll_allowed_above": 0.0048,
-        "allowance": "0.00480 nats a token, the larger of 2 % and 0.0002; below it is never "
-        "refused (eval/parity.toml)",
+        "tolerance_nats": 0.0005,
+        "nll_allowed_off": 0.0048,
+        "allowance": "0.00480 nats a token, the larger of 2 % and 0.0005, to either side "
+        "(eval/parity.toml)",
     }
     assert judged(0.0032, 0.0036).plain()["nll_above_trained"] == -0.0004
 
