@@ -93,7 +93,7 @@ def test_a_larger_count_adds_to_a_smaller_one_and_another_seed_gives_others(base
 def test_stopped_in_the_middle_it_goes_on_to_what_an_unbroken_run_gives(
     bases: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pairs, "_CHUNK", 9)
+    monkeypatch.setattr(pairs, "CHUNK", 9)
     calls: list[int] = []
 
     def stops(codes: Sequence[str]) -> list[CheckResult]:

@@ -112,7 +112,7 @@ def test_another_checker_or_engine_is_asked_again(bases: Store) -> None:
 def test_stopped_in_the_middle_it_goes_on_to_what_an_unbroken_run_gives(
     bases: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pairs, "_CHUNK", 7)
+    monkeypatch.setattr(pairs, "CHUNK", 7)
     chunks: list[int] = []
 
     def stops(codes: Sequence[str]) -> list[CheckResult]:

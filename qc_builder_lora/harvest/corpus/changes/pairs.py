@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -24,19 +24,24 @@ from qc_builder_lora.harvest.corpus.changes.proof import (
     Refused,
     prove,
 )
+from qc_builder_lora.harvest.corpus.pairing import (
+    CHUNK,
+    entry_of,
+    in_turns,
+    is_base,
+    pairs_of,
+    unanswered,
+)
 from qc_builder_lora.harvest.snapshot_reading import fraction_of
 from qc_builder_lora.ids import json_hash, now, text_hash
 from qc_builder_lora.progress import SILENT, Progress
 from qc_builder_lora.records import Entry, Example, Outcome, Step, Strategy
 from qc_builder_lora.store import Store
-from qc_builder_lora.store.entries import entry_id
 
 VERSION = "changes 1"
 KIND = "change"
-_CHUNK = 100
 _WORDS = 450
 """Characters of a question beside the code, about."""
-_MOST_ROUNDS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,11 +71,21 @@ def add_changes(
     seed give the same pairs.
     """
     funnel = ChangeFunnel()
-    having = _having(store)
+    having = pairs_of(store, SOURCE, "change")
+
+    def kept(one: Drawn) -> bool:
+        known = having.get(one.key)
+        if known is not None:
+            funnel.keep(one.kind.name, known.family, _length(known), new=False)
+        return known is not None
+
+    def refused(reason: str) -> None:
+        funnel.stopped[reason] += 1
+
     drawn = changed_ones(store, ground, count, seed)
-    while chunk := list(islice(drawn, _CHUNK)):
+    while chunk := list(islice(drawn, CHUNK)):
         funnel.counts["in"] += len(chunk)
-        waiting = _unanswered(store, execution, chunk, having, funnel)
+        waiting = unanswered(store, execution, chunk, SOURCE, kept, refused)
         _keep(store, execution, faithful, waiting, funnel, progress)
         progress.update(funnel.counts["in"], f"{funnel.counts['kept']} kept")
     progress.update(count, f"{funnel.counts['kept']} kept")
@@ -83,21 +98,14 @@ def changed_ones(store: Store, ground: Ground, count: int, seed: int) -> Iterato
     keys = sorted(
         (2 * len(one.code) + _WORDS > CHARACTERS, text_hash(f"changes/{seed}/{one.id}"), one.id)
         for one in store.examples.each()
-        if one.kind == "write" and one.backtest_id is not None and ground.taken(one)
+        if is_base(one) and ground.taken(one)
     )
-    made = 0
-    for round_ in range(_MOST_ROUNDS):
-        for start in range(0, len(keys), _CHUNK):
-            part = [key for _, _, key in keys[start : start + _CHUNK]]
-            found = {one.id: one for one in store.examples.fetch(part)}
-            for key in part:
-                drawn = change_one(found[key], ground, round_, seed)
-                if drawn is None:
-                    continue
-                yield drawn
-                made += 1
-                if made == count:
-                    return
+    return in_turns(
+        store,
+        [key for _, _, key in keys],
+        lambda one, turn: change_one(one, ground, turn, seed),
+        count,
+    )
 
 
 def change_one(base: Example, ground: Ground, round_: int, seed: int) -> Drawn | None:
@@ -137,40 +145,6 @@ def _is_held(example: Example) -> bool:
     return fraction_of(example) < Choice.validation_share
 
 
-def _having(store: Store) -> dict[tuple[Any, Any, Any], Example]:
-    """The pairs in the store, by base, kind and seed."""
-    found = {}
-    for example in store.examples.find(source=SOURCE):
-        origin = example.origin or {}
-        found[origin.get("base"), origin.get("change"), origin.get("seed")] = example
-    return found
-
-
-def _unanswered(
-    store: Store,
-    execution: Execution,
-    chunk: Sequence[Drawn],
-    having: Mapping[tuple[Any, Any, Any], Example],
-    funnel: ChangeFunnel,
-) -> list[Drawn]:
-    """Those that are still to be proven; the others are counted as what they are known to be."""
-    before = store.entries.fetch([_entry_id(one) for one in chunk])
-    basis, waiting = execution.basis, []
-    for one in chunk:
-        known, said = having.get(one.key), before.get(_entry_id(one))
-        if known is not None:
-            funnel.keep(one.kind.name, known.family, _length(known), new=False)
-        elif said and said.reason and said.basis == basis and not execution.again:
-            funnel.stopped[said.reason] += 1
-        else:
-            waiting.append(one)
-    return waiting
-
-
-def _entry_id(drawn: Drawn) -> str:
-    return entry_id(SOURCE, "/".join(map(str, drawn.key)))
-
-
 def _length(example: Example) -> int:
     return len(example.instruction) + len(example.code)
 
@@ -178,7 +152,7 @@ def _length(example: Example) -> int:
 def _entry(drawn: Drawn, proof: Proof, basis: str) -> Entry:
     refused = proof if isinstance(proof, Refused) else None
     return Entry(
-        id=_entry_id(drawn),
+        id=entry_of(SOURCE, drawn),
         source=SOURCE,
         version=VERSION,
         licence=drawn.base.licence,

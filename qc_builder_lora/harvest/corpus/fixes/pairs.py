@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Any
 
 from qc_builder_lora.harvest.corpus.candidate import Execution
 from qc_builder_lora.harvest.corpus.fixes.asking import asked
@@ -19,17 +18,21 @@ from qc_builder_lora.harvest.corpus.fixes.proof import (
     Proof,
     prove,
 )
+from qc_builder_lora.harvest.corpus.pairing import (
+    CHUNK,
+    entry_of,
+    in_turns,
+    is_base,
+    pairs_of,
+    unanswered,
+)
 from qc_builder_lora.ids import json_hash, now, text_hash
 from qc_builder_lora.progress import SILENT, Progress
 from qc_builder_lora.records import Entry, Example, Outcome, Step
 from qc_builder_lora.store import Store
-from qc_builder_lora.store.entries import entry_id
 
 VERSION = "fixes 2"
 KIND = "fix"
-_CHUNK = 100
-_MOST_ROUNDS = 8
-"""Pairs of one example at most: more of them teach its code, not mistakes."""
 
 
 def add_pairs(
@@ -47,41 +50,26 @@ def add_pairs(
     seed give the same pairs.
     """
     funnel = FixFunnel()
-    having = _having(store)
+    having = pairs_of(store, SOURCE, "mutation")
+
+    def kept(one: Broken) -> bool:
+        known = having.get(one.key)
+        if known is not None:
+            stage = str((known.origin or {}).get("stage"))
+            funnel.keep(one.mutation.name, stage, known.family, new=False)
+        return known is not None
+
+    def refused(reason: str) -> None:
+        funnel.stopped[reason] += 1
+
     drawn = broken_ones(store, count, seed, taken)
-    while chunk := list(islice(drawn, _CHUNK)):
+    while chunk := list(islice(drawn, CHUNK)):
         funnel.counts["in"] += len(chunk)
-        waiting = _unanswered(store, execution, chunk, having, funnel)
+        waiting = unanswered(store, execution, chunk, SOURCE, kept, refused)
         _keep(store, execution, waiting, funnel, progress)
         progress.update(funnel.counts["in"], f"{funnel.counts['kept']} kept")
     progress.update(count, f"{funnel.counts['kept']} kept")
     return funnel
-
-
-def _unanswered(
-    store: Store,
-    execution: Execution,
-    chunk: Sequence[Broken],
-    having: Mapping[tuple[Any, Any, Any], Example],
-    funnel: FixFunnel,
-) -> list[Broken]:
-    """Those that are still to be proven; the others are counted as what they are known to be."""
-    before = store.entries.fetch([_entry_id(one) for one in chunk])
-    basis, waiting = execution.basis, []
-    for one in chunk:
-        known, said = having.get(one.key), before.get(_entry_id(one))
-        if known is not None:
-            stage = str((known.origin or {}).get("stage"))
-            funnel.keep(one.mutation.name, stage, known.family, new=False)
-        elif said and said.reason and said.basis == basis and not execution.again:
-            funnel.stopped[said.reason] += 1
-        else:
-            waiting.append(one)
-    return waiting
-
-
-def _entry_id(broken: Broken) -> str:
-    return entry_id(SOURCE, "/".join(map(str, broken.key)))
 
 
 def _entry(broken: Broken, proof: Proof, basis: str) -> Entry:
@@ -89,7 +77,7 @@ def _entry(broken: Broken, proof: Proof, basis: str) -> Entry:
     fine = isinstance(proof, Fault)
     unknown = proof in (UNKNOWN_CHECK, UNKNOWN_RUN)
     return Entry(
-        id=_entry_id(broken),
+        id=entry_of(SOURCE, broken),
         source=SOURCE,
         version=VERSION,
         licence=broken.base.licence,
@@ -106,25 +94,9 @@ def broken_ones(
     store: Store, count: int, seed: int, taken: Callable[[Example], bool]
 ) -> Iterator[Broken]:
     """Each executed example once before any twice, in an order that the seed decides."""
-    keys = [one.id for one in store.examples.each() if _is_base(one) and taken(one)]
+    keys = [one.id for one in store.examples.each() if is_base(one) and taken(one)]
     keys.sort(key=lambda key: text_hash(f"fixes/{seed}/{key}"))
-    made = 0
-    for round_ in range(_MOST_ROUNDS):
-        for start in range(0, len(keys), _CHUNK):
-            part = keys[start : start + _CHUNK]
-            found = {one.id: one for one in store.examples.fetch(part)}
-            for key in part:
-                broken = break_one(found[key], round_, seed)
-                if broken is None:
-                    continue
-                yield broken
-                made += 1
-                if made == count:
-                    return
-
-
-def _is_base(example: Example) -> bool:
-    return example.kind == "write" and example.backtest_id is not None
+    return in_turns(store, keys, lambda one, turn: break_one(one, turn, seed), count)
 
 
 def break_one(base: Example, round_: int, seed: int) -> Broken | None:
@@ -153,15 +125,6 @@ def break_with(base: Example, name: str, seed: int) -> Broken | None:
     if code is None or code == base.code:
         return None
     return Broken(base, MUTATIONS[name], seed, code)
-
-
-def _having(store: Store) -> dict[tuple[Any, Any, Any], Example]:
-    """The pairs in the store, by base, mutation and seed."""
-    found = {}
-    for example in store.examples.find(source=SOURCE):
-        origin = example.origin or {}
-        found[origin.get("base"), origin.get("mutation"), origin.get("seed")] = example
-    return found
 
 
 def _keep(
