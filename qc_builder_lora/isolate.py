@@ -21,6 +21,7 @@ from typing import IO, Any
 
 from qc_builder_lora import errors
 from qc_builder_lora.errors import QcLoraError, Stopped, TurnBusy
+from qc_builder_lora.leaving import leave
 from qc_builder_lora.progress import SILENT, Progress
 
 SAVING_S = 120
@@ -162,10 +163,10 @@ def _main(work: str) -> None:
         result = getattr(import_module(module), function)(_Told(), **given["arguments"])
     except QcLoraError as error:
         _say({"error": {"kind": type(error).__name__, "text": str(error)}})
-        sys.exit(error.exit_code)
+        leave(error.exit_code)
     except KeyboardInterrupt:
         _say({"error": {"kind": "KeyboardInterrupt", "text": "stopped"}})
-        sys.exit(130)
+        leave(130)
     _say({"result": result})
 
 

@@ -268,3 +268,20 @@ def test_a_report_opened_after_the_database_was_reset_says_that_nobody_can_decid
         run("store", "upgrade")
     refused = run("model", "promote", "one", "--report", str(report), "--by", "Ada")
     assert "No model named 'one'" in refused.stderr
+
+
+def test_ctrl_c_is_exit_code_130_even_while_a_module_is_made(tmp_path: Path) -> None:
+    # A dataclass is made by `exec` of text; an interrupt in there marks the whole interpreter.
+    (tmp_path / "stopped.py").write_text(
+        "import sys\n"
+        "from qc_builder_lora.cli import main, root\n"
+        "def interrupted(**_: object) -> None:\n"
+        "    exec('raise KeyboardInterrupt')\n"
+        "root.main = interrupted\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "stopped"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.stderr == "qc-lora: stopped\n"
+    assert done.returncode == 130

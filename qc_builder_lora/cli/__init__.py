@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
@@ -11,6 +10,7 @@ import click
 
 from qc_builder_lora import __version__
 from qc_builder_lora.errors import QcLoraError
+from qc_builder_lora.leaving import leave
 
 # noun → (module below this package, help line); a command is the module's attribute `command`.
 _NOUNS: dict[str, tuple[str, str]] = {
@@ -90,11 +90,11 @@ def main(arguments: list[str] | None = None) -> None:
         from qc_builder_lora.redact import for_a_message
 
         click.echo(for_a_message(f"qc-lora: {error}"), err=True)
-        sys.exit(error.exit_code)
+        leave(error.exit_code)
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        leave(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("qc-lora: stopped", err=True)
-        sys.exit(130)
-    sys.exit(result if isinstance(result, int) else 0)
+        leave(130)
+    leave(result if isinstance(result, int) else 0)
