@@ -11,26 +11,16 @@ from html import escape
 
 from qc_builder_lora.harvest.cures import usual_cure
 from qc_builder_lora.harvest.funnel import Explained, Step
+from qc_builder_lora.harvest.page import document, figures
 from qc_builder_lora.records import Outcome
 
 _STYLE = """
-:root { color-scheme: light dark; --back: #fff; --text: #1d2329; --soft: #5b6670; --line: #dde3e8;
-  --pass: #2f6f9f; --fail: #b86a1c; --unknown: #98a3ad; }
-@media (prefers-color-scheme: dark) { :root { --back: #14181c; --text: #e4e9ed; --soft: #9aa6b0;
-  --line: #2c343b; --pass: #5aa3d6; --fail: #e09a4e; --unknown: #6b7680; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 68rem; padding: 1.5rem; background: var(--back);
-  color: var(--text); font: 15px/1.5 system-ui, sans-serif; }
-h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h2 { font-size: 1.1rem; margin: 2.2rem 0 .6rem; }
-.soft { color: var(--soft); } code { font: 13px/1.45 ui-monospace, monospace; }
-.facts { display: flex; flex-wrap: wrap; gap: 1rem 2.5rem; margin: 1.2rem 0; }
-.facts div { min-width: 6rem; } .facts b { display: block; font-size: 1.5rem; }
 .step { border-bottom: 1px solid var(--line); padding: .55rem 0; }
 .head { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 0 1rem; }
 .head .n { font-variant-numeric: tabular-nums; color: var(--soft); }
 .bar { display: flex; height: 1rem; margin: .25rem 0; }
-.bar i { display: block; min-width: 1px; } .pass { background: var(--pass); }
-.fail { background: var(--fail); } .unknown { background: var(--unknown); }
+.bar i { display: block; min-width: 1px; } .pass { background: var(--first); }
+.fail { background: var(--second); } .unknown { background: var(--third); }
 .key i { display: inline-block; width: .8rem; height: .8rem; margin: 0 .3rem 0 1rem; }
 ul { margin: .2rem 0 .2rem; padding-left: 1.2rem; } li { overflow-wrap: anywhere; }
 """
@@ -54,9 +44,7 @@ def page(found: Explained, reasons: int = 5) -> str:
         "<h1>What may teach, and what stopped the rest</h1>",
         "<p class=soft>Gates in the order in which they are asked. A strategy stops at the first "
         "that it does not pass; UNKNOWN is never a pass.</p>",
-        "<div class=facts>",
-        *(f"<div><b>{count:,}</b>{name}</div>" for name, count in facts),
-        "</div>",
+        figures(facts),
         "<p class='soft key'>Of those that reached a gate: <i class=pass></i>PASS"
         "<i class=fail></i>FAIL<i class=unknown></i>UNKNOWN</p>",
         *(_step(step, found.strategies, reasons) for step in on_line),
@@ -64,13 +52,7 @@ def page(found: Explained, reasons: int = 5) -> str:
     if beside:
         parts.append("<h2>Beside the line: asked of the accepted ones, stops nobody</h2>")
         parts += [_step(step, found.strategies, reasons) for step in beside]
-    return (
-        "<!doctype html><html lang=en><head><meta charset=utf-8>"
-        "<meta name=viewport content='width=device-width, initial-scale=1'>"
-        f"<title>Harvest: the funnel</title><style>{_STYLE}</style></head><body>"
-        + "\n".join(parts)
-        + "</body></html>\n"
-    )
+    return document("Harvest: the funnel", _STYLE, parts)
 
 
 def _step(step: Step, strategies: int, reasons: int) -> str:

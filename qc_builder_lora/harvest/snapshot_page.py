@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from qc_builder_lora.harvest.choice import is_reserved
+from qc_builder_lora.harvest.page import document, figures
 from qc_builder_lora.harvest.snapshot_reading import CHANGE, FIX
 from qc_builder_lora.ids import text_hash
 from qc_builder_lora.records import Example, Snapshot, Split
@@ -19,29 +20,18 @@ from qc_builder_lora.store import Store
 EXAMPLES = 12
 _LONGEST = 6000
 _STYLE = """
-:root { color-scheme: light dark; --back: #fff; --text: #1d2329; --soft: #5b6670; --line: #dde3e8;
-  --bar: #2f6f9f; --held: #b86a1c; --code: #f5f7f9; }
-@media (prefers-color-scheme: dark) { :root { --back: #14181c; --text: #e4e9ed; --soft: #9aa6b0;
-  --line: #2c343b; --bar: #5aa3d6; --held: #e09a4e; --code: #1c2227; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 68rem; padding: 1.5rem; background: var(--back);
-  color: var(--text); font: 15px/1.5 system-ui, sans-serif; }
-h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h2 { font-size: 1.1rem; margin: 2.2rem 0 .6rem; }
-code { overflow-wrap: anywhere; }
-.soft { color: var(--soft); } code, pre { font: 13px/1.45 ui-monospace, monospace; }
-.facts { display: flex; flex-wrap: wrap; gap: 1rem 2.5rem; margin: 1.2rem 0; padding: 0; }
-.facts div { min-width: 6rem; } .facts b { display: block; font-size: 1.5rem; }
 table { border-collapse: collapse; width: 100%; } .wide { overflow-x: auto; }
 th, td { text-align: left; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid var(--line);
   vertical-align: top; } th { color: var(--soft); font-weight: 500; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 td.bar { width: 45%; padding-right: 0; } td.bar span { display: inline-block; height: .75rem;
-  background: var(--bar); vertical-align: middle; } td.bar span.held { background: var(--held); }
+  background: var(--first); vertical-align: middle; }
+td.bar span.held { background: var(--second); }
 pre { background: var(--code); padding: .8rem; overflow-x: auto; border-radius: 4px;
   margin: .4rem 0; }
 details { border-bottom: 1px solid var(--line); padding: .5rem 0; } summary { cursor: pointer; }
 .key span { display: inline-block; width: .8rem; height: .8rem; margin: 0 .3rem 0 1rem;
-  background: var(--bar); } .key span.held { background: var(--held); }
+  background: var(--first); } .key span.held { background: var(--second); }
 """
 
 
@@ -64,9 +54,7 @@ def page(store: Store, snapshot: Snapshot) -> str:
         f"<h1>Snapshot {snapshot.id[:12]}</h1>",
         f"<p class=soft>Made {snapshot.created_at:%Y-%m-%d %H:%M} UTC. The whole name, a hash of "
         f"its members and its settings: <code>{snapshot.id}</code></p>",
-        "<div class=facts>"
-        + "".join(f"<div><b>{number:,}</b>{name}</div>" for name, number in facts)
-        + "</div>",
+        figures(facts),
         "<h2>Families</h2>",
         '<p class="soft key">Examples of each: <span></span>to learn from'
         "<span class=held></span>held out for validation</p>",
@@ -85,13 +73,7 @@ def page(store: Store, snapshot: Snapshot) -> str:
         "<h2>Settings</h2>",
         _settings(snapshot),
     ]
-    body = "\n".join(parts)
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>Snapshot {snapshot.id[:12]}</title><style>{_STYLE}</style></head>"
-        f"<body>\n{body}\n</body></html>\n"
-    )
+    return document(f"Snapshot {snapshot.id[:12]}", _STYLE, parts)
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], numeric: int) -> str:
