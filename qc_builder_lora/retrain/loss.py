@@ -41,7 +41,8 @@ class CompletionLoss:
 
     Call it with `hidden` [N, H] (of the weight's type, fp32 or bf16; requires grad) and `targets`
     [N] (int64): an fp32 scalar, the sum in nats, whose backward gives the gradient to `hidden`.
-    `screen` says whether to use the 8-bit products: None decides by measuring once.
+    `screen` says whether to use the 8-bit products: None decides by the CPU and the
+    number of words.
     """
 
     def __init__(self, weight: Tensor, *, screen: bool | None = None) -> None:
@@ -82,7 +83,7 @@ class CompletionLoss:
     def _chunk(self, hidden: Tensor, targets: Tensor) -> tuple[float, Tensor]:
         if self._wanted is None:
             exact = hidden.device.type != "cpu" or hidden.dtype != torch.float32
-            self._wanted = not exact and bytes_are_faster(hidden, self.weight)
+            self._wanted = not exact and bytes_are_faster(self.weight)
         if not self._wanted:
             return self._dense(hidden, targets)
         if self.screen is not None:

@@ -6,11 +6,8 @@ carry the probability; a word that comes up is found while its chunk is read and
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,6 +16,10 @@ COLD = 2e-3
 """Share of the wrong probability that may be left to 8-bit products."""
 _TILE = 1024
 """Words at a time: a tile of logits stays in the cache of a core."""
+_MANY_WORDS = 16 * _TILE
+"""Of fewer, the output layer is too small a part of the work."""
+_BYTES = ("avx512_vnni", "avx_vnni", "amx_int8")
+"""Instructions that multiply bytes, as torch.cpu.get_capabilities() names them."""
 _TOO_COLD = 1.5
 """From this multiple of COLD on, the words are chosen anew and the chunk is made again."""
 _MEMORY = 0.9
@@ -196,22 +197,11 @@ def to_bytes(matrix: Tensor) -> tuple[Tensor, Tensor]:
     return (matrix / scales).round_().clamp_(-127, 127).to(torch.int8), scales.squeeze(1)
 
 
-def bytes_are_faster(hidden: Tensor, weight: Tensor) -> bool:
-    """Whether 8-bit products beat fp32 ones here: measured once on a slice of the words."""
-    words = weight[: min(32 * _TILE, weight.shape[0])]
-    try:
-        left, _ = to_bytes(hidden)
-        right, _ = to_bytes(words)
-        torch._int_mm(left, right.T)
-    except (RuntimeError, NotImplementedError, AttributeError):
-        return False
+def bytes_are_faster(weight: Tensor) -> bool:
+    """Whether 8-bit products beat fp32 ones: a CPU that multiplies bytes, and many words.
 
-    def seconds(left: Tensor, right: Tensor, product: Any) -> float:
-        best = math.inf
-        for _ in range(3):
-            start = time.perf_counter()
-            product(left, right)
-            best = min(best, time.perf_counter() - start)
-        return best
-
-    return seconds(left, right.T, torch._int_mm) < 0.6 * seconds(hidden, words.T, torch.mm)
+    From what the CPU says it can do, not by the clock: two runs of one recipe must be equal, on a
+    busy machine too. Where it says nothing of the kind, the products are fp32: slower and exact.
+    """
+    can = torch.cpu.get_capabilities()
+    return weight.shape[0] >= _MANY_WORDS and any(can.get(name, False) for name in _BYTES)

@@ -3,6 +3,7 @@ import torch
 from torch import Tensor
 
 from qc_builder_lora.retrain.loss import CompletionLoss
+from qc_builder_lora.retrain.screen import bytes_are_faster
 
 
 def case(
@@ -143,3 +144,14 @@ def test_a_gpu_agrees_with_the_cpu_over_several_chunks(
     assert own.grad is not None
     assert total.item() == pytest.approx(expected_loss, rel=loss_error)
     assert ((own.grad.float().cpu() - expected).norm() / expected.norm()).item() < error
+
+
+@pytest.mark.parametrize(
+    ("words", "able", "expected"),
+    [(262_144, "avx512_vnni", True), (262_144, "avx2", False), (500, "avx512_vnni", False)],
+)
+def test_the_cpu_and_the_vocabulary_alone_decide_about_bytes_so_that_two_runs_are_equal(
+    monkeypatch: pytest.MonkeyPatch, words: int, able: str, expected: bool
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {able: True})
+    assert bytes_are_faster(torch.empty(words, 1)) is expected
