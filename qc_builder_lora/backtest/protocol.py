@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from qc_builder_lora.errors import SettingsError
 from qc_builder_lora.ids import new_id, now, text_hash
@@ -208,6 +208,35 @@ class Backtester(Protocol):
         `progress` is called with the number finished so far.
         """
         ...
+
+
+@runtime_checkable
+class Unordered(Protocol):
+    """A Backtester that need not hold back a result until those before it are there."""
+
+    def run_each(
+        self,
+        codes: Sequence[str],
+        settings: BacktestSettings = ...,
+        *,
+        jobs: int = 1,
+        progress: Callable[[int], None] | None = None,
+    ) -> Iterator[tuple[int, BacktestResult]]:
+        """As `run_many`; each result as soon as there is one, with its code's place in `codes`."""
+        ...
+
+
+def in_order(
+    numbered: Iterator[tuple[int, BacktestResult]],
+) -> Iterator[BacktestResult]:
+    """Numbered results, each held back until those before it are there."""
+    waiting: dict[int, BacktestResult] = {}
+    following = 0
+    for number, result in numbered:
+        waiting[number] = result
+        while following in waiting:
+            yield waiting.pop(following)
+            following += 1
 
 
 def unknown(engine: Backtester, code: str, reason: str, phase: str = "load") -> BacktestResult:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from qc_builder_lora.backtest.protocol import BacktestResult, BacktestSettings
+from qc_builder_lora.backtest.protocol import BacktestResult, BacktestSettings, in_order
 from qc_builder_lora.backtest.sandbox.launch import Child, Zygote
 from qc_builder_lora.backtest.simulator.calendar import date_of, day_of, load_hours
 from qc_builder_lora.backtest.simulator.canaries import sing, write_bars
@@ -128,6 +128,17 @@ class Simulator:
 
         Three canaries are run before: where one answers wrongly, every result is unknown.
         """
+        yield from in_order(self.run_each(codes, settings, jobs=jobs, progress=progress))
+
+    def run_each(
+        self,
+        codes: Sequence[str],
+        settings: BacktestSettings | None = None,
+        *,
+        jobs: int = 1,
+        progress: Callable[[int], None] | None = None,
+    ) -> Iterator[tuple[int, BacktestResult]]:
+        """The same in the order in which they end, each with its code's place."""
         from qc_builder_lora.backtest.simulator.workers import run_in_workers
 
         settings = settings or BacktestSettings()
@@ -138,10 +149,10 @@ class Simulator:
             )  # fmt: skip
             return
         void = self.let_canaries_sing(codes[0]) if len(codes) > 1 else ""
-        for done, code in enumerate(codes, 1):
-            yield self._unknown(code, void) if void else self.run(code, settings)
+        for number, code in enumerate(codes):
+            yield number, self._unknown(code, void) if void else self.run(code, settings)
             if progress is not None:
-                progress(done)
+                progress(number + 1)
 
     def _zygote(self, *, frames: bool) -> Zygote:
         """A warm process, with pandas or without."""

@@ -43,8 +43,9 @@ def run_in_workers(
     unknown: Callable[[str, str], BacktestResult],
     *,
     allow_open_sandbox: bool,
-) -> Iterator[BacktestResult]:
-    """Results in the order of `codes`; `unknown(code, reason)` where there is none to be had.
+) -> Iterator[tuple[int, BacktestResult]]:
+    """Each result as it is there, with its code's place; `unknown(code, reason)` where none is to
+    be had.
 
     Each worker lets the canaries sing first; if one is wrong in any worker, all are unknown.
     """
@@ -63,11 +64,11 @@ def run_in_workers(
     try:
         void = _first_words(workers)
         if void:
-            yield from (unknown(code, void) for code in codes)
+            yield from ((number, unknown(code, void)) for number, code in enumerate(codes))
             return
         for worker in workers:
             threading.Thread(target=worker.serve, args=(codes, work, done), daemon=True).start()
-        yield from _in_order(codes, done, progress, unknown)
+        yield from _as_they_end(codes, done, progress, unknown)
     finally:
         for worker in workers:
             worker.close()
@@ -85,25 +86,20 @@ def _first_words(workers: Sequence[_Worker]) -> str:
     return ""
 
 
-def _in_order(
+def _as_they_end(
     codes: Sequence[str],
     done: SimpleQueue[Answer],
     progress: Callable[[int], None] | None,
     unknown: Callable[[str, str], BacktestResult],
-) -> Iterator[BacktestResult]:
-    waiting: dict[int, BacktestResult] = {}
-    following = 0
+) -> Iterator[tuple[int, BacktestResult]]:
     for finished in range(1, len(codes) + 1):
         number, found = done.get()
-        if isinstance(found, BaseException):
-            waiting[number] = unknown(codes[number], f"infrastructure: {found}")
-        else:
-            waiting[number] = _result(found)
         if progress is not None:
             progress(finished)
-        while following in waiting:
-            yield waiting.pop(following)
-            following += 1
+        if isinstance(found, BaseException):
+            yield number, unknown(codes[number], f"infrastructure: {found}")
+        else:
+            yield number, _result(found)
 
 
 class _Worker:

@@ -8,12 +8,17 @@ that nothing is executed again for the same answer.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from qc_builder_lora.backtest.check import CheckResult, check_version, parses, strategy_hash
-from qc_builder_lora.backtest.protocol import Backtester, BacktestResult, BacktestSettings
+from qc_builder_lora.backtest.protocol import (
+    Backtester,
+    BacktestResult,
+    BacktestSettings,
+    Unordered,
+)
 from qc_builder_lora.harvest.ladder import is_overdue
 from qc_builder_lora.ids import json_hash, now, text_hash
 from qc_builder_lora.progress import SILENT, Progress
@@ -166,6 +171,21 @@ class Execution:
         rests_on = [engine.name, engine.version, engine.data_fingerprint, check_version()]
         return json_hash([*rests_on, self.settings.plain()])
 
+    def each(
+        self, codes: Sequence[str], told: Callable[[int], None] = lambda _: None
+    ) -> Iterator[tuple[str, BacktestResult]]:
+        """Each code, which must differ, with its result, as early as the engine says it: what is
+        kept at once is not lost. `told` hears how many have ended."""
+        if not codes:
+            return
+        engine = self.engine
+        if isinstance(engine, Unordered):
+            numbered = engine.run_each(codes, self.settings, jobs=self.jobs, progress=told)
+            yield from ((codes[number], result) for number, result in numbered)
+            return
+        results = engine.run_many(codes, self.settings, jobs=self.jobs, progress=told)
+        yield from zip(codes, results, strict=True)
+
 
 def keep(
     store: Store,
@@ -176,8 +196,9 @@ def keep(
 ) -> Funnel:
     """Execute the candidates that the store does not have and add those that pass.
 
-    Safe to repeat and to interrupt: what passed is added a chunk at a time, and what the store has
-    is not executed again; nor is what was refused by the same checker and engine on the same data.
+    Safe to repeat and to interrupt: every answer is kept as soon as it is there, and what the store
+    has is not executed again; nor is what was refused by the same checker and engine on the same
+    data.
     """
     _write(store, funnel)
     for start in range(0, len(candidates), _CHUNK):
@@ -198,20 +219,22 @@ def _keep_chunk(
     waiting = _unanswered(store, candidates, execution, funnel)
     # Seconds in which nothing else is heard of.
     progress.update(before, "compile check")
-    passed = _compiling(waiting, execution, funnel)
     # Several ways to ask for the same code need it to run once.
-    codes = list(dict.fromkeys(candidate.code for candidate in passed))
-    results = execution.engine.run_many(
-        codes,
-        execution.settings,
-        jobs=execution.jobs,
-        progress=lambda done: progress.update(
-            before + len(candidates) * done / (len(codes) + 1), f"{funnel.counts['kept']} kept"
+    asking: dict[str, list[Candidate]] = {}
+    for candidate in _compiling(waiting, execution, funnel):
+        asking.setdefault(candidate.code, []).append(candidate)
+    _write(store, funnel)
+    results = execution.each(
+        list(asking),
+        lambda done: progress.update(
+            before + len(candidates) * done / (len(asking) + 1), f"{funnel.counts['kept']} kept"
         ),
     )
-    found = dict(zip(codes, results, strict=True))
-    for candidate in passed:
-        _decide(store, candidate, found[candidate.code], execution, funnel)
+    for code, result in results:
+        with store.transaction():
+            for candidate in asking[code]:
+                _decide(store, candidate, result, execution, funnel)
+            _write(store, funnel)
 
 
 def _write(store: Store, funnel: Funnel) -> None:

@@ -156,7 +156,7 @@ def first(store: Store, kind: str) -> Drawn:
 
 
 def refused(one: Drawn, engine: Engine, faithful: Checks | None = None) -> Refused:
-    (proof,) = prove([one], Execution(engine, passes), faithful or Believes())
+    ((_, proof),) = prove([one], Execution(engine, passes), faithful or Believes())
     assert isinstance(proof, Refused), proof
     return proof
 
@@ -218,7 +218,7 @@ def test_each_side_must_compile(bases: Store) -> None:
             said = {bad: CheckResult(Outcome.FAIL, ("line 3: no",))}
             return [said.get(code, CheckResult(Outcome.PASS, ())) for code in codes]
 
-        (proof,) = prove([one], Execution(Engine(), check), Believes())
+        ((_, proof),) = prove([one], Execution(Engine(), check), Believes())
         assert isinstance(proof, Refused)
         assert (proof.reason, proof.detail) == ("compile: FAIL", "line 3: no")
 

@@ -34,7 +34,7 @@ def proven(
     simulator = Simulator(data, allow_open_sandbox=True)
     execution = Execution(simulator, lambda codes: compiles(codes, cache=check_cache), 2)
     found = defaultdict(list)
-    for one, proof in zip(broken, prove(broken, execution), strict=True):
+    for one, proof in prove(broken, execution):
         found[one.mutation.name].append((one, proof))
     simulator.close()
     return dict(found)
@@ -109,6 +109,6 @@ def test_good_code_is_not_said_to_fail(check_cache: Path, tmp_path: Path) -> Non
         for base in chosen
         for name in ("not_ready", "invented_method", "missing_colon", "wrong_callback")
     ]
-    proofs = prove(fine, execution)
+    proofs = [proof for _, proof in prove(fine, execution)]
     simulator.close()
     assert proofs == ["did not fail"] * 4

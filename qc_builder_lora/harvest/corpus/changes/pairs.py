@@ -66,9 +66,9 @@ def add_changes(
 ) -> ChangeFunnel:
     """Change `count` examples, and keep what is proven.
 
-    Safe to repeat and to interrupt: what is proven is added a chunk at a time, and what the same
-    checker and engine have answered on the same data is not asked again. The same store, count and
-    seed give the same pairs.
+    Safe to repeat and to interrupt: what is proven is added at once, and what the same checker and
+    engine have answered on the same data is not asked again. The same store, count and seed give
+    the same pairs.
     """
     funnel = ChangeFunnel()
     having = pairs_of(store, SOURCE, "change")
@@ -182,10 +182,10 @@ def _keep(
         drawn, execution, faithful,
         lambda part: progress.update(before + part * len(drawn), f"{funnel.counts['kept']} kept"),
     )  # fmt: skip
-    with store.transaction():
-        pairs, basis = list(zip(drawn, proofs, strict=True)), execution.basis
-        store.entries.put([_entry(one, proof, basis) for one, proof in pairs])
-        for one, proof in pairs:
+    basis = execution.basis
+    for one, proof in proofs:
+        with store.transaction():
+            store.entries.put([_entry(one, proof, basis)])
             if isinstance(proof, Refused):
                 funnel.stopped[proof.reason] += 1
                 continue

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any, Protocol
@@ -89,26 +89,26 @@ def prove(
     execution: Execution,
     faithful: Faithful,
     told: Callable[[float], None] = lambda _: None,
-) -> list[Proof]:
-    """One for each, in order. `told` hears what part of the backtests is done."""
+) -> Iterator[tuple[Drawn, Proof]]:
+    """Each with its proof, as soon as there is one. `told` hears what part of the backtests is
+    done."""
     codes = list(dict.fromkeys(code for one in drawn for code in one.codes))
     checks = dict(zip(codes, execution.check(codes), strict=True)) if codes else {}
-    early = [_static(one, checks) for one in drawn]
-    runs = list(
-        dict.fromkeys(c for one, no in zip(drawn, early, strict=True) if no is None
-                      for c in one.codes)
-    )  # fmt: skip
+    running: list[Drawn] = []
+    for one in drawn:
+        refused = _static(one, checks)
+        if refused is None:
+            running.append(one)
+        else:
+            yield one, refused
+    runs = list(dict.fromkeys(code for one in running for code in one.codes))
     results: dict[str, BacktestResult] = {}
-    if runs:
-        done = execution.engine.run_many(
-            runs, execution.settings, jobs=execution.jobs,
-            progress=lambda count: told(count / len(runs)),
-        )  # fmt: skip
-        results = dict(zip(runs, done, strict=True))
-    return [
-        no if no is not None else _decided(one, results, faithful)
-        for one, no in zip(drawn, early, strict=True)
-    ]
+    for code, result in execution.each(runs, lambda count: told(count / len(runs))):
+        results[code] = result
+        for one in running:
+            # The second of its two.
+            if code in one.codes and all(each in results for each in one.codes):
+                yield one, _decided(one, results, faithful)
 
 
 def _static(one: Drawn, checks: Mapping[str, Any]) -> Refused | None:

@@ -45,9 +45,9 @@ def add_pairs(
 ) -> FixFunnel:
     """Break `count` examples that `taken` agrees to, and keep those that fail as meant.
 
-    Safe to repeat and to interrupt: what is proven is added a chunk at a time, and what the same
-    checker and engine have answered on the same data is not asked again. The same store, count and
-    seed give the same pairs.
+    Safe to repeat and to interrupt: what is proven is added at once, and what the same checker and
+    engine have answered on the same data is not asked again. The same store, count and seed give
+    the same pairs.
     """
     funnel = FixFunnel()
     having = pairs_of(store, SOURCE, "mutation")
@@ -146,10 +146,10 @@ def _keep(
             min(before + 2 * done, funnel.counts["in"]), f"{funnel.counts['kept']} kept"
         ),
     )
-    with store.transaction():
-        pairs, basis = list(zip(broken, proofs, strict=True)), execution.basis
-        store.entries.put([_entry(one, proof, basis) for one, proof in pairs])
-        for one, proof in pairs:
+    basis = execution.basis
+    for one, proof in proofs:
+        with store.transaction():
+            store.entries.put([_entry(one, proof, basis)])
             if isinstance(proof, str):
                 funnel.stopped[proof] += 1
                 continue

@@ -6,7 +6,8 @@ pair. What the engine cannot say (UNKNOWN) is no failure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from qc_builder_lora.backtest.check import parses
@@ -60,21 +61,18 @@ Proof = Fault | str
 
 def prove(
     broken: Sequence[Broken], execution: Execution, told: Callable[[int], None] = lambda _: None
-) -> list[Proof]:
-    """One for each, in order. `told` hears how many backtests are done."""
-    static = _static(broken, execution)
-    runs = [one for one, found in zip(broken, static, strict=True) if _is_run(one, found)]
-    codes = list(dict.fromkeys(one.code for one in runs))
-    results: dict[str, BacktestResult] = {}
-    if codes:
-        done = execution.engine.run_many(
-            codes, execution.settings, jobs=execution.jobs, progress=told
-        )
-        results = dict(zip(codes, done, strict=True))
-    return [
-        found if isinstance(found, str) else _decided(one, found, results.get(one.code))
-        for one, found in zip(broken, static, strict=True)
-    ]
+) -> Iterator[tuple[Broken, Proof]]:
+    """Each with its proof, as soon as there is one. `told` hears how many backtests are done."""
+    running: defaultdict[str, list[tuple[Broken, Found]]] = defaultdict(list)
+    for one, found in zip(broken, _static(broken, execution), strict=True):
+        if isinstance(found, str):
+            yield one, found
+        elif _is_run(one, found):
+            running[one.code].append((one, found))
+        else:
+            yield one, _decided(one, found, None)
+    for code, result in execution.each(list(running), told):
+        yield from ((one, _decided(one, found, result)) for one, found in running[code])
 
 
 Found = Mapping[Stage, str]
@@ -131,9 +129,9 @@ def _order(one: Broken) -> list[Stage]:
     return sorted(one.mutation.meant, key=lambda stage: (one.number(f"stage/{stage}"), stage))
 
 
-def _is_run(one: Broken, found: Found | str) -> bool:
+def _is_run(one: Broken, found: Found) -> bool:
     """Whether it has to run: where what running says is preferred, or nothing else is known."""
-    if isinstance(found, str) or Stage.PARSE in found:
+    if Stage.PARSE in found:
         return False
     known = next((stage for stage in _order(one) if stage in found or stage in _RAN), None)
     return known in _RAN
