@@ -251,6 +251,7 @@ class _Cursor:
     """Where the next pass over a spool may begin."""
 
     def __init__(self, store: Store, spool: Spool) -> None:
+        self._spool_path = spool.path
         self._path = spool.path.with_suffix(".cursor")
         self._store = store
         self._id = spool.id
@@ -260,6 +261,9 @@ class _Cursor:
         try:
             found = json.loads(self._path.read_text("utf-8"))
             offset, taken = int(found["offset"]), int(found["taken"])
+            if found["file"] != self._file():
+                # Written anew without secrets, and stopped before that was noted here.
+                return 0
         except (OSError, ValueError, KeyError, TypeError):
             return 0
         # Another store, or an older copy of this one, has taken less: it must see all again.
@@ -269,9 +273,13 @@ class _Cursor:
         """Remember it. Only a hint: a disk too full for it costs the next pass some time."""
         taken = self._store.ingested.count(self._id)
         try:
-            write_json(self._path, {"offset": offset, "taken": taken})
+            place = {"offset": offset, "taken": taken, "file": self._file()}
+            write_json(self._path, place)
         except OSError:
             return
+
+    def _file(self) -> int:
+        return self._spool_path.stat().st_ino
 
 
 def _host(spool: Spool) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from qc_builder_lora.harvest import events
 from qc_builder_lora.harvest.ingest import SPOOL_FOLDER
+from qc_builder_lora.harvest.sealed import is_redacted
 from qc_builder_lora.harvest.spool import (
     SUFFIX,
     Damage,
@@ -38,6 +39,8 @@ class SpoolState:
     damaged: int = 0
     torn: int = 0
     """Bytes of a last record that was cut short, where its process has ended."""
+    redacted: bool = False
+    """Whether its file was written anew without secrets; before that it has what the host saw."""
     missing: tuple[str, ...] = field(default=())
     """Names that the host does not have, or has as something that cannot be hooked."""
     unreadable: str | None = None
@@ -97,6 +100,8 @@ def _look(spool: Spool, store: Store | None) -> SpoolState:
         if isinstance(item, Damage):
             state.damaged += 1
             continue
+        if not state.records:
+            state.redacted = is_redacted(item)
         state.records += 1
         highest = max(highest, item.sequence)
         if item.kind == events.OPENED:

@@ -14,6 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from qc_builder_lora.redact.find import Find, joined
@@ -30,11 +31,30 @@ _MARK = "REDACTED_"
 _HELPFUL = frozenset({"home_folder", "email", "phone", "account_id", "hex_token", "random_text"})
 _FIGURES = re.compile(r"[\d.,%$:+ -]{0,40}|\w{0,5}")
 _MOST_AGAIN = 50
+_SHORT, _LONG = 200, 32_768
+"""Characters. Names of figures come a hundred thousand times, a strategy's code two or three times
+one after the other: what was found in them is remembered, in a few megabytes."""
 _QUOTED = re.compile(r"(?<=[\"'`])[A-Za-z0-9+/_=.~-]{20,128}(?=[\"'`\\])")
 
 
 def found_in(text: str) -> list[Find]:
     """What is to be taken out of a text, in order and apart."""
+    if len(text) > _LONG:
+        return _found(text)
+    return list(_found_short(text) if len(text) <= _SHORT else _found_long(text))
+
+
+@lru_cache(8192)
+def _found_short(text: str) -> tuple[Find, ...]:
+    return tuple(_found(text))
+
+
+@lru_cache(128)
+def _found_long(text: str) -> tuple[Find, ...]:
+    return tuple(_found(text))
+
+
+def _found(text: str) -> list[Find]:
     finds = [
         find
         for source in (formed_in, strung_in, named_in, personal_in, _random)

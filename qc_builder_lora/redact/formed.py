@@ -157,6 +157,9 @@ _DIGITS = re.compile(r"\d+\Z", re.ASCII)
 _DISCORD_MIDDLE = re.compile(r"\.[\w-]{6}\.[\w-]{27}")
 _DISCORD = re.compile(r"[MNO][A-Za-z\d_-]{23,27}\.[\w-]{6}\.[\w-]{27,40}(?![\w.-])")
 _COMPILED = tuple((kind, marks, re.compile(pattern)) for kind, marks, pattern in _TABLE)
+_ANY_MARK = re.compile("|".join(re.escape(mark) for _, marks, _ in _TABLE for mark in marks))
+_SHORT = 200
+"""Characters up to which one look for any mark is quicker than one for each."""
 
 _BLOCK = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}(?:PRIVATE KEY|CERTIFICATE)(?: BLOCK)?-----")
 _BLOCK_END = re.compile(r"-----END [A-Z0-9 ]{0,40}(?:PRIVATE KEY|CERTIFICATE)(?: BLOCK)?-----")
@@ -218,7 +221,7 @@ def formed_in(text: str) -> Iterator[Find]:
 
 def formed_tokens(text: str) -> Iterator[Find]:
     """Those that are one word."""
-    for kind, marks, pattern in _COMPILED:
+    for kind, marks, pattern in _COMPILED if _may_have_one(text) else ():
         done = 0
         for at in sorted(places(text, marks)):
             # The edge first: a run of marks would else be read from each of them to its end.
@@ -232,6 +235,10 @@ def formed_tokens(text: str) -> Iterator[Find]:
             for match in pattern.finditer(text):
                 yield Find(match.start(), match.end(), kind)
     yield from _bots(text)
+
+
+def _may_have_one(text: str) -> bool:
+    return len(text) > _SHORT or _ANY_MARK.search(text) is not None
 
 
 def _bots(text: str) -> Iterator[Find]:
