@@ -18,7 +18,7 @@ from qc_builder_lora.harvest.ingest import ingest
 from qc_builder_lora.harvest.spool import Damage, Event, Spool, read, spools
 from qc_builder_lora.harvest.survey import survey
 from qc_builder_lora.store import Store
-from tests.harvest.intake.test_databases import child, everything, killed_before
+from tests.harvest.intake.test_databases import child, killed_before
 from tests.harvest.story import Story, code
 from tests.test_redact import PLANTED
 
