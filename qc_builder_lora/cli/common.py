@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from textwrap import indent
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -73,6 +74,16 @@ def moment(text: str) -> datetime:
 def say_json(value: object) -> None:
     """One JSON value on standard output."""
     click.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))
+
+
+def say_json_rows(rows: Iterable[object]) -> None:
+    """The same text as `say_json` of a list, printed row by row: of many, only one is in memory."""
+    before = "["
+    for row in rows:
+        text = json.dumps(row, indent=2, default=str, ensure_ascii=False)
+        click.echo(before + "\n" + indent(text, "  "), nl=False)
+        before = ","
+    click.echo("[]" if before == "[" else "\n]")
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,17 +16,20 @@ from qc_builder_lora.cli.common import (
     opened,
     resolve,
     say_json,
+    say_json_rows,
     table,
 )
-from qc_builder_lora.errors import NotFound
+from qc_builder_lora.errors import InputError, NotFound
 
 if TYPE_CHECKING:
     from qc_builder_lora.harvest.rules import Rules
     from qc_builder_lora.records import Backtest, Gate, Outcome, Strategy
     from qc_builder_lora.store import Store
+    from qc_builder_lora.store.strategies import Answered
 
 _SHOWN = 50
 """Rows of a table unless more are asked for; --json has them all."""
+_AT_A_TIME = 500
 _VERDICTS = ("accepted", "promising", "FAIL", "UNKNOWN", "quarantined", "unasked")
 _UNASKED = "not asked yet"
 
@@ -39,6 +43,7 @@ def command() -> None:
       qc-lora strategy list
       qc-lora strategy list --stopped-at G7 --source builder --since 7d
       qc-lora strategy list --verdict accepted --limit 0
+      qc-lora strategy list --answer G10=FAIL --skip 50
       qc-lora strategy show 8b21f0 --code
       qc-lora strategy thresholds
     """
@@ -69,101 +74,129 @@ def _held(gates: Iterable[Gate]) -> set[str]:
 @click.option(
     "--verdict",
     type=click.Choice(_VERDICTS, case_sensitive=False),
-    help="Only those with this answer, at whatever gate.",
+    help="Only those with this verdict, at whatever gate.",
 )
+@click.option("--answer", "answers", multiple=True, metavar="GATE=OUTCOME",
+              help="Only those to which a gate, on the line or not, said this: G10=FAIL. "
+              "Several: all of them.")  # fmt: skip
 @click.option("--source", help="Only those of this source: builder, file, quantconnect.")
 @click.option("--since", help="Only those made since: 12h, 7d, 2026-11-01.")
 @click.option("--limit", type=click.IntRange(0), help=f"Most rows; 0: all.  [default: {_SHOWN}]")
+@click.option("--skip", type=click.IntRange(0), default=0, metavar="N",
+              help="Leave out the first N of them: the next page.")  # fmt: skip
 @json_option
 def list_strategies(
-    everything: bool, stopped_at: str | None, verdict: str | None, source: str | None,
-    since: str | None, limit: int | None, as_json: bool,
+    everything: bool, stopped_at: str | None, verdict: str | None, answers: tuple[str, ...],
+    source: str | None, since: str | None, limit: int | None, skip: int, as_json: bool,
 ) -> None:  # fmt: skip
-    """Strategies, newest first, with the first gate that did not pass."""
-    from qc_builder_lora.harvest.rules import load_rules
+    """Strategies, newest first, with the first gate that did not pass.
+
+    A table shows 50 of them unless --limit says otherwise, --json all.
+    """
+    from qc_builder_lora.harvest.rules import LADDER, load_rules
 
     line = load_rules().line
-    stop = _gate_named(stopped_at, line)
+    wanted = _Wanted(_gate_named(stopped_at, line), verdict, dict(map(_answer_named, answers)))
     most = (0 if as_json else _SHOWN) if limit is None else limit
+    among: dict[str, Any] = {"source": source, "served": not everything}
+    among["since"] = moment(since) if since else None
     _, store = opened()
     with store:
-        found = store.strategies.find(source=source, since=moment(since) if since else None)
-        if not everything:
-            served = store.generations.strategies_served()
-            found = [one for one in found if one.id in served]
-        verdicts, ladders = _verdicts(store, line)
-        chosen = [
-            one for one in found
-            if _is_wanted(verdicts.get(one.id, _UNASKED), stop, verdict)
-        ]  # fmt: skip
-        shown = chosen[:most] if most else chosen
-        newest = store.backtests.newest_of([one.id for one in shown])
-    rows = [
-        _row(one, verdicts.get(one.id, _UNASKED), ladders.get(one.id, {}), newest.get(one.id))
-        for one in shown
-    ]
-    if as_json:
-        say_json(rows)
-        return
-    headings = ("strategy", "source", "gates", "backtest", "orders", "Sharpe")
-    table(headings, [(str(row["id"])[:SHORT], *list(row.values())[1:6]) for row in rows])
-    if len(chosen) > len(shown):
-        click.echo(f"{len(shown):,} of {len(chosen):,}; all of them: --limit 0, or --json")
+        if wanted.everything:
+            # A page of it is looked at, whatever the number of strategies.
+            count = store.strategies.how_many(**among)
+            page = store.strategies.answered(LADDER, **among, limit=most or None, offset=skip)
+            shown = _with_verdicts(store, page, line)
+        else:
+            found = _with_verdicts(store, store.strategies.answered(LADDER, **among), line)
+            chosen = [pair for pair in found if wanted.matches(*pair)]
+            count = len(chosen)
+            shown = chosen[skip : skip + most] if most else chosen[skip:]
+        rows = _rows(store, shown)
+        if as_json:
+            say_json_rows(rows)
+            return
+        headings = ("strategy", "source", "gates", "backtest", "orders", "Sharpe")
+        table(headings, [(str(row["id"])[:SHORT], *list(row.values())[1:6]) for row in rows])
+    if count > len(shown):
+        after = skip + len(shown)
+        following = f"the next: --skip {after}; " if shown and after < count else ""
+        click.echo(f"{len(shown):,} of {count:,}; {following}all of them: --limit 0, or --json")
 
 
-def _gate_named(given: str | None, line: Sequence[str]) -> str | None:
+@dataclass(frozen=True)
+class _Wanted:
+    """What a row must be to be shown."""
+
+    stop: str | None
+    verdict: str | None
+    outcomes: Mapping[str, str]
+    """Gate → what it must have said."""
+
+    @property
+    def everything(self) -> bool:
+        return self.stop is None and self.verdict is None and not self.outcomes
+
+    def matches(self, one: Answered, verdict: str) -> bool:
+        if self.stop is not None and not verdict.startswith(f"{self.stop}:"):
+            return False
+        if any(one.outcomes.get(name) != said for name, said in self.outcomes.items()):
+            return False
+        if self.verdict is None:
+            return True
+        kinds = {"promising": "accepted, promising", "unasked": _UNASKED}
+        if self.verdict == "accepted":
+            return verdict.startswith("accepted")
+        return verdict == kinds.get(self.verdict, "") or verdict.endswith(f": {self.verdict}")
+
+
+def _gate_named(given: str | None, known: Sequence[str]) -> str | None:
     if given is None:
         return None
     short = given.strip().upper().partition(" ")[0]
-    found = next((name for name in line if name.split()[0] == short), None)
+    found = next((name for name in known if name.split()[0] == short), None)
     if found is None:
-        raise NotFound("gate", short, f"On the line are: {', '.join(line)}.")
+        raise NotFound("gate", short, f"Gates that can be named here: {', '.join(known)}.")
     return found
 
 
-def _verdicts(
-    store: Store, line: Sequence[str]
-) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-    """Of everything that was asked: id → the verdict, and id → short name of a gate → outcome.
-    Evidence is read of the gates alone that can quarantine."""
-    from qc_builder_lora.harvest.review import REVIEWED
+def _answer_named(given: str) -> tuple[str, str]:
+    """`G10=fail` → the gate's name and `FAIL`."""
     from qc_builder_lora.harvest.rules import LADDER
     from qc_builder_lora.records import Outcome
 
-    told: dict[str, dict[str, Outcome]] = {}
-    doubted = []
-    for key, name, outcome, gate_id in store.gates.outcomes():
-        if name in LADDER:
-            told.setdefault(key, {})[name] = outcome
-            if name in REVIEWED and outcome is Outcome.FAIL:
-                doubted.append(gate_id)
+    gate, mark, said = given.partition("=")
+    if not mark or said.strip().upper() not in set(Outcome):
+        raise InputError(f"--answer {given!r}: give a gate and PASS, FAIL or UNKNOWN: G10=FAIL.")
+    return str(_gate_named(gate, LADDER)), said.strip().upper()
+
+
+def _with_verdicts(
+    store: Store, found: Sequence[Answered], line: Sequence[str]
+) -> list[tuple[Answered, str]]:
+    """Each with its verdict. Evidence is read of the gates alone that can quarantine."""
+    from qc_builder_lora.harvest.review import REVIEWED
+    from qc_builder_lora.records import Outcome
+
     held: dict[str, set[str]] = {}
-    for gate in store.gates.fetch(doubted):
-        held.setdefault(gate.strategy_id, set()).update(_held([gate]))
-    return (
-        {key: _verdict(outcomes, line, held.get(key, ())) for key, outcomes in told.items()},
-        {
-            key: {name.split()[0]: outcomes[name].value for name in LADDER if name in outcomes}
-            for key, outcomes in told.items()
-        },
-    )
+    for name in REVIEWED:
+        doubted = [one.id for one in found if one.outcomes.get(name) is Outcome.FAIL]
+        for gate in store.gates.newest(name, doubted):
+            held.setdefault(gate.strategy_id, set()).update(_held([gate]))
+    return [(one, _verdict(one.outcomes, line, held.get(one.id, ()))) for one in found]
 
 
-def _is_wanted(verdict: str, stop: str | None, asked: str | None) -> bool:
-    if stop is not None and not verdict.startswith(f"{stop}:"):
-        return False
-    if asked is None:
-        return True
-    kinds = {"promising": "accepted, promising", "unasked": _UNASKED}
-    if asked == "accepted":
-        return verdict.startswith("accepted")
-    return verdict == kinds.get(asked, "") or verdict.endswith(f": {asked}")
+def _rows(store: Store, shown: Sequence[tuple[Answered, str]]) -> Iterator[dict[str, Any]]:
+    """Rows with what the newest Backtest of each says, read some hundred at a time."""
+    for start in range(0, len(shown), _AT_A_TIME):
+        part = shown[start : start + _AT_A_TIME]
+        newest = store.backtests.newest_of([one.id for one, _ in part])
+        yield from (_row(one, verdict, newest.get(one.id)) for one, verdict in part)
 
 
 def _row(
-    one: Strategy, verdict: str, ladder: dict[str, str],
-    newest: tuple[Any, int | None, Mapping[str, str]] | None,
-) -> dict[str, Any]:  # fmt: skip
+    one: Answered, verdict: str, newest: tuple[Any, int | None, Mapping[str, str]] | None
+) -> dict[str, Any]:
     status, orders, statistics = newest or (None, None, {})
     return {
         "id": one.id,
@@ -172,7 +205,7 @@ def _row(
         "status": None if status is None else status.value,
         "orders": orders,
         "sharpe": statistics.get("Sharpe Ratio"),
-        "ladder": ladder,
+        "ladder": {name.split()[0]: outcome.value for name, outcome in one.outcomes.items()},
     }
 
 
@@ -187,7 +220,7 @@ def show(strategy: str, code: bool, as_json: bool) -> None:
     rules = load_rules()
     _, store = opened()
     with store:
-        found = resolve(store.strategies.find(), "strategy", strategy, "qc-lora strategy list")
+        found = _resolved(store, strategy)
         latest = store.gates.latest(found.id)
         backtests = store.backtests.find(strategy_id=found.id)
     gates = {name: latest[name] for name in LADDER if name in latest}
@@ -208,6 +241,13 @@ def show(strategy: str, code: bool, as_json: bool) -> None:
         click.echo(f"backtest {who}{one.engine} {one.status.value} {one.reason or ''}".rstrip())
     if code:
         click.echo("\n" + found.code)
+
+
+def _resolved(store: Store, name: str) -> Strategy:
+    """The one whose id begins so; the codes of all others stay in the database."""
+    everyone = store.strategies.answered((), served=False)
+    found = resolve(everyone, "strategy", name, "qc-lora strategy list")
+    return store.strategies.get(found.id)
 
 
 def _plain_gate(gate: Gate, rules: Rules) -> dict[str, Any]:
@@ -323,6 +363,6 @@ def review_strategy(strategy: str, gate: str, good: bool, by: str, reason: str) 
     short = gate.strip().upper().partition(" ")[0]
     name = next((full for full in REVIEWED if full.split()[0] == short), gate)
     with store:
-        found = resolve(store.strategies.find(), "strategy", strategy, "qc-lora strategy list")
+        found = _resolved(store, strategy)
         kept = review(store, found.id, name, good, by, reason)
     click.echo(f"{found.id[:SHORT]}  {name}: {kept.outcome.value}, reviewed by {by}")

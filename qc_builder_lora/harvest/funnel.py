@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from qc_builder_lora.harvest.rules import LADDER, Rules
-from qc_builder_lora.records import Outcome, Role
+from qc_builder_lora.records import Outcome
 from qc_builder_lora.store import Store
 
 NOT_ASKED = "not asked yet"
@@ -76,30 +76,32 @@ class Explained:
 
 
 def explain(store: Store, rules: Rules) -> Explained:
-    """Read the whole store once; the newest answers count."""
+    """Read the whole store once, without codes; the newest answers count."""
     found = Explained(steps=[Step(name, on_line=name in rules.line) for name in LADDER])
     strategies = _intake(store, found)
-    told: dict[str, dict[str, tuple[Outcome, str]]] = {}
-    for key, name, outcome, gate_id in store.gates.outcomes():
-        if key in strategies:
-            told.setdefault(key, {})[name] = (outcome, gate_id)
-    found.not_asked = found.strategies - len(told)
-    stopped = [stop for gates in told.values() if (stop := _climb(found, gates)) is not None]
+    stopped: dict[str, list[str]] = {}
+    asked = 0
+    for one in store.strategies.answered(LADDER):
+        # An answer may have come since the intake was counted.
+        if one.outcomes and one.id in strategies:
+            asked += 1
+            stop = _climb(found, one.outcomes)
+            if stop is not None:
+                stopped.setdefault(stop, []).append(one.id)
+    found.not_asked = found.strategies - asked
     _add_reasons(store, found, stopped)
     return found
 
 
 def _intake(store: Store, found: Explained) -> set[str]:
     seen: set[str] = set()
-    for one in store.generations.each():
-        if one.role is not Role.SERVED:
-            continue
+    for strategy_id, label, has_code in store.generations.served_briefly():
         found.generations += 1
-        found.labels[one.label or "unlabelled"] += 1
-        if one.strategy_id is not None:
-            found.same_strategy += one.strategy_id in seen
-            seen.add(one.strategy_id)
-        elif one.code.strip():
+        found.labels[label or "unlabelled"] += 1
+        if strategy_id is not None:
+            found.same_strategy += strategy_id in seen
+            seen.add(strategy_id)
+        elif has_code:
             found.unparsable += 1
         else:
             found.without_code += 1
@@ -107,24 +109,23 @@ def _intake(store: Store, found: Explained) -> set[str]:
     return seen
 
 
-def _climb(found: Explained, gates: dict[str, tuple[Outcome, str]]) -> tuple[Step, str] | None:
-    """Count one strategy up to where it stops; the step and the Gate that stopped it."""
+def _climb(found: Explained, outcomes: Mapping[str, Outcome]) -> str | None:
+    """Count one strategy up to where it stops; the gate that stopped it."""
     for step in found.steps:
-        outcome, gate_id = gates.get(step.name, (Outcome.UNKNOWN, ""))
+        outcome = outcomes.get(step.name, Outcome.UNKNOWN)
         if not step.on_line:
             continue
         step.reached += 1
         if outcome is not Outcome.PASS:
             step.failed += outcome is Outcome.FAIL
             step.unknown += outcome is Outcome.UNKNOWN
-            return step, gate_id
+            return step.name
         step.passed += 1
     found.accepted += 1
     for step in found.steps:
         if not step.on_line:
-            _beside(step, gates.get(step.name, (Outcome.UNKNOWN, ""))[0])
-    statistics = gates.get("G10 statistics")
-    found.promising += statistics is not None and statistics[0] is Outcome.PASS
+            _beside(step, outcomes.get(step.name, Outcome.UNKNOWN))
+    found.promising += outcomes.get(LADDER[-1]) is Outcome.PASS
     return None
 
 
@@ -136,13 +137,15 @@ def _beside(step: Step, outcome: Outcome) -> None:
     step.unknown += outcome is Outcome.UNKNOWN
 
 
-def _add_reasons(store: Store, found: Explained, stopped: list[tuple[Step, str]]) -> None:
-    wanted = {gate_id: step for step, gate_id in stopped if gate_id}
-    for step, gate_id in stopped:
-        if not gate_id:
-            step.reasons[NOT_ASKED] += 1
-    for gate in store.gates.fetch(list(wanted)):
-        wanted[gate.id].reasons[short(str(gate.evidence.get("reason", "no reason kept")))] += 1
+def _add_reasons(store: Store, found: Explained, stopped: Mapping[str, list[str]]) -> None:
+    for step in found.steps:
+        keys = stopped.get(step.name, [])
+        told = 0
+        for gate in store.gates.newest(step.name, keys):
+            told += 1
+            step.reasons[short(str(gate.evidence.get("reason", "no reason kept")))] += 1
+        if told < len(keys):
+            step.reasons[NOT_ASKED] += len(keys) - told
 
 
 def short(reason: str) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, case, select
 
 from qc_builder_lora.records import Build, Generation, Request, Role
 from qc_builder_lora.store.noun import Noun
@@ -121,13 +122,15 @@ class Generations(Noun[Generation]):
             label=label,
         )
 
-    def strategies_served(self) -> set[str]:
-        """Ids of the Strategies that a builder was given."""
+    def served_briefly(self) -> Iterator[tuple[str | None, str | None, bool]]:
+        """Of every answer that a builder was given: id of its Strategy, label, whether it has code
+        (looked at where there is no Strategy). The texts themselves stay in the database."""
         made = self.table.c
-        served = (made.role == Role.SERVED, made.strategy_id.is_not(None))
-        statement = select(made.strategy_id).where(*served).distinct()
+        code = case((made.strategy_id.is_(None), made.code), else_="kept")
+        statement = select(made.strategy_id, made.label, code).where(made.role == Role.SERVED)
         with self._database.reading() as connection:
-            return set(connection.scalars(statement))
+            for strategy_id, label, text in connection.execute(statement):
+                yield strategy_id, label, bool(text.strip())
 
     def update(self, key: str, **changes: Any) -> Generation:
         """Set fields and return the new record. Raises NotFound, StoreError."""

@@ -6,9 +6,9 @@ import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, String, func, select, type_coerce
 
 from qc_builder_lora.errors import StoreError
 from qc_builder_lora.records import Backtest, BacktestStatus, Gate, Outcome, Role, Strategy
@@ -18,6 +18,22 @@ from qc_builder_lora.store.tables import BacktestRow, GateRow, GenerationRow, St
 
 FIGURES = ("Net Profit", "Sharpe Ratio", "Drawdown", "Total Orders", "End Equity")
 """By which two backtests that a builder's engine reported are told apart."""
+
+_OUTCOMES = {str(one): one for one in Outcome}
+
+
+class Answered(NamedTuple):
+    """A Strategy without its code, and the newest outcome of each gate that was asked for."""
+
+    id: str
+    source: str
+    created_at: datetime
+    outcomes: Mapping[str, Outcome]
+
+
+def _told(gates: Sequence[str], said: Sequence[str | None]) -> dict[str, Outcome]:
+    pairs = zip(gates, said, strict=True)
+    return {name: _OUTCOMES[word] for name, word in pairs if word is not None}
 
 
 class Strategies(Noun[Strategy]):
@@ -77,6 +93,56 @@ class Strategies(Noun[Strategy]):
         with self._database.reading() as connection:
             statement = select(func.count()).select_from(self.table).where(*where)
             return connection.scalar(statement) or 0
+
+    def answered(
+        self,
+        gates: Sequence[str],
+        *,
+        source: str | None = None,
+        since: datetime | None = None,
+        served: bool = True,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[Answered]:
+        """Newest first, without code or evidence; with `served` those alone that a builder was
+        given."""
+        table = self.table
+        columns = (table.c.id, table.c.source, table.c.created_at)
+        order = (table.c.created_at.desc(), table.c.id.desc())
+        statement = select(*columns, *map(self._newest_outcome, gates)).where(*self._since(since))
+        if source is not None:
+            statement = statement.where(table.c.source == source)
+        if served:
+            statement = statement.where(self._was_served())
+        statement = statement.order_by(*order).limit(limit).offset(offset or None)
+        with self._database.reading() as connection:
+            return [
+                Answered(row[0], row[1], row[2], _told(gates, row[3:]))
+                for row in connection.execute(statement)
+            ]
+
+    def how_many(
+        self, *, source: str | None = None, since: datetime | None = None, served: bool = True
+    ) -> int:
+        """How many `answered` would give without a limit."""
+        statement = select(func.count()).select_from(self.table).where(*self._since(since))
+        if source is not None:
+            statement = statement.where(self.table.c.source == source)
+        if served:
+            statement = statement.where(self._was_served())
+        with self._database.reading() as connection:
+            return connection.scalar(statement) or 0
+
+    def _newest_outcome(self, name: str) -> ScalarSelect[str]:
+        # One look into the index for each: sorting all answers costs more than twice as much.
+        gate = GateRow.table().alias()
+        return (
+            select(type_coerce(gate.c.outcome, String))
+            .where(gate.c.strategy_id == self.table.c.id, gate.c.name == name)
+            .order_by(gate.c.created_at.desc(), gate.c.id.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
 
     def undecided(self, gate: str, basis: str, *, source: str | None = None) -> list[str]:
         """Ids of those given to a builder without a PASS of `gate` under `basis`, oldest first.
@@ -263,27 +329,14 @@ class Gates(Noun[Gate]):
             for key, gates in found.items()
         }
 
-    def fetch(self, keys: Sequence[str]) -> Iterator[Gate]:
-        """Those of these ids, in no order."""
-        for start in range(0, len(keys), BATCH):
-            with self._database.reading() as connection:
-                yield from self._fetch(connection, keys[start : start + BATCH]).values()
-
-    def outcomes(self) -> Iterator[tuple[str, str, Outcome, str]]:
-        """Newest answers of all: id of the Strategy, name, outcome, id of the Gate."""
-        gate = self.table
-        newest = (gate.c.created_at.desc(), gate.c.id.desc())
-        place = func.row_number().over(
-            partition_by=(gate.c.strategy_id, gate.c.name), order_by=newest
-        )
-        columns = (gate.c.strategy_id, gate.c.name, gate.c.outcome, gate.c.id)
-        ranked = select(*columns, place.label("place")).subquery()
-        statement = select(*(ranked.c[column.name] for column in columns)).where(
-            ranked.c.place == 1
-        )
-        with self._database.reading() as connection:
-            for row in connection.execute(statement):
-                yield row[0], row[1], Outcome(row[2]), row[3]
+    def newest(self, name: str, strategy_ids: Sequence[str]) -> Iterator[Gate]:
+        """The newest answer of one gate to each of them that has any, in no order."""
+        for start in range(0, len(strategy_ids), BATCH):
+            keys = list(strategy_ids[start : start + BATCH])
+            among = (self.table.c.strategy_id.in_(keys), self.table.c.name == name)
+            order = (self.table.c.created_at, self.table.c.id)
+            statement = select(*self._columns.values()).where(*among).order_by(*order)
+            yield from {gate.strategy_id: gate for gate in self._run(statement)}.values()
 
     def unanswered(self, name: str, basis: str) -> dict[str, tuple[int, datetime]]:
         """Id of the Strategy → how often `name` said UNKNOWN under `basis`, and when last."""

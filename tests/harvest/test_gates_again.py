@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from qc_builder_lora.backtest.protocol import BacktestSettings
 from qc_builder_lora.cli import root
-from qc_builder_lora.errors import SettingsError
+from qc_builder_lora.errors import InputError, NotFound, SettingsError
 from qc_builder_lora.harvest.gates import LADDER, Rules, load_rules, run_gates
 from qc_builder_lora.harvest.imports import first_odd, strange_imports
 from qc_builder_lora.harvest.ledger import of_one_specification, read_ledger
@@ -307,8 +307,43 @@ def test_the_list_is_filtered_and_says_how_much_it_leaves_out(
     assert rows("--stopped-at", "G7", "--verdict", "accepted") == []
     assert len(rows("--since", "2026-01-01", "--limit", "2")) == 2
     table = say("strategy", "list", "--limit", "3")
-    assert "3 of 7; all of them: --limit 0, or --json" in table
+    assert "3 of 7; the next: --skip 3; all of them: --limit 0, or --json" in table
     assert "of 7" not in say("strategy", "list")
+
+
+def test_the_list_is_read_in_pages_that_leave_nothing_out(told: Told, ask: Any, say: Any) -> None:
+    keys = [told.served(code(day)).id for day in range(3, 8)]
+    ask(Engine({code(4): {"statistics": {**SOUND, "Sharpe Ratio": "5"}}}))
+    for words in ((), ("--answer", "g6=pass")):
+        pages = [
+            json.loads(say("strategy", "list", *words, "--limit", "2", "--skip", skip, "--json"))
+            for skip in ("0", "2", "4", "6")
+        ]
+        assert [one["id"] for page in pages for one in page] == keys[::-1]
+        assert pages[3] == []
+    last = say("strategy", "list", "--limit", "2", "--skip", "4")
+    assert "1 of 5; all of them" in last
+    assert "the next" not in last
+
+
+def test_a_gate_off_the_line_is_a_filter_too_and_a_wrong_one_is_told(
+    told: Told, ask: Any, say: Any
+) -> None:
+    good, sharp = told.served(code(3)), told.served(code(4))
+    ask(Engine({code(4): {"statistics": {**SOUND, "Sharpe Ratio": "5"}}}))
+
+    def ids(*words: str) -> list[str]:
+        return [one["id"] for one in json.loads(say("strategy", "list", *words, "--json"))]
+
+    assert ids("--answer", "G7=FAIL") == [sharp.id]
+    assert ids("--answer", "G7=PASS", "--answer", "G10=UNKNOWN") == ids("--verdict", "accepted")
+    assert good.id in ids("--answer", "G1 parse=pass")
+    with pytest.raises(InputError, match=r"--answer 'G7': give a gate and PASS, FAIL or UNKNOWN"):
+        say("strategy", "list", "--answer", "G7")
+    with pytest.raises(InputError, match="G7=perhaps"):
+        say("strategy", "list", "--answer", "G7=perhaps")
+    with pytest.raises(NotFound, match="No gate named 'G77'"):
+        say("strategy", "list", "--answer", "G77=FAIL")
 
 
 def test_the_ledger_counts_failed_attempts_and_other_builds_of_the_same_wish_once(

@@ -29,7 +29,9 @@ def test_undecided_are_those_served_without_a_pass_under_this_basis(
     for key, (basis, outcome) in zip(keys, told, strict=False):
         store.gates.add(make.gate(key, "asked", outcome, basis=basis))
     assert store.strategies.undecided("asked", "new") == keys[1:]
-    assert store.generations.strategies_served() == set(keys)
+    assert [one.id for one in store.strategies.answered(())] == keys[::-1]
+    assert store.strategies.how_many() == len(keys)
+    assert store.strategies.how_many(served=False) == len(keys) + 1
 
 
 def test_unanswered_counts_only_unknown_ones_of_this_basis(store: Store, make: Any) -> None:
@@ -50,11 +52,36 @@ def test_the_newest_answers_come_in_the_order_of_the_ladder(store: Store, make: 
     latest = store.gates.latest(key)
     assert list(latest) == ["G2 static", "G9 fidelity", "G10 statistics", "asked"]
     assert store.gates.latest_of([key, "none"]) == {key: latest, "none": {}}
-    assert sorted(row[1:3] for row in store.gates.outcomes()) == sorted(
-        (name, Outcome.PASS) for name in latest
-    )
-    fetched = store.gates.fetch([gate.id for gate in latest.values()])
-    assert {gate.name for gate in fetched} == set(latest)
+    (one,) = store.strategies.answered(["G2 static", "asked", "G1 parse"])
+    assert one.outcomes == {"G2 static": Outcome.PASS, "asked": Outcome.PASS}
+    assert list(store.gates.newest("asked", [key, "none"])) == [latest["asked"]]
+    assert list(store.gates.newest("G1 parse", [key])) == []
+
+
+def test_strategies_come_in_pages_newest_first_filtered_by_source_and_age(
+    store: Store, make: Any
+) -> None:
+    keys = [served(store, make, f"class A{n}: pass") for n in range(5)]
+    pages = [store.strategies.answered((), limit=2, offset=start) for start in (0, 2, 4, 6)]
+    assert [[one.id for one in page] for page in pages] == [
+        [keys[4], keys[3]], [keys[2], keys[1]], [keys[0]], [],
+    ]  # fmt: skip
+    (first, *_), since = pages[1], store.strategies.get(keys[3]).created_at
+    assert (first.source, first.created_at) == (
+        store.strategies.get(keys[2]).source, store.strategies.get(keys[2]).created_at,
+    )  # fmt: skip
+    assert store.strategies.how_many(since=since) == 2
+    assert store.strategies.how_many(source="nobody") == 0
+    assert store.strategies.answered((), source="nobody") == []
+
+
+def test_answers_are_counted_without_their_texts(store: Store, make: Any) -> None:
+    served(store, make, "class A: pass")
+    request = store.requests.add(make.request("Write")).id
+    for code, role in ((" \n\t", Role.SERVED), ("def (", Role.SERVED), ("x", Role.SHADOW)):
+        store.generations.add(make.generation(request, code=code, role=role, label="traded"))
+    found = sorted(one[1:] for one in store.generations.served_briefly() if one[0] is None)
+    assert found == [("traded", False), ("traded", True)]
 
 
 def test_figures_reported_of_two_codes_are_found_and_runs_without_orders_are_not(
