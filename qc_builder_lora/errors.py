@@ -98,7 +98,8 @@ class DiskFull(QcLoraError, OSError):
     def __init__(self, path: Path, needed_mb: float | None, free_mb: float, kept: str) -> None:
         needed = f"{needed_mb:.0f} MB needed, " if needed_mb is not None else ""
         super().__init__(
-            f"{path}: no space left on the disk ({needed}{free_mb:.0f} MB free). {kept} "
+            f"{path}: no space left on the disk ({needed}{free_mb:.0f} MB free). "
+            f"{kept}{' ' if kept else ''}"
             "Free some space, or move the home with QC_LORA_HOME, and run the same command again."
         )
 
@@ -146,6 +147,17 @@ class EmptySnapshot(QcLoraError):
         super().__init__(
             f"The snapshot has no training examples: {fact}. Add some with: qc-lora corpus build, "
             "or look at what stopped the harvested ones: qc-lora strategy list"
+        )
+
+
+class DamagedSnapshot(StoreError):
+    """A snapshot in the store is not what was frozen under its name."""
+
+    def __init__(self, name: str, fact: str) -> None:
+        super().__init__(
+            f"Snapshot {name[:12]} is not what was frozen: {fact}. Look at the database with: "
+            "qc-lora store check, take a backup in with: qc-lora store import FILE into an empty "
+            "one, or freeze what there is now with: qc-lora snapshot build"
         )
 
 

@@ -35,6 +35,7 @@ def command() -> None:
       qc-lora snapshot show 3fa9c1
       qc-lora snapshot diff 3fa9c1 b200e4
       qc-lora snapshot export 3fa9c1 --out dataset
+      qc-lora snapshot show ./dataset
       qc-lora snapshot report 3fa9c1 --out snapshot.html
     """
 
@@ -159,11 +160,21 @@ def list_snapshots(as_json: bool) -> None:
 @click.argument("snapshot", required=False)
 @json_option
 def show(snapshot: str | None, as_json: bool) -> None:
-    """The families and sides of one snapshot, the newest by default, and what was left out."""
+    """The families and sides of one snapshot, the newest by default, and what was left out.
+
+    What was changed since it was frozen is told by its hashes. A folder that was exported is held
+    against its manifest: qc-lora snapshot show ./dataset
+    """
+    from qc_builder_lora.harvest.frozen import check_frozen
+
+    if snapshot and ("/" in snapshot or Path(snapshot).is_dir()):
+        _show_folder(Path(snapshot), as_json)
+        return
     _, store = opened()
     with store:
         found = _chosen(store, snapshot)
         examples = store.examples.of_snapshot(found.id)
+        check_frozen(found, examples)
     counts: dict[tuple[str, str], int] = {}
     kinds: dict[str, int] = {}
     for example in examples:
@@ -196,6 +207,22 @@ def show(snapshot: str | None, as_json: bool) -> None:
     )
     for reason, count in found.settings.get("left_out", {}).items():
         click.echo(f"  left out: {reason}  {count}")
+
+
+def _show_folder(folder: Path, as_json: bool) -> None:
+    from qc_builder_lora.harvest.frozen import check_folder
+
+    manifest = check_folder(folder)
+    if as_json:
+        say_json(manifest)
+        return
+    facts(
+        [
+            ("id", manifest["snapshot"]),
+            *sorted(manifest["examples"].items()),
+            ("files", "as they were written"),
+        ]
+    )
 
 
 def _chosen(store: Store, name: str | None) -> Snapshot:

@@ -7,8 +7,10 @@ and nothing that depends on when or where they were made is written.
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,11 +18,13 @@ from typing import Any
 from qc_builder_lora.errors import InputError
 from qc_builder_lora.files import write_text
 from qc_builder_lora.harvest.choice import Choice
+from qc_builder_lora.harvest.frozen import MANIFEST, check_frozen
 from qc_builder_lora.ids import text_hash
 from qc_builder_lora.records import Example, Snapshot, Split
 from qc_builder_lora.store import Store
 
-MANIFEST = "manifest.json"
+_UNFINISHED, _WHOSE = ".unfinished", "whose.json"
+_FILES = tuple(f"{split}.jsonl" for split in Split)
 
 
 @dataclass
@@ -50,18 +54,40 @@ def export(
 ) -> Exported:
     """Write `train.jsonl`, `validation.jsonl` and `manifest.json`.
 
+    Stopped or out of space, the same call goes on; until it has ended there is no manifest.
     What leaves this machine is looked at once more: examples of a licence that is not established
     are left out unless it, or their source, is named here, also where the snapshot has them.
-    Raises InputError for a folder that has files of another snapshot.
+    Raises InputError for a folder that has files of another snapshot, DamagedSnapshot.
     """
     _refuse_strangers(folder, snapshot)
-    folder.mkdir(parents=True, exist_ok=True)
+    examples = store.examples.of_snapshot(snapshot.id)
+    check_frozen(snapshot, examples)
     done = Exported(folder)
     asked = Choice(licences=licences, include_sources=sources)
+    with _beside(folder, snapshot) as place:
+        taken = _write_splits(snapshot, examples, asked, done, place)
+        manifest = {
+            "snapshot": snapshot.id,
+            "format": "one object a line: id, messages (user, assistant), family, source, licence",
+            "examples": dict(sorted(done.examples.items())),
+            "left_out": dict(sorted(done.left_out.items())),
+            "sources_and_licences": dict(sorted(taken.items())),
+            "sha256": dict(sorted(done.sha256.items())),
+        }
+        text = json.dumps(manifest, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+        write_text(place / MANIFEST, text)
+    return done
+
+
+def _write_splits(
+    snapshot: Snapshot, examples: Sequence[Example], asked: Choice, done: Exported, place: Path
+) -> Counter[str]:
     taken: Counter[str] = Counter()
     for split in Split:
         lines = []
-        for example in store.examples.of_snapshot(snapshot.id, split):
+        for example in examples:
+            if snapshot.members[example.id] is not split:
+                continue
             if asked.withholds(example.licence, example.source):
                 done.left_out[f"licence not asked for: {example.licence}"] += 1
                 continue
@@ -69,21 +95,32 @@ def export(
             lines.append(line(example))
         if lines:
             text = "".join(lines)
-            write_text(folder / f"{split}.jsonl", text)
+            write_text(place / f"{split}.jsonl", text)
             done.examples[str(split)] = len(lines)
             done.sha256[f"{split}.jsonl"] = text_hash(text)
-    manifest = {
-        "snapshot": snapshot.id,
-        "format": "one object a line: id, messages (user, assistant), family, source, licence",
-        "examples": dict(sorted(done.examples.items())),
-        "left_out": dict(sorted(done.left_out.items())),
-        "sources_and_licences": dict(sorted(taken.items())),
-        "sha256": dict(sorted(done.sha256.items())),
-    }
-    # Last on purpose: a manifest says that all files are there.
-    text = json.dumps(manifest, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
-    write_text(folder / MANIFEST, text)
-    return done
+    return taken
+
+
+@contextmanager
+def _beside(folder: Path, snapshot: Snapshot) -> Iterator[Path]:
+    """A place for the files until all of them are there; then they take their places in `folder`.
+
+    What stood in `folder` before stays whole where the disk is full or the process is killed.
+    """
+    place = folder / _UNFINISHED
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    try:
+        write_text(place / _WHOSE, json.dumps({"snapshot": snapshot.id}))
+        yield place
+        # Last on purpose: a manifest says that all files are there.
+        for name in (*_FILES, MANIFEST):
+            if (place / name).exists():
+                (place / name).replace(folder / name)
+            else:
+                (folder / name).unlink(missing_ok=True)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def line(example: Example) -> str:
@@ -114,13 +151,17 @@ def _refuse_strangers(folder: Path, snapshot: Snapshot) -> None:
         raise InputError(f"{folder} is a file. Name a folder: qc-lora snapshot export ID --out DIR")
     if not folder.is_dir() or not any(folder.iterdir()):
         return
-    try:
-        found = json.loads((folder / MANIFEST).read_text("utf-8")).get("snapshot")
-    except (OSError, ValueError, AttributeError):
-        found = None
+    found = _whose(folder / MANIFEST) or _whose(folder / _UNFINISHED / _WHOSE)
     if found != snapshot.id:
         whose = f"snapshot {str(found)[:12]}" if found else "something else"
         raise InputError(f"{folder} has files of {whose}. Name an empty folder, or empty it first.")
+
+
+def _whose(path: Path) -> object:
+    try:
+        return json.loads(path.read_text("utf-8")).get("snapshot")
+    except (OSError, ValueError, AttributeError):
+        return None
 
 
 def differences(store: Store, first: Snapshot, second: Snapshot) -> Iterator[tuple[str, Example]]:

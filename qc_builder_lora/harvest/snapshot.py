@@ -18,6 +18,7 @@ from qc_builder_lora.errors import EmptySnapshot
 from qc_builder_lora.harvest.accept import SOURCE as BUILDER
 from qc_builder_lora.harvest.choice import Choice, is_reserved
 from qc_builder_lora.harvest.earlier import without_earlier
+from qc_builder_lora.harvest.frozen import name_of
 from qc_builder_lora.harvest.likeness import Clusters, Questions, normalised
 from qc_builder_lora.harvest.prompts import suite_prompts
 from qc_builder_lora.harvest.snapshot_reading import (
@@ -29,7 +30,7 @@ from qc_builder_lora.harvest.snapshot_reading import (
     SnapshotReport,
     fraction_of,
 )
-from qc_builder_lora.ids import json_hash, now, text_hash
+from qc_builder_lora.ids import now, text_hash
 from qc_builder_lora.progress import SILENT, Progress
 from qc_builder_lora.records import Example, Snapshot, Split
 from qc_builder_lora.store import Store
@@ -96,8 +97,7 @@ def _frozen(
     }
     if share != choice.validation_share:
         settings["share"] = share
-    report.snapshot_id = json_hash({"members": {k: str(v) for k, v in members.items()}, **settings})
-    # For the report alone, and no part of the name.
+    report.snapshot_id = name_of(members, settings)
     settings["left_out"] = dict(sorted(report.left_out.items()))
     settings["removed"] = [list(one) for one in report.removed]
     return Snapshot(id=report.snapshot_id, created_at=now(), members=members, settings=settings)

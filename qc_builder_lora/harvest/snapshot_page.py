@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from qc_builder_lora.harvest.choice import is_reserved
+from qc_builder_lora.harvest.frozen import check_frozen
 from qc_builder_lora.harvest.page import document, figures
 from qc_builder_lora.harvest.snapshot_reading import CHANGE, FIX
 from qc_builder_lora.ids import text_hash
@@ -36,8 +37,9 @@ details { border-bottom: 1px solid var(--line); padding: .5rem 0; } summary { cu
 
 
 def page(store: Store, snapshot: Snapshot) -> str:
-    """The whole page as HTML."""
+    """The whole page as HTML. Raises DamagedSnapshot."""
     examples = store.examples.of_snapshot(snapshot.id)
+    check_frozen(snapshot, examples)
     splits = Counter(str(snapshot.members[one.id]) for one in examples)
     families = len({one.family for one in examples})
     removed = _removed(store, snapshot)

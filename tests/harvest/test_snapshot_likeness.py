@@ -24,7 +24,7 @@ from qc_builder_lora.harvest.likeness import (
 )
 from qc_builder_lora.harvest.snapshot import Choice, build_snapshot
 from qc_builder_lora.harvest.snapshot_page import page
-from qc_builder_lora.ids import new_id
+from qc_builder_lora.ids import json_hash, new_id
 from qc_builder_lora.records import Example, Split
 from qc_builder_lora.store import Store
 from tests.harvest.conftest import NOON, Told
@@ -224,13 +224,22 @@ def test_a_small_stores_sides_are_kept_when_it_grows(kept: Store, told: Told) ->
     assert set(sides.values()) == {Split.TRAIN, Split.VALIDATION}
 
 
+def identity(number: int) -> str:
+    """The id that an example of that number has in every store."""
+    question, answer = (
+        f"Buy AAPL after {number} days of gains in a row.",
+        f"class A{number}: days = {number}",
+    )
+    return json_hash({"instruction": question, "code": answer})
+
+
 def test_two_stores_with_the_same_examples_export_the_same_bytes(tmp_path: Path) -> None:
     found = []
     for name, order in (("a", range(40)), ("b", reversed(range(40)))):
         with Store.open(f"sqlite:///{tmp_path}/{name}.db") as store:
             told = Told(store)
             for number in order:
-                told.example(number, id=f"{number:064}")
+                told.example(number, id=identity(number))
             snapshot, _ = build_snapshot(store, [])
             export(store, snapshot, tmp_path / name)
             export(store, snapshot, tmp_path / name)
