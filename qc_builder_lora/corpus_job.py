@@ -90,7 +90,7 @@ def add_fixes(
     if count:
         engine = _execution(settings, data or corpus_bars(settings), jobs)
         with show("Break", count) as progress:
-            funnels.append(add_pairs(store, engine, count, seed, progress, _free()))
+            funnels.append(add_pairs(store, engine, count, seed, progress, _free(store)))
     return funnels
 
 
@@ -111,7 +111,7 @@ def add_changes(
 
     known = load_manifest()
     ground = Ground(
-        taken=_free(),
+        taken=_free(store),
         pools=(known.tickers, known.synthetic_tickers),
         years=(known.first_year, known.last_year),
     )
@@ -139,17 +139,20 @@ class _Checks:
         return verdict(judge(asked, code, result))
 
 
-def _free() -> Callable[[Example], bool]:
-    """Whether something may be made of an example: nobody has rights to it, no suite asks it."""
+def _free(store: Store) -> Callable[[Example], bool]:
+    """Whether something may be made of an example: nobody has rights to it, no suite asks it, and
+    its words are today's."""
     from qc_builder_lora.eval.suite import suite_paths
     from qc_builder_lora.harvest.choice import is_reserved
     from qc_builder_lora.harvest.corpus.starter import held_out_keys, key_of
+    from qc_builder_lora.harvest.corpus.wording import EarlierWordings
 
-    held_out = held_out_keys(suite_paths())
+    held_out, earlier = held_out_keys(suite_paths()), EarlierWordings(store)
 
     def taken(example: Example) -> bool:
         key = key_of(example.family, example.parameters)
-        return not is_reserved(example.licence) and key not in held_out
+        free = not is_reserved(example.licence) and not earlier.has(example)
+        return free and key not in held_out
 
     return taken
 

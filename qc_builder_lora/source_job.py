@@ -121,6 +121,7 @@ def _add(
 ) -> Added:
     from qc_builder_lora.harvest.corpus.candidate import Funnel, LeftOut
     from qc_builder_lora.harvest.corpus.standing import forget_changed
+    from qc_builder_lora.harvest.corpus.wording import supersede
 
     funnel, found = Funnel(taking.origin.source), []
     refused: list[tuple[str, str]] = []
@@ -147,6 +148,7 @@ def _add(
     )  # fmt: skip
     if options.limit is None:
         forget_changed(store, funnel, taking.origin.version)
+        supersede(store, found)
     return Added(funnel, taking.redacted, tuple(refused))
 
 

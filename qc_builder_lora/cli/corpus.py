@@ -300,11 +300,20 @@ def _say_funnels(plain: list[dict[str, Any]], as_json: bool) -> None:
 @command.command("list")
 @json_option
 def list_examples(as_json: bool) -> None:
-    """Count the examples in the store by source and family."""
+    """Count the examples in the store by source and family.
+
+    Not counted are those of an earlier wording: their source asks for the same code in other words
+    today. Snapshots built before still have them.
+    """
+    from qc_builder_lora.harvest.corpus.wording import EarlierWordings
+
     _, store = opened()
     counts: dict[tuple[str, str], int] = {}
     with store:
+        earlier = EarlierWordings(store)
         for example in store.examples.each():
+            if earlier.has(example):
+                continue
             key = (example.source, example.family)
             counts[key] = counts.get(key, 0) + 1
     rows = [(*key, count) for key, count in sorted(counts.items())]

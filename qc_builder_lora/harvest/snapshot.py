@@ -17,6 +17,7 @@ from typing import Any
 from qc_builder_lora.errors import EmptySnapshot
 from qc_builder_lora.harvest.accept import SOURCE as BUILDER
 from qc_builder_lora.harvest.choice import Choice, is_reserved
+from qc_builder_lora.harvest.corpus.wording import EARLIER_WORDING, EarlierWordings
 from qc_builder_lora.harvest.earlier import without_earlier
 from qc_builder_lora.harvest.frozen import name_of
 from qc_builder_lora.harvest.likeness import Clusters, Questions, normalised
@@ -40,6 +41,7 @@ __all__ = ["Choice", "SnapshotReport", "build_snapshot", "is_reserved", "split_o
 VERSION = 4
 """Of the rules below; another version gives a snapshot another name."""
 HELD_OUT = "its code or question is held out"
+MADE_FROM_EARLIER = "made from an earlier wording"
 TORN = "its change leads to the other side of the split"
 PHRASINGS = 3
 """Most questions that one code answers, and codes that are near it."""
@@ -57,8 +59,14 @@ def build_snapshot(
     report = SnapshotReport()
     reading = Reading(list(suite_prompts(suites)), choice, report)
     total = max(1, store.examples.count())
+    earlier = EarlierWordings(store)
     for number, example in enumerate(store.examples.each()):
-        reading.take(example)
+        if earlier.has(example):
+            report.left_out[EARLIER_WORDING] += 1
+        elif earlier.made(example):
+            report.left_out[MADE_FROM_EARLIER] += 1
+        else:
+            reading.take(example)
         if number % 500 == 0:
             progress.update(0.7 * number / total, f"{number:,} read")
     clusters = reading.clusters(store)

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from qc_builder_lora.harvest.corpus.candidate import STEPS, Funnel
+from qc_builder_lora.harvest.corpus.wording import EARLIER_WORDING
 from qc_builder_lora.records import Entry, Outcome, Step
 from qc_builder_lora.store import Store
 
@@ -59,6 +60,9 @@ def standings(store: Store) -> list[Standing]:
     """One for each source, version and licence that the store has anything of, sorted."""
     found: dict[tuple[str, str | None, str], Standing] = {}
     for row in store.entries.counts():
+        if row["reason"] == EARLIER_WORDING:
+            # Today's words for the same code are counted.
+            continue
         key = (row["source"], row["version"], row["licence"])
         one = found.setdefault(key, Standing(*key, dict.fromkeys(STEPS, 0)))
         _add(one, row)
@@ -98,7 +102,10 @@ def forget_changed(store: Store, funnel: Funnel, version: str) -> int:
         [
             one.id
             for one in known
-            if _file(one) in places and one.id not in funnel.seen and one.step is not Step.KEPT
+            if _file(one) in places
+            and one.id not in funnel.seen
+            and one.step is not Step.KEPT
+            and one.reason != EARLIER_WORDING
         ]
     )
 
@@ -112,6 +119,6 @@ def reasons(store: Store, source: str) -> list[tuple[str, str, int]]:
     """What stopped the entries of a source, with what checker or engine said: most first."""
     told: Counter[tuple[str, str]] = Counter()
     for entry in store.entries.find(source=source):
-        if entry.outcome is not Outcome.PASS:
+        if entry.outcome is not Outcome.PASS and entry.reason != EARLIER_WORDING:
             told[entry.reason or "", entry.detail or ""] += 1
     return [(reason, detail, count) for (reason, detail), count in told.most_common()]
