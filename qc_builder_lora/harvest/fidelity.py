@@ -1,9 +1,9 @@
 """G9: does the code do what was asked, by a checklist made from the instruction.
 
-Tickers, numbers, indicators and ways of trading that the instruction names are looked for in the
-syntax tree; each found one is quoted with its line. A checklist cannot read: it sees that a thing
-was left out, not that it was done wrongly. Where the instruction names nothing that can be looked
-for the answer is UNKNOWN, never PASS.
+Tickers, numbers, indicators, ways of trading, direction, size of the bars and kind of order that
+the instruction names are looked for in the syntax tree; each found one is quoted with its line. A
+checklist cannot read: it sees that a thing was left out, not that it was done wrongly. Where the
+instruction names nothing that can be looked for the answer is UNKNOWN, never PASS.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from qc_builder_lora.backtest.check.mentions import INDICATORS, NO_TICKERS, Mentions, tickers_in
 from qc_builder_lora.backtest.check.parsing import tree_of
 from qc_builder_lora.harvest.ladder import Answer, failed, passed, unknown
+from qc_builder_lora.harvest.manner import manners
 from qc_builder_lora.harvest.rules import Rules
 
 _SKIPPED_LINES = re.compile(r"sharpe|iteration|drawdown|budget|cagr|target_return", re.I)
@@ -43,10 +44,13 @@ def judge(instruction: str, code: str, rules: Rules) -> Answer:
     source = _Source(code, tree)
     items = [*_tickers(instruction, source), *_indicators(instruction, source)]
     numbers = list(_numbers(instruction, source))
-    evidence = {"checklist": [item.plain() for item in (*items, *numbers)]}
+    manner = [
+        source.item(one.kind, one.asked, one.line) for one in manners(instruction, tree, source)
+    ]
+    evidence = {"checklist": [item.plain() for item in (*items, *manner, *numbers)]}
     if not items and not numbers:
         return unknown("the instruction names nothing that can be looked for", **evidence)
-    missing = next((item for item in items if item.line is None), None)
+    missing = next((item for item in (*items, *manner) if item.line is None), None)
     if missing is not None:
         return failed(f"the {missing.kind} that was asked for is not in the code",
                       missing=missing.asked, **evidence)  # fmt: skip
