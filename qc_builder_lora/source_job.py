@@ -89,14 +89,17 @@ def add_folder(
     folder: Path,
     licence: str | None,
     options: SourceOptions,
+    encoding: str | None = None,
 ) -> Added:
-    """A folder of strategies under the licence that is named."""
+    """A folder of strategies under the licence that is named; `encoding` as its reading says."""
     from qc_builder_lora.harvest.corpus.public import folder as source
+    from qc_builder_lora.harvest.corpus.public.reading import checked_encoding
     from qc_builder_lora.harvest.corpus.public.taking import Taking
 
+    encoding = checked_encoding(encoding)
     taking = Taking(source.origin(folder, licence))
     files = source.files_of(folder)
-    items = source.candidates(folder, files, taking)
+    items = source.candidates(folder, files, taking, encoding)
     return _add(settings, store, show, items, len(files), taking, options)
 
 

@@ -101,13 +101,20 @@ def lean(checkout: Path, as_json: bool, **options: Any) -> None:
     "--licence",
     help="An SPDX expression (MIT, Apache-2.0); LicenseRef-own-work for your own code.",
 )
+@click.option(
+    "--encoding",
+    help="What files are in that are not UTF-8 and do not say what they are: cp1252, gb18030.",
+)
 @_options
-def folder(folder: Path, licence: str | None, as_json: bool, **options: Any) -> None:
+def folder(
+    folder: Path, licence: str | None, encoding: str | None, as_json: bool, **options: Any
+) -> None:
     """Strategies of a folder: .py files, and the cells of notebooks with a QCAlgorithm class.
 
     Without a licence nothing is taken. A licence of your own naming (LicenseRef-…) is kept with the
     examples, which then stay out of a snapshot unless asked for. C# is counted and named; links out
-    of the folder are not followed; secrets are taken out before anything is stored.
+    of the folder are not followed; secrets are taken out before anything is stored. No encoding is
+    guessed: a file is in UTF-8, in what its coding line or byte order mark says, or in --encoding.
 
     Each runs on your data folder, or where none is set on random walks under the tickers it names
     (by the day, and by hour or minute of its own period where it asks for them, for as many as fit
@@ -117,6 +124,7 @@ def folder(folder: Path, licence: str | None, as_json: bool, **options: Any) -> 
     Examples:
       qc-lora corpus add folder strategies --licence Apache-2.0
       qc-lora corpus add folder mine --licence LicenseRef-own-work --json
+      qc-lora corpus add folder altes --licence MIT --encoding cp1252
     """
     from qc_builder_lora.progress import show_progress
     from qc_builder_lora.source_job import SourceOptions, add_folder
@@ -124,7 +132,7 @@ def folder(folder: Path, licence: str | None, as_json: bool, **options: Any) -> 
     settings, store = opened()
     with store:
         added = add_folder(
-            settings, store, show_progress, folder, licence, SourceOptions(**options)
+            settings, store, show_progress, folder, licence, SourceOptions(**options), encoding
         )
     _say(added, as_json)
 

@@ -21,6 +21,9 @@ from qc_builder_lora.records import BacktestStatus
 LARGEST_CODE = 1_000_000
 """Bytes; QuantConnect allows a quarter of it."""
 _MARKS = (
+    # Begins as UTF-16's does.
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
@@ -102,8 +105,12 @@ def read_code(path: Path) -> str:
 
 
 def decoded(raw: bytes, where: str) -> str:
-    """Text by its byte order mark, else by its coding line, else UTF-8; line ends as they are."""
-    name = next((name for mark, name in _MARKS if raw.startswith(mark)), None)
+    """Text by its byte order mark, else by its coding line, else UTF-8; line ends as they are.
+
+    UTF-16 and UTF-32 without a mark are known by their null bytes. Nothing else is guessed: a wrong
+    guess gives other letters.
+    """
+    name = next((name for mark, name in _MARKS if raw.startswith(mark)), None) or _wide(raw)
     try:
         if name is None:
             name, _ = tokenize.detect_encoding(io.BytesIO(raw).readline)
@@ -115,6 +122,20 @@ def decoded(raw: bytes, where: str) -> str:
     if "\x00" in text:
         raise InputError(f"{where}: has null bytes; not source code.")
     return text
+
+
+def _wide(raw: bytes) -> str | None:
+    """Which of UTF-32 and UTF-16 it is, where its first letters are ASCII and no byte order mark
+    says so; None where it is neither."""
+    first = raw[:8]
+    if len(first) < 8 or 0 not in first:
+        return None
+    shapes = {
+        "utf-32-le": "x000x000", "utf-32-be": "000x000x", "utf-16-le": "x0x0x0x0",
+        "utf-16-be": "0x0x0x0x",
+    }  # fmt: skip
+    shape = "".join("x" if byte else "0" for byte in first)
+    return next((name for name, known in shapes.items() if shape == known), None)
 
 
 def shown(text: object) -> str:

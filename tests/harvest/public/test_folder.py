@@ -10,14 +10,15 @@ import pytest
 from qc_builder_lora.errors import InputError
 from qc_builder_lora.harvest.corpus.candidate import Candidate, LeftOut
 from qc_builder_lora.harvest.corpus.public import folder as source
+from qc_builder_lora.harvest.corpus.public.reading import checked_encoding
 from qc_builder_lora.harvest.corpus.public.taking import Taking
 
 from .texts import CSHARP, STRATEGY, named, notebook
 
 
-def taken(folder: Path) -> dict[str | None, Candidate | LeftOut]:
+def taken(folder: Path, encoding: str | None = None) -> dict[str | None, Candidate | LeftOut]:
     taking = Taking(source.origin(folder, "MIT"))
-    found = source.candidates(folder, source.files_of(folder), taking)
+    found = source.candidates(folder, source.files_of(folder), taking, encoding)
     return {one.place: one for one in found}
 
 
@@ -102,6 +103,10 @@ ACCENT = STRATEGY.replace("Buys IBM", "Achète IBM")
         codecs.BOM_UTF8 + ACCENT.encode(),
         ACCENT.encode("utf-16"),
         codecs.BOM_UTF16_BE + ACCENT.encode("utf-16-be"),
+        ACCENT.encode("utf-16-le"),
+        ACCENT.encode("utf-16-be"),
+        ACCENT.encode("utf-32"),
+        ACCENT.encode("utf-32-be"),
         ("# -*- coding: latin-1 -*-\n" + ACCENT).encode("latin-1"),
         ACCENT.replace("\n", "\r\n").encode(),
     ],
@@ -119,8 +124,8 @@ def test_a_file_in_any_encoding_that_it_states_is_read_right(tmp_path: Path, raw
 @pytest.mark.parametrize(
     ("raw", "said"),
     [
-        (ACCENT.encode("latin-1"), "is not utf-8"),
-        (ACCENT.encode("utf-16-le"), "has null bytes|is not utf-8"),
+        (ACCENT.encode("latin-1"), "is not utf-8.*--encoding cp1252 .* reads '.*Achète IBM"),
+        (ACCENT.encode()[:-1] + b"\xc3", "is not utf-8"),
         (STRATEGY.encode() + b"\x00", "has null bytes"),
         (b"# coding: klingon\n" + STRATEGY.encode(), "klingon"),
         (b"#" * 10_000_000, "more than 1,000,000 bytes"),
@@ -136,6 +141,50 @@ def test_what_cannot_be_read_is_named_with_its_reason(
     found = taken(tmp_path)
     assert re.search(said, str(reason(found["a.py"])))
     assert isinstance(found["b.py"], Candidate)
+
+
+RUSSIAN = STRATEGY.replace("Buys IBM", "Покупает IBM")
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"), [(ACCENT, "cp1252"), (RUSSIAN, "cp1251"), (RUSSIAN, "gb18030")]
+)
+def test_a_file_that_says_nothing_is_read_in_the_encoding_that_its_owner_names(
+    tmp_path: Path, text: str, encoding: str
+) -> None:
+    (tmp_path / "a.py").write_bytes(text.encode(encoding))
+    (tmp_path / "b.py").write_text(named("Other").replace("Buys IBM", "Hält IBM"))
+    found = taken(tmp_path, encoding)
+    one, other = found["a.py"], found["b.py"]
+    assert isinstance(one, Candidate)
+    assert isinstance(other, Candidate)
+    assert ("Achète" in one.instruction) or ("Покупает" in one.instruction)
+    assert "Hält" in other.code
+
+
+def test_damaged_utf8_is_not_read_as_other_letters(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_bytes(ACCENT.encode() + b"# \xff\n")
+    assert "damaged" in str(reason(taken(tmp_path, "cp1252")["a.py"]))
+
+
+@pytest.mark.parametrize("name", ["klingon", "base64", ""])
+def test_an_encoding_that_is_none_is_refused_with_some_that_are(name: str) -> None:
+    with pytest.raises(InputError, match=r"--encoding .*cp1252 \(Western Europe\)"):
+        checked_encoding(name)
+
+
+def test_half_a_character_in_a_notebook_is_named_and_words_with_one_are_not_used(
+    tmp_path: Path,
+) -> None:
+    bad = notebook(("code", STRATEGY + "# \ud800\n"))
+    (tmp_path / "a.ipynb").write_text(bad)
+    words = notebook(("markdown", "Buys \udc00 of IBM, and more."), ("code", named("Other")))
+    (tmp_path / "b.ipynb").write_text(words)
+    found = taken(tmp_path)
+    assert "half a character" in str(reason(found["a.ipynb#1"]))
+    one = found["b.ipynb#2"]
+    assert isinstance(one, Candidate)
+    one.instruction.encode("utf-8")
 
 
 def test_links_out_of_the_folder_are_not_followed_and_links_within_are_copies(

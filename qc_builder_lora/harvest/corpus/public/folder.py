@@ -63,8 +63,13 @@ def files_of(folder: Path) -> list[Path]:
     return sorted(found)
 
 
-def candidates(folder: Path, files: list[Path], taking: Taking) -> Iterator[Candidate | LeftOut]:
-    """Each strategy in these files as a candidate, or why a file gives none."""
+def candidates(
+    folder: Path, files: list[Path], taking: Taking, encoding: str | None = None
+) -> Iterator[Candidate | LeftOut]:
+    """Each strategy in these files as a candidate, or why a file gives none.
+
+    `encoding` is what those are in that are not UTF-8 and do not say what they are.
+    """
     family = f"folder_{slug(folder.resolve().name)}"
     # Once a folder, not once a file: folders of thousands are usual.
     beside = cache(lambda parent: licence_file(parent, folder))
@@ -77,7 +82,8 @@ def candidates(folder: Path, files: list[Path], taking: Taking) -> Iterator[Cand
                 yield taking.left_out(place, "C#", place)
                 continue
             is_notebook = path.suffix.lower() == ".ipynb"
-            text = text_of(folder, path, LARGEST_NOTEBOOK if is_notebook else LARGEST_CODE)
+            most = LARGEST_NOTEBOOK if is_notebook else LARGEST_CODE
+            text = text_of(folder, path, most, encoding)
             another = _another_licence(folder, text, beside(path.parent), taking.origin.licence)
             if another is not None:
                 yield taking.left_out(place, ANOTHER_LICENCE, place, another)

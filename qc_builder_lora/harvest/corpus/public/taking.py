@@ -58,6 +58,9 @@ class Taking:
     ) -> Candidate | LeftOut:
         """A candidate with an instruction, secrets taken out of both; or why it is none."""
         key = f"{place} {text_hash(text)}"
+        if not is_unicode(text):
+            why = "half a character (a lone surrogate): no text. Write it again as Unicode"
+            return self.left_out(key, "cannot be read", place, why)
         reason = why_not(text, siblings)
         if reason is not None:
             return self.left_out(key, reason, place)
@@ -68,7 +71,7 @@ class Taking:
         first = self._seen.setdefault(text_hash(code), place)
         if first != place:
             return self.left_out(key, "a copy", place, f"of {first}")
-        said = _described(code, about)
+        said = _described(code, about if about is None or is_unicode(about) else None)
         return Candidate(
             instruction=clean.text(said[0]),
             code=code,
@@ -77,6 +80,15 @@ class Taking:
             place=place,
             **vars(self.origin),
         )
+
+
+def is_unicode(text: str) -> bool:
+    """Whether every database, file and model can be given the text: JSON may hold what cannot."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _described(code: str, about: str | None) -> tuple[str, str]:
