@@ -140,6 +140,7 @@ def _add(
                 if item.place and item.reason in named:
                     refused.append((item.place, item.detail or item.reason))
             progress.update(min(number, total))
+    _note_taken_out(store, taking)
     found, elsewhere = _not_relicensed(store, found, taking)
     for item in elsewhere:
         funnel.leave_out(item)
@@ -153,6 +154,18 @@ def _add(
         forget_changed(store, funnel, taking.origin.version)
         supersede(store, found)
     return Added(funnel, taking.redacted, tuple(refused))
+
+
+def _note_taken_out(store: Store, taking: Taking) -> None:
+    """Read again, the same things are taken out of the same texts: they count once."""
+    source = taking.origin.source
+    store.redactions.restore(
+        [
+            (source, text, kind, count)
+            for text, counts in taking.taken_out.items()
+            for kind, count in counts.items()
+        ]
+    )
 
 
 def _not_relicensed(

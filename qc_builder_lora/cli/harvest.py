@@ -12,6 +12,7 @@ import click
 
 from qc_builder_lora.cli.common import existing_store
 from qc_builder_lora.cli.harvest_gates import ask_gates, explain_harvest
+from qc_builder_lora.cli.taken_out import by_kind, taken_out, told_of
 from qc_builder_lora.config import load_settings
 from qc_builder_lora.progress import Progress, show_progress
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _BUSY_S = 120.0
 """How long a store that another process holds is waited for: longer than any of our own takes."""
+_WRITES_ANEW = "qc-lora harvest ingest writes it anew without secrets"
 _SHOWN = 20
 """Skipped things shown; --json has them all."""
 
@@ -74,8 +76,7 @@ def ingest(wait_s: float, as_json: bool) -> None:
     )
     for label, number in sorted(report.labels.items()):
         click.echo(f"  {label:<16} {number:>8,}")
-    secrets = ", ".join(f"{kind} {number}" for kind, number in sorted(report.redacted.items()))
-    click.echo(f"secrets removed: {secrets or 'none found'}")
+    click.echo(f"secrets removed: {by_kind(report.redacted)}")
     if report.waiting:
         click.echo(f"{report.waiting} builds still run; their records wait in the spool")
     if report.lost:
@@ -89,6 +90,10 @@ def ingest(wait_s: float, as_json: bool) -> None:
 def status(as_json: bool) -> None:
     """Show each recorded process: its records, what the store has, what was lost.
 
+    And how many secrets and personal traces were taken out so far, by kind: of what builders'
+    runs recorded, and of every other harvest. An ended process's file is written anew without
+    them when the store has all of it; until then it has what the process saw.
+
     Without a usable database it says what lies in the spools, and exit code 1.
     """
     from qc_builder_lora.errors import StoreError
@@ -98,20 +103,19 @@ def status(as_json: bool) -> None:
     try:
         store = existing_store(settings)
     except StoreError as error:
-        _show_spools(survey(settings.home, None), settings, as_json, str(error))
+        unknown = {"redacted": None, "database_error": str(error)}
+        _show_spools(survey(settings.home, None), settings, as_json, unknown)
         raise
     with store or nullcontext():
-        _show_spools(survey(settings.home, store), settings, as_json)
+        plain = {"redacted": taken_out(store) if store else None}
+        _show_spools(survey(settings.home, store), settings, as_json, plain)
 
 
 def _show_spools(
-    states: list[SpoolState], settings: Settings, as_json: bool, database_error: str | None = None
+    states: list[SpoolState], settings: Settings, as_json: bool, more: dict[str, Any]
 ) -> None:
     if as_json:
-        plain: dict[str, Any] = {"spools": [state.plain() for state in states]}
-        if database_error is not None:
-            plain["database_error"] = database_error
-        click.echo(json.dumps(plain))
+        click.echo(json.dumps({"spools": [state.plain() for state in states], **more}))
         return
     if not states:
         click.echo(f"{settings.home}: nothing is recorded. Record with: qc-lora run SCRIPT")
@@ -127,6 +131,16 @@ def _show_spools(
         )
         if state.missing:
             click.echo(f"  not hooked, for the host lacks them: {', '.join(state.missing)}")
+        if state.holds_secrets:
+            click.echo(f"  its file has what the host saw: {_WRITES_ANEW}")
+    if more["redacted"] is not None:
+        _show_taken_out(more["redacted"])
+
+
+def _show_taken_out(found: dict[str, Any]) -> None:
+    click.echo(f"secrets taken out so far: {told_of(found)}")
+    for source, counts in found["sources"].items():
+        click.echo(f"  {source:<12} {by_kind(counts)}")
 
 
 @command.command()
@@ -232,8 +246,7 @@ def _say(report: SourceReport, as_json: bool) -> None:
     )
     for status, number in sorted(report.statuses.items()):
         click.echo(f"  backtests {status:<12} {number:>8,}")
-    secrets = ", ".join(f"{kind} {number}" for kind, number in sorted(report.redacted.items()))
-    click.echo(f"secrets removed: {secrets or 'none found'}")
+    click.echo(f"secrets removed: {by_kind(report.redacted)}")
     for one in report.skipped[:_SHOWN]:
         click.echo(f"SKIPPED  {one.where}: {one.why}")
     if len(report.skipped) > _SHOWN:

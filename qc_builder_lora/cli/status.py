@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from qc_builder_lora.cli.common import existing_store, facts, json_option, say_json
+from qc_builder_lora.cli.taken_out import taken_out, told_of
 from qc_builder_lora.errors import NotFound, StoreError
 
 if TYPE_CHECKING:
@@ -20,9 +21,11 @@ if TYPE_CHECKING:
 def command(as_json: bool) -> None:
     """What answers now, what the last turn did, and what the next one waits for.
 
-    Records that a builder's run could not write (a full disk), or that wait because the database
-    was not there, are named. Before there is a database it says so, and makes none. One that
-    cannot be used is exit code 1, and what waits in the spools is told all the same.
+    How many secrets were taken out of what was harvested is in it; by source, it is in:
+    qc-lora harvest status. Records that a builder's run could not write (a full disk), or that
+    wait because the database was not there, are named. Before there is a database it says so, and
+    makes none. One that cannot be used is exit code 1, and what waits in the spools is told all
+    the same.
 
     \b
     Example:
@@ -61,6 +64,7 @@ def command(as_json: bool) -> None:
             "needed": found.needed,
             "waits_for": found.waits_for,
             "next_cron": str(next_cron(settings.retrain_cron)) if settings.retrain_cron else None,
+            "redacted": taken_out(store),
             "spools": [spool.plain() for spool in survey(settings.home, store)],
             "counts": store.counts(),
         }
@@ -162,6 +166,7 @@ def _show(plain: dict[str, Any]) -> None:
             ("new strategies", f"{plain['new_strategies']} of {plain['needed']} that start a turn"),
             ("waits for", plain["waits_for"]),
             ("next cron", plain["next_cron"] or "not set"),
+            ("secrets taken out", told_of(plain["redacted"])),
         ]
     )
     if doubt := plain["in_doubt"]:

@@ -23,12 +23,11 @@ from qc_builder_lora.errors import IngestBusy, InputError, QcLoraError
 from qc_builder_lora.files import write_json
 from qc_builder_lora.harvest import events
 from qc_builder_lora.harvest.builds import Reconstruction
-from qc_builder_lora.harvest.kept import Keeping, Kept
+from qc_builder_lora.harvest.kept import SOURCE, Keeping, Kept
 from qc_builder_lora.harvest.sealed import seal
 from qc_builder_lora.harvest.spool import Damage, Event, Spool, is_finished, read, spools
 from qc_builder_lora.progress import SILENT, Progress
 from qc_builder_lora.records import Build
-from qc_builder_lora.redact import Redactor
 from qc_builder_lora.store import Store
 
 WINDOW = 500
@@ -84,12 +83,11 @@ def ingest(
             return report
     except OSError as error:
         raise _unusable(folder, error) from error
-    redactor = Redactor(report.redacted)
     with _only_one(folder, wait_s):
         passed = 0
         for spool in spools(folder):
             try:
-                _Pass(store, spool, redactor, report).run(_Onward(progress, passed))
+                _Pass(store, spool, report).run(_Onward(progress, passed))
                 passed += spool.path.stat().st_size
             except QcLoraError:
                 raise
@@ -152,14 +150,12 @@ def _locked(lock: int) -> bool:
 class _Pass:
     """One reading of one spool."""
 
-    def __init__(
-        self, store: Store, spool: Spool, redactor: Redactor, report: IngestReport
-    ) -> None:
+    def __init__(self, store: Store, spool: Spool, report: IngestReport) -> None:
         self._store = store
         self._spool = spool
         self._report = report
         self._found = Reconstruction()
-        self._keeping = Keeping(spool.id, _host(spool), redactor)
+        self._keeping = Keeping(spool.id, _host(spool))
         self._cursor = _Cursor(store, spool)
         self._end = 0
 
@@ -208,8 +204,13 @@ class _Pass:
 
     def _keep(self, kept: Sequence[Kept]) -> None:
         store, report = self._store, self._report
+        redacted: Counter[str] = Counter()
         for part in kept:
-            self._keep_build(part.build)
+            redacted.update(part.redacted)
+            if self._keep_build(part.build):
+                redacted.update(part.redacted_of_build)
+        store.redactions.add(SOURCE, self._spool.id, redacted)
+        report.redacted.update(redacted)
         store.requests.add_all(item for part in kept for item in part.requests)
         report.strategies += store.strategies.add_all(s for part in kept for s in part.strategies)
         generations = [item for part in kept for item in part.generations]
@@ -217,14 +218,16 @@ class _Pass:
         report.backtests += store.backtests.add_all(b for part in kept for b in part.backtests)
         report.labels.update(str(generation.label) for generation in generations)
 
-    def _keep_build(self, build: Build) -> None:
+    def _keep_build(self, build: Build) -> bool:
+        """Whether it is new."""
         if self._store.builds.has(build.id):
             # Its oldest attempts were handed out before it was complete.
             changes = {"finished_at": build.finished_at, "status": build.status}
             self._store.builds.update(build.id, **changes)
-        else:
-            self._store.builds.add(build)
-            self._report.builds += 1
+            return False
+        self._store.builds.add(build)
+        self._report.builds += 1
+        return True
 
     def _report_losses(self) -> None:
         last = self._store.ingested.last(self._spool.id)

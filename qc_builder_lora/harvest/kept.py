@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -39,26 +40,31 @@ class Kept:
     strategies: list[Strategy] = field(default_factory=list)
     generations: list[Generation] = field(default_factory=list)
     backtests: list[Backtest] = field(default_factory=list)
+    redacted: Counter[str] = field(default_factory=Counter)
+    """What was taken out of all of it but the build, by kind."""
+    redacted_of_build: Counter[str] = field(default_factory=Counter)
+    """And out of the build, which comes again with each of its parts."""
 
 
 class Keeping:
     """Makes records for the builds of one spool. The same build gives the same records again."""
 
-    def __init__(self, spool_id: str, host: str, redactor: Redactor) -> None:
+    def __init__(self, spool_id: str, host: str) -> None:
         self._spool = spool_id
         self._host = PurePath(host).name[:LONGEST_NAME] or "unknown"
-        self._redactor = redactor
+        self._redactor = Redactor()
 
     def records(self, done: Done) -> Kept:
         """All records of a build, or of the part of it that is ready."""
-        kept = Kept(self._build(done.build))
+        of_build = Redactor()
+        kept = Kept(self._build(done.build, of_build), redacted_of_build=of_build.counts)
+        self._redactor = Redactor(kept.redacted)
         for attempt in done.attempts:
             if not attempt.empty:
                 self._keep(kept, done.build, attempt)
         return kept
 
-    def _build(self, build: OpenBuild) -> Build:
-        clean = self._redactor
+    def _build(self, build: OpenBuild, clean: Redactor) -> Build:
         return Build(
             id=id_at(build.time_ns, self._spool, build.sequence, "build"),
             title=clean.text(build.title),

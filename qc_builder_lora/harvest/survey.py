@@ -46,6 +46,12 @@ class SpoolState:
     unreadable: str | None = None
     """Why the file cannot be read; nothing else is known then."""
 
+    @property
+    def holds_secrets(self) -> bool:
+        """Whether an ended process's file is all in the store, and still as the host wrote it."""
+        whole = bool(self.records) and self.taken == self.records
+        return whole and not (self.running or self.redacted)
+
     def plain(self) -> dict[str, Any]:
         """As JSON values."""
         return asdict(self)

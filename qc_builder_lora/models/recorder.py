@@ -38,6 +38,8 @@ _LOOK_S, _PATIENCE, _QUIET = 0.001, 50, 20
 """How often a pause between requests is looked for, in seconds, how many times at most, and after
 how many times without any request nobody is waited for."""
 
+_SOURCE = "served"
+
 log = get_logger(__name__)
 
 
@@ -62,11 +64,14 @@ class Recorder:
         whether a request is under way.
         """
         self._open, self._host, self._then = open_store, host, then
+        self._batch = new_id()
         self._rest_s, self._gather_s = rest_s, gather_s
         self._spool, self._busy, self._clock = spool, busy, clock
         self._away_until = 0.0
         self._builds: set[str] = set()
         """Of the last transaction: they need not be looked for in the next."""
+        self._taken_out: Counter[str] = Counter()
+        """What the store was not told yet."""
         self._waiting: queue.Queue[Answered] = queue.Queue(most)
         self._store: Store | None = None
         self._ending = threading.Event()
@@ -146,6 +151,7 @@ class Recorder:
         self._await_pause()
         records = [self._records(answered, redactor) for answered in batch]
         self.counts["redacted"] += redactor.counts.total()
+        self._taken_out.update(redactor.counts)
         self._await_pause()
         while True:
             try:
@@ -220,7 +226,9 @@ class Recorder:
                     store.builds.add(self._build(build))
             store.requests.add_all(request for request, _ in records)
             store.generations.add_all(generation for _, generation in records)
+            store.redactions.add(_SOURCE, self._batch, self._taken_out)
         self._builds = builds
+        self._taken_out.clear()
 
     def _build(self, key: str) -> Build:
         return Build(id=key, title="requests served", host=self._host, started_at=now())

@@ -11,7 +11,9 @@ from qc_builder_lora.errors import NewerStore, OlderStore, StoreError
 from qc_builder_lora.store.database import Database, ensure_wal
 from qc_builder_lora.store.tables import TABLE_NAMES
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
+REVISIONS = (
+    "0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010",
+)  # fmt: skip
 """Oldest first. Kept here so that opening a store of today needs no Alembic; a test compares."""
 HEAD = REVISIONS[-1]
 VERSION_TABLE = "qc_lora_revision"

@@ -19,6 +19,7 @@ from qc_builder_lora.store.leases import Leases
 from qc_builder_lora.store.models import Evaluations, Models
 from qc_builder_lora.store.promotions import Promotions
 from qc_builder_lora.store.ratings import Ratings
+from qc_builder_lora.store.redactions import Redactions
 from qc_builder_lora.store.revisions import ensure_revision
 from qc_builder_lora.store.rows import Rows
 from qc_builder_lora.store.runs import Adapters, Runs, Turns
@@ -57,6 +58,7 @@ class Store:
         self.turns = Turns(database)
         self.leases = Leases(database)
         self.ingested = Ingested(database)
+        self.redactions = Redactions(database)
         self.tallies = Tallies(database)
 
     @classmethod
@@ -120,7 +122,8 @@ class Store:
     def counts(self) -> dict[str, int]:
         """Table → number of rows, for every table but leases and tallies."""
         counts = {noun.table.name: noun.count() for noun in self.nouns()}
-        return {**counts, "ingested": self.ingested.count()}
+        counts["ingested"] = self.ingested.count()
+        return {**counts, "redactions": self.redactions.count()}
 
     def close(self) -> None:
         """Give the connections back; the store cannot be used afterwards."""

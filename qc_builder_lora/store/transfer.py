@@ -25,7 +25,9 @@ from qc_builder_lora.store.store import Store
 
 FORMAT = 1
 _FIRST, _LAST = "qc-lora-store", "end"
-_INGESTED = "ingested"
+_INGESTED, _REDACTION = "ingested", "redaction"
+_COUNTED_SINCE = "0010"
+"""Before this revision nobody counted what was taken out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +73,9 @@ def _lines(store: Store) -> Iterator[tuple[str, bytes]]:
     for source, sequence in store.ingested.each():
         record = {"source": source, "sequence": sequence}
         yield _INGESTED, _dump(_INGESTED, {"record": record})
+    for source, batch, kind, count in store.redactions.each():
+        record = {"source": source, "batch": batch, "kind": kind, "count": count}
+        yield _REDACTION, _dump(_REDACTION, {"record": record})
 
 
 def _dump(kind: str, rest: dict[str, Any]) -> bytes:
@@ -97,8 +102,12 @@ class _Reading:
 
     def __init__(self, store: Store, path: Path, progress: Progress) -> None:
         self._path, self._progress = path, progress
-        self._ingested = store.ingested
+        self._redactions = store.redactions
         self._nouns = {noun.word: noun for noun in store.nouns()}
+        self._targets: dict[str, Any] = {
+            **self._nouns, _INGESTED: store.ingested, _REDACTION: store.redactions,
+        }  # fmt: skip
+        self._counted = True
         self._counts: Counter[str] = Counter()
         self._added = 0
         self._bytes = 0
@@ -125,6 +134,8 @@ class _Reading:
             self._bytes += len(line)
         if not ended:
             raise self._refusal(number + 1, "is missing: the file is empty or was cut short")
+        if not self._counted and self._counts["generation"]:
+            self._redactions.note_uncounted()
         self._progress.update(self._bytes)
         return Transfer(counts=dict(self._counts), added=self._added, sha256=digest.hexdigest())
 
@@ -149,6 +160,8 @@ class _Reading:
                 "a newer one",
             )
 
+        self._counted = REVISIONS.index(revision) >= REVISIONS.index(_COUNTED_SINCE)
+
     def _check_last(self, number: int, content: dict[str, Any], digest: str) -> None:
         if content.get("counts") != dict(self._counts):
             raise self._refusal(
@@ -169,12 +182,15 @@ class _Reading:
         self._counts[kind] += 1
 
     def _record(self, number: int, kind: str, plain: Any) -> Any:
-        if kind != _INGESTED and kind not in self._nouns:
-            known = ", ".join([*self._nouns, _INGESTED])
+        if kind not in self._targets:
+            known = ", ".join(self._targets)
             raise self._refusal(number, f"has the unknown type {kind!r}; known are {known}")
         try:
             if kind == _INGESTED:
                 return str(plain["source"]), int(plain["sequence"])
+            if kind == _REDACTION:
+                names = (str(plain[name]) for name in ("source", "batch", "kind"))
+                return (*names, _count(plain["count"]))
             return self._nouns[kind].from_plain(plain)
         except (StoreError, LookupError, TypeError, ValueError, AttributeError) as error:
             raise self._refusal(number, f"is not a {kind}: {error}") from error
@@ -183,7 +199,7 @@ class _Reading:
         if not self._waiting:
             return
         lines, self._waiting = self._waiting, []
-        target = self._ingested if self._kind == _INGESTED else self._nouns[self._kind]
+        target = self._targets[self._kind]
         try:
             self._added += target.restore([record for _, record in lines])
         except StoreError:
@@ -197,6 +213,12 @@ class _Reading:
 
     def _refusal(self, number: int, fact: str) -> InputError:
         return InputError(f"{self._path}: line {number} {fact.rstrip('.')}. Nothing was imported.")
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"{value!r} is no number of things")
+    return value
 
 
 def _no_constant(name: str) -> None:

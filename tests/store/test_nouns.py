@@ -540,7 +540,7 @@ def test_counts_name_every_table(store: Store, make: Any) -> None:
     store.builds.add(make.build())
     counts = store.counts()
     assert counts["builds"] == 1
-    assert len(counts) == 20
+    assert len(counts) == 21
     assert sum(counts.values()) == 1
 
 

@@ -100,6 +100,7 @@ def worlds(draw: Any, nouns: tuple[Rows[Any], ...]) -> dict[str, list[Any]]:
 
 def content(store: Store) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {noun.word: list(noun.each()) for noun in store.nouns()}
+    found["redactions"] = list(store.redactions.each())
     return {**found, "ingested": list(store.ingested.each())}
 
 
@@ -176,6 +177,7 @@ def filled(store: Store, make: Any) -> None:
     store.entries.put([make.entry("a"), make.entry("b", outcome=None, reason="C#")])
     store.turns.add(make.turn())
     store.ingested.take("spool", 3)
+    store.redactions.add("builder", "spool", {"email": 2})
     lease = store.leases.acquire("loop", "me", 60)
     assert lease is not None
 
@@ -264,10 +266,10 @@ def latin(lines: list[bytes]) -> list[bytes]:
     ("change", "fact"),
     [
         (lambda lines: [], r"line 1 is missing: the file is empty or was cut short"),
-        (cut, r"line 29 is missing: the file is empty or was cut short"),
+        (cut, r"line 30 is missing: the file is empty or was cut short"),
         (cut_in_the_middle, r"line 6 is not JSON \("),
         (latin, r"line 2 is not JSON \(.*utf-8"),
-        (one_more, r"line 30 comes after the last line"),
+        (one_more, r"line 31 comes after the last line"),
         (lambda lines: lines[1:], r"line 1 is a 'build'; an export of a store begins with"),
         (edited("qc-lora-store", HEAD.encode(), b"9999"), r"line 1 says format 1, revision '9999'"),
         (edited("qc-lora-store", b"1", b"2"), r"line 1 says format 2.*a newer one"),
@@ -280,7 +282,7 @@ def latin(lines: list[bytes]) -> list[bytes]:
         (edited("build", b'"cost_usd": null', b'"cost_usd": "x"'), r"not an amount of money: 'x'"),
         (edited("build", b'"cost_usd": null', b'"cost_usd": NaN'), r"NaN is not JSON"),
         (edited("model", b'"production"', b'"great"'), r"is 'great'; known are candidate"),
-        (edited("build", b"Momentum", b"Monentum"), r"line 29 says SHA-256 .* was changed after"),
+        (edited("build", b"Momentum", b"Monentum"), r"line 30 says SHA-256 .* was changed after"),
         (without_the_request, r"line 4 cannot be taken: generation .* is not in the store"),
     ],
 )
@@ -288,7 +290,7 @@ def test_a_broken_file_is_refused_by_line_and_nothing_is_imported(
     file: Path, store: Store, make: Any, change: Change, fact: str
 ) -> None:
     lines = file.read_bytes().splitlines(keepends=True)
-    assert len(lines) == 29
+    assert len(lines) == 30
     file.write_bytes(b"".join(change(lines)))
     kept = store.builds.add(make.build())
     with pytest.raises(InputError, match=fact) as caught:
@@ -304,7 +306,7 @@ def test_wrong_counts_are_refused(file: Path, lite: Store) -> None:
     last = json.loads(lines[-1])
     last["counts"]["build"] = 7
     file.write_bytes(b"".join([*lines[:-1], json.dumps(last).encode()]))
-    with pytest.raises(InputError, match=r"line 29 counts .*'build': 7"):
+    with pytest.raises(InputError, match=r"line 30 counts .*'build': 7"):
         import_store(lite, file)
     assert lite.builds.count() == 0
 

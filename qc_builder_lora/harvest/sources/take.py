@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from qc_builder_lora.errors import StoreError, StoreUnavailable
 from qc_builder_lora.harvest.sources.kept import Keeping, Kept, weight
 from qc_builder_lora.harvest.sources.piece import Measured, Piece, Skipped, record_id
+from qc_builder_lora.ids import new_id
 from qc_builder_lora.progress import SILENT, Progress
 from qc_builder_lora.redact import for_a_message
 from qc_builder_lora.store import Store
@@ -121,6 +122,7 @@ class _Keeper:
         self._store = store
         self._report = report
         self._keeping = Keeping(store, source)
+        self._batch = new_id()
 
     def keep(self, pieces: Sequence[Piece]) -> None:
         for _ in range(_TRIES):
@@ -151,6 +153,7 @@ class _Keeper:
             strategies = store.strategies.add_all(_sorted(kept.strategies))
             generations = store.generations.add_all(_sorted(kept.generations))
             backtests = store.backtests.add_all(_sorted(kept.backtests))
+            store.redactions.add(report.source, self._batch, kept.redacted)
         report.builds += builds
         report.strategies += strategies
         report.generations += generations

@@ -251,6 +251,17 @@ class TallyRow(Base):
     began_at: Mapped[datetime] = mapped_column(Moment)
 
 
+class RedactionRow(Base):
+    """How many secrets of a kind were taken out of one batch of a source."""
+
+    __tablename__ = "redactions"
+
+    source: Mapped[str] = mapped_column(Name, primary_key=True)
+    batch: Mapped[str] = mapped_column(Name, primary_key=True)
+    kind: Mapped[str] = mapped_column(Name, primary_key=True)
+    count: Mapped[int] = mapped_column(Whole)
+
+
 class IngestedRow(Base):
     """The spool events that have been taken: a second reading of the spool skips them."""
 

@@ -39,9 +39,17 @@ class Taking:
     """Takes the texts of one source one after another; what was seen before is a copy."""
 
     origin: Origin
-    redacted: Counter[str] = field(default_factory=Counter)
-    """What was taken out of the texts, by kind."""
+    taken_out: dict[str, Counter[str]] = field(default_factory=dict)
+    """What was taken out of each text, by kind."""
     _seen: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def redacted(self) -> Counter[str]:
+        """The same of all texts together."""
+        found: Counter[str] = Counter()
+        for counts in self.taken_out.values():
+            found.update(counts)
+        return found
 
     def left_out(self, key: str, reason: str, place: str, detail: str | None = None) -> LeftOut:
         """Something that is not taken."""
@@ -64,7 +72,9 @@ class Taking:
         reason = why_not(text, siblings)
         if reason is not None:
             return self.left_out(key, reason, place)
-        clean = Redactor(self.redacted)
+        # Anew, for a copy of a text is the same text.
+        clean = Redactor()
+        self.taken_out[text_hash(text)] = clean.counts
         code = clean.text(text.replace("\r\n", "\n").replace("\r", "\n")).strip("\n") + "\n"
         if "AlgorithmImports" not in code:
             code = _IMPORTS + code
