@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from contextlib import suppress
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
