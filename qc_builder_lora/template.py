@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -161,7 +162,8 @@ def extract_code(answer: str) -> str:
     not changed otherwise: broken code stays broken.
     """
     text = answer.replace("\r\n", "\n").strip()
-    if _parses(text):
+    # Code whose docstring holds a fence must not be cut to what the docstring shows.
+    if is_python(text):
         return _ended(text)
     blocks = [
         match["code"]
@@ -174,10 +176,12 @@ def extract_code(answer: str) -> str:
     return _ended(text[start.start() :] if start else text)
 
 
-def _parses(text: str) -> bool:
-    # Code whose docstring holds a fence must not be cut to what the docstring shows.
+def is_python(text: str) -> bool:
+    """Whether there is code, and it is Python."""
     try:
-        return bool(ast.parse(text).body)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return bool(ast.parse(text).body)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
 

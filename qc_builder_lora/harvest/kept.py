@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePath
 
-from qc_builder_lora.backtest.check import strategy_hash
-from qc_builder_lora.errors import InputError
 from qc_builder_lora.harvest.attempts import Attempt, Seen
 from qc_builder_lora.harvest.builds import Done, OpenBuild
-from qc_builder_lora.ids import id_at, text_hash
+from qc_builder_lora.harvest.strategies import strategy_of
+from qc_builder_lora.ids import id_at
 from qc_builder_lora.records import (
     Backtest,
     BacktestStatus,
@@ -78,7 +77,9 @@ class Keeping:
     def _keep(self, kept: Kept, build: OpenBuild, attempt: Attempt) -> None:
         code = self._redactor.text(attempt.code)
         request = self._request(build, attempt)
-        strategy = self._strategy(attempt, code)
+        strategy = None
+        if code.strip():
+            strategy = strategy_of(code, created_at=moment(attempt.time_ns), source=SOURCE)
         kept.requests.append(request)
         if strategy is not None:
             kept.strategies.append(strategy)
@@ -105,22 +106,6 @@ class Keeping:
     def _request(self, build: OpenBuild, attempt: Attempt) -> Request:
         asked = (attempt.prompt or "").strip() or (build.spec or "").strip() or build.title
         return new_request(self._redactor.text(asked), created_at=moment(attempt.time_ns))
-
-    def _strategy(self, attempt: Attempt, code: str) -> Strategy | None:
-        if not code.strip():
-            return None
-        try:
-            identity = strategy_hash(code)
-        except InputError:
-            # A Strategy is a syntax tree; the text stays in its Generation.
-            return None
-        return Strategy(
-            id=identity,
-            code=code,
-            code_sha256=text_hash(code),
-            created_at=moment(attempt.time_ns),
-            source=SOURCE,
-        )
 
     def _backtests(self, build: Build, attempt: Attempt, strategy: Strategy) -> Iterator[Backtest]:
         seen = list(attempt.backtests.values())

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ast
-import warnings
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from qc_builder_lora.models.call import Outcome
+from qc_builder_lora.template import is_python
 
 _KEPT = 1000
 
@@ -34,7 +33,7 @@ class Tally:
             return
         if outcome.draft.latency_s is not None:
             self.latencies.append(outcome.draft.latency_s)
-        if parses(outcome.draft.code):
+        if is_python(outcome.draft.code):
             self.passed += 1
         else:
             self.unlike += 1
@@ -59,13 +58,3 @@ def together(tallies: Iterable[Tally]) -> Tally:
         found.unlike += one.unlike
         found.latencies.extend(one.latencies)
     return found
-
-
-def parses(code: str) -> bool:
-    """Whether there is code, and it is Python."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return bool(ast.parse(code).body)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False

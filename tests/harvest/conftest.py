@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +15,7 @@ import pytest
 
 from qc_builder_lora.backtest.check import strategy_hash
 from qc_builder_lora.backtest.protocol import BacktestResult, BacktestSettings
+from qc_builder_lora.files import find_default
 from qc_builder_lora.harvest.delay import delayed
 from qc_builder_lora.ids import new_id, text_hash
 from qc_builder_lora.records import (
@@ -202,3 +206,45 @@ class Engine:
 def check_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """mypy's cache, warm after the first test."""
     return tmp_path_factory.mktemp("check")
+
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with nothing in it but, where the test file has a TWO, the manifest `two`.
+
+    TWO are the manifest's lines from `families` on, up to what is said of tickers.
+    """
+    pytest.importorskip("bokeh_sampledata", reason="the sample data is an extra")
+    folder = tmp_path_factory.mktemp("home")
+    two = getattr(request.module, "TWO", None)
+    if two is not None:
+        text = find_default("harvest/corpus/starter.yaml").read_text("utf-8")
+        head, _, tail = text.partition("families:\n")
+        _, _, rest = tail.partition("# Real bars")
+        (folder / "harvest" / "corpus").mkdir(parents=True)
+        manifest = folder / "harvest" / "corpus" / "two.yaml"
+        manifest.write_text(f"{head}{two}\n# Real bars{rest}")
+    return folder
+
+
+@pytest.fixture
+def run(home: Path, check_cache: Path) -> Run:
+    """`qc-lora` in that home, as a user types it."""
+
+    def call(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("QC_LORA_")}
+        ours = {
+            "QC_LORA_HOME": str(home),
+            "QC_LORA_CACHE": str(check_cache),
+            "QC_LORA_ALLOW_OPEN_SANDBOX": "1",
+        }
+        return subprocess.run(
+            [sys.executable, "-m", "qc_builder_lora.cli", *map(str, arguments)],
+            cwd=home, env={**kept, **ours}, capture_output=True, text=True, check=False,
+            timeout=300,
+        )  # fmt: skip
+
+    return call

@@ -100,18 +100,8 @@ class Account:
         """Money turned over so far, both ways."""
         return sum(holding.sale_volume for holding in self.holdings)
 
-    @property
-    def held_value(self) -> float:
-        """Absolute value of all positions."""
-        return sum(abs(holding.value) for holding in self.holdings if holding.quantity)
-
-    @property
-    def unrealized(self) -> float:
-        """Profit that closing everything now would bring, fees of closing paid."""
-        return sum(self.unrealized_of(item) for item in self.holdings if item.quantity)
-
     def unrealized_of(self, holding: Holding) -> float:
-        """The same of one position."""
+        """Profit that closing one position now would bring, fees of closing paid."""
         if not holding.quantity:
             return 0.0
         cost = self.charge_of(holding, -holding.quantity)

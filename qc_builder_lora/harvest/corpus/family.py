@@ -123,6 +123,39 @@ _WORDINGS = (
     (" Start with $$$money.", "\ncash: $cash"),
     (" Period $first-$last, initial capital $cash.", "\nperiod: $first-$last\ncash: $cash"),
 )
+# The same in other words, which the full corpus alone takes.
+_FURTHER_WORDINGS = (
+    (),
+    (
+        (" Use data between $first and $last.", "\nstart_date: $start\nend_date: $end"),
+        (" Dates: $start to $end.", "\nperiod: $first-$last"),
+        (" Years: $first-$last.", "\ndates: $start to $end"),
+    ),
+    (
+        (
+            " Run it from $first to $last, starting with $$$money.",
+            "\nstart_date: $start\nend_date: $end\ninitial_capital: $cash",
+        ),
+        (" Data between $start and $end, cash $$$money.", "\ndata: $start to $end\ncash: $cash"),
+        (
+            " Simulate $start to $end on a starting capital of $$$money.",
+            "\ncash: $cash\nfrom: $start\nto: $end",
+        ),
+    ),
+    (
+        (" Cash: $$$money.", "\ninitial_capital: $cash"),
+        (" Begin with $$$money.", "\nstarting_capital: $cash"),
+        (" The account has a starting capital of $$$money.", "\ncash: $$$money"),
+    ),
+    (
+        (" From $first to $last, cash $cash.", "\nyears: $first-$last\nstarting_capital: $cash"),
+        (
+            " Years $first to $last, starting capital $$$money.",
+            "\nperiod: $first to $last\ninitial_capital: $cash",
+        ),
+        (" Between $first and $last with $$$money.", "\ncash: $cash\nyears: $first to $last"),
+    ),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +169,8 @@ class Frame:
     end: date
     cash: int
     wording: int
+    variant: int = 0
+    """Which words of those that a wording has, counted round; 0 are those that suites take."""
 
     def said(self, *, as_lines: bool) -> str:
         """What is appended to the instruction."""
@@ -147,7 +182,8 @@ class Frame:
             "cash": self.cash,
             "money": f"{self.cash:,}",
         }
-        return Template(_WORDINGS[self.wording][as_lines]).substitute(names)
+        worded = (_WORDINGS[self.wording], *_FURTHER_WORDINGS[self.wording])
+        return Template(worded[self.variant % len(worded)][as_lines]).substitute(names)
 
 
 DEFAULT_START, DEFAULT_END = date(2006, 1, 1), date(2012, 12, 31)

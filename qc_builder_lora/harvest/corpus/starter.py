@@ -143,12 +143,15 @@ def _draw(
     if synthetic and source.random() < manifest.synthetic_share:
         tickers = list(manifest.synthetic_tickers)
     years = (manifest.first_year, manifest.last_year)
-    return Draw(
+    draw = Draw(
         family=family,
         parameters=family.draw_parameters(source, tickers),
         phrasing=number % (family.styles if manifest.every_style else len(family.phrasings)),
         frame=draw_frame(source, years, manifest.cash, manifest.default_cash),
     )
+    if not manifest.every_style:
+        return draw
+    return replace(draw, frame=replace(draw.frame, variant=int(text_hash(draw.key)[:8], 16)))
 
 
 def candidates(drawn: Iterable[Draw], manifest: Manifest) -> Iterator[Candidate]:

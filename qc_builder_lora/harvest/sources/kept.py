@@ -10,10 +10,9 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
-from qc_builder_lora.backtest.check import strategy_hash
-from qc_builder_lora.errors import InputError
 from qc_builder_lora.harvest.labels import Label, label_of
 from qc_builder_lora.harvest.sources.piece import Measured, Piece, record_id
+from qc_builder_lora.harvest.strategies import strategy_of
 from qc_builder_lora.ids import now, text_hash
 from qc_builder_lora.records import (
     Backtest,
@@ -108,7 +107,13 @@ class Keeping:
         code = clean.text(piece.code)
         asked = (piece.instruction or "").strip() or piece.title
         request = new_request(clean.text(asked), created_at=_moment(piece))
-        strategy = self._strategy(piece, code, clean)
+        strategy = strategy_of(
+            code,
+            created_at=_moment(piece),
+            source=self._source,
+            family=clean.optional(piece.family),
+            licence=piece.licence,
+        )
         if strategy is not None:
             kept.strategies.setdefault(strategy.id, strategy)
         kept.requests.setdefault(request.id, request)
@@ -128,22 +133,6 @@ class Keeping:
             fitness=piece.fitness,
             label=_label(code, measured, parses=strategy is not None),
             error=clean.optional(measured.reason) if measured and failed else None,
-        )
-
-    def _strategy(self, piece: Piece, code: str, clean: Redactor) -> Strategy | None:
-        try:
-            identity = strategy_hash(code)
-        except InputError:
-            # A Strategy is a syntax tree; the text stays in its Generation.
-            return None
-        return Strategy(
-            id=identity,
-            code=code,
-            code_sha256=text_hash(code),
-            created_at=_moment(piece),
-            source=self._source,
-            family=clean.optional(piece.family),
-            licence=piece.licence,
         )
 
     def _measured(

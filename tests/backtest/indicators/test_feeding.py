@@ -45,6 +45,29 @@ def test_registering_does_not_warm_up_and_letting_go_stops_all_ways_of_feeding(r
     )
 
 
+def test_max_and_min_look_at_highs_and_lows_unless_told_otherwise(run: Run) -> None:
+    """LEAN's MAX and MIN take `High` and `Low` of trade bars; every other indicator the value."""
+    passes(
+        run(
+            """
+            self.top, self.bottom = self.max(self.aapl, 5), self.min(self.aapl, 5)
+            self.closes = self.max(self.aapl, 5, Resolution.DAILY, Field.CLOSE)
+            self.added = Maximum(5)
+            self.register_indicator(self.aapl, self.added, Resolution.DAILY)
+            self.bars = []
+            """,
+            """
+            self.bars = [*self.bars, data.bars[self.aapl]][-5:]
+            if len(self.bars) == 5:
+                assert self.top.current.value == max(b.high for b in self.bars)
+                assert self.bottom.current.value == min(b.low for b in self.bars)
+                assert self.closes.current.value == max(b.close for b in self.bars)
+                assert self.added.current.value == self.closes.current.value
+            """,
+        )
+    )
+
+
 def test_warming_up_resets_and_feeds_as_many_bars_as_are_needed(run: Run) -> None:
     passes(
         run(

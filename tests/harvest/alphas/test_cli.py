@@ -2,9 +2,7 @@
 
 import ast
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,34 +21,6 @@ from .conftest import PAPER
 from .test_paper import formulas, pdf
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    pytest.importorskip("bokeh_sampledata", reason="the sample data is an extra")
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture
-def run(home: Path, check_cache: Path) -> Run:
-    def call(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("QC_LORA_")}
-        ours = {
-            "QC_LORA_HOME": str(home),
-            "QC_LORA_CACHE": str(check_cache),
-            "QC_LORA_ALLOW_OPEN_SANDBOX": "1",
-        }
-        return subprocess.run(
-            [sys.executable, "-m", "qc_builder_lora.cli", *map(str, arguments)],
-            cwd=home,
-            env={**kept, **ours},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
-
-    return call
 
 
 def examples(run: Run) -> Sequence[dict[str, object]]:

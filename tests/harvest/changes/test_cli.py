@@ -1,49 +1,13 @@
 """`qc-lora corpus add changes`, typed as a user types it, on examples that were really executed."""
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
-
-import pytest
-
-from qc_builder_lora.files import find_default
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    pytest.importorskip("bokeh_sampledata", reason="the sample data is an extra")
-    folder = tmp_path_factory.mktemp("home")
-    text = find_default("harvest/corpus/starter.yaml").read_text("utf-8")
-    head, _, tail = text.partition("families:\n")
-    _, _, rest = tail.partition("# Real bars")
-    (folder / "harvest" / "corpus").mkdir(parents=True)
-    (folder / "harvest" / "corpus" / "two.yaml").write_text(
-        head + "families: {sma_cross: 6, rsi_reversion: 2}\nchanges: 8\n# Real bars" + rest
-    )
-    return folder
-
-
-@pytest.fixture
-def run(home: Path, check_cache: Path) -> Run:
-    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("QC_LORA_")}
-        ours = {
-            "QC_LORA_HOME": str(home),
-            "QC_LORA_CACHE": str(check_cache),
-            "QC_LORA_ALLOW_OPEN_SANDBOX": "1",
-        }
-        return subprocess.run(
-            [sys.executable, "-m", "qc_builder_lora.cli", *arguments],
-            cwd=home, env={**kept, **ours}, capture_output=True, text=True, check=False,
-            timeout=300,
-        )  # fmt: skip
-
-    return call
+TWO = "families: {sma_cross: 6, rsi_reversion: 2}\nchanges: 8"
 
 
 def test_a_manifest_with_changes_makes_them_after_its_examples(run: Run) -> None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from .. import indicators as ind
 from ..alias import snake
+from ..bars import TradeBar
 from ..enums import LeanEnum, Resolution, enum
 from ..feeding import register
 from ..indicators.arguments import REQUIRED, Parameter, matched
@@ -29,6 +30,19 @@ _KINDS = {
     "average": "MovingAverageType", "int?": "int | None", "float?": "float | None",
     "resolution": "Resolution | None",
 }  # fmt: skip
+
+
+def _of_trades(field: str) -> Callable[[Any], float]:
+    """A field of bars of trades; of what is none, its value."""
+
+    def select(item: Any) -> float:
+        return float(getattr(item, field) if isinstance(item, TradeBar) else item.value)
+
+    return select
+
+
+# LEAN's MAX and MIN look at highs and lows where nobody says what; all others at the value.
+_OWN_SELECTORS = {"max": _of_trades("high"), "min": _of_trades("low")}
 
 
 class Shortcut(NamedTuple):
@@ -132,6 +146,7 @@ def method(name: str) -> Callable[..., Any]:
         securities = [self._desk.security(symbol) for symbol in symbols]
         label = _label(shortcut, values, securities, resolution)
         indicator = _made(shortcut, label, values, securities)
+        selector = selector or _OWN_SELECTORS.get(name)
         return attach(self._desk, securities, indicator, resolution, selector)
 
     make.__name__ = name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qc_builder_lora.harvest.corpus.families.shapes import (
     ONE_ASSET,
+    one_asset,
     scheduled,
     several_assets,
 )
@@ -37,7 +38,7 @@ EQUAL_WEIGHT = Family(
     parameters={"period": ("month", "week"), "minutes": (5, 10, 15, 30, 45, 60)},
     assets=(2, 4),
     names=lambda p: {"rule": f"{p['period']}_start", "often": f"{p['period']}ly"},
-    initialize=several_assets(rule="$rule", at="$minutes"),
+    initialize=several_assets(warm_up="1", rule="$rule", at="$minutes"),
     rest="""
         def _rebalance(self):
             for symbol in self._symbols:
@@ -46,7 +47,7 @@ EQUAL_WEIGHT = Family(
     phrasings=(
         "Hold $tickers with equal weights and rebalance at the start of every $period, $minutes minutes after the open.",
         "Equal weight portfolio of $tickers, rebalanced $often, $minutes minutes after market open.",
-        "Write a buy and hold strategy that splits capital evenly over $tickers and restores equal weights each $period ($minutes minutes after the open).",
+        "Write a strategy that splits capital evenly over $tickers, again each $period, $minutes minutes after the open.",
         "strategy: equal weight\nuniverse: [$tickers]\nrebalance: $often\nminutes_after_open: $minutes",
         "Invest equally in $tickers and rebalance every $period, $minutes minutes into the session.",
         "Equally weighted $tickers with $often rebalancing ($minutes min after open).",
@@ -66,7 +67,7 @@ FIXED_WEIGHTS = Family(
     },
     initialize='self._first = self.add_equity("$ticker", Resolution.DAILY).symbol\n'
     'self._second = self.add_equity("$second", Resolution.DAILY).symbol\n'
-    + scheduled("self._first"),
+    "self.set_warm_up(1)\n" + scheduled("self._first"),
     rest="""
         def _rebalance(self):
             self.set_holdings(self._first, $weight)
@@ -89,7 +90,7 @@ ACCUMULATION = Family(
     class_name="Accumulation",
     parameters={"shares": (5, 10, 15, 20, 25, 30, 40, 50), "period": ("month", "week")},
     names=lambda p: {"rule": f"{p['period']}_start", "often": f"{p['period']}ly"},
-    initialize=ONE_ASSET + scheduled("self._symbol", "$rule"),
+    initialize=one_asset(warm_up="1") + scheduled("self._symbol", "$rule"),
     rest="""
         def _rebalance(self):
             if self.portfolio.cash > $shares * self.securities[self._symbol].price:

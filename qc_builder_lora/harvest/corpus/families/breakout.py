@@ -25,7 +25,7 @@ DONCHIAN_BREAKOUT = Family(
         "low = self._low.previous.value",
     ),
     phrasings=(
-        "Buy $ticker when it closes above the highest close of the previous $entry days and sell when it closes below the lowest close of the previous $exit days.",
+        "Buy $ticker when it closes above the high of the previous $entry days and sell when it closes below the low of the previous $exit days.",
         "Donchian channel breakout on $ticker, entry $entry days, exit $exit days.",
         "Write a turtle style breakout strategy for $ticker with a $entry-day high for entry and a $exit-day low for exit.",
         "strategy: channel breakout\nsymbol: $ticker\nentry_window: $entry\nexit_window: $exit\ndirection: long only",

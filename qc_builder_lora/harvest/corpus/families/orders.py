@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from qc_builder_lora.harvest.corpus.families.shapes import (
-    ONE_ASSET,
     SEVERAL_ASSETS,
     long_or_flat,
     one_asset,
@@ -85,7 +84,7 @@ TURTLE_UNITS = Family(
             if self.is_warming_up:
                 return
             price = self.securities[self._symbol].price
-            atr = self._atr.current.value
+            atr = max(self._atr.current.value, 0.01)
             if self._units == 0:
                 if price > self._high.previous.value:
                     self._buy_unit(price, atr)
@@ -108,7 +107,7 @@ TURTLE_UNITS = Family(
     phrasings=(
         "Turtle system on $ticker: buy a unit on a new $entry-day high, add one each time the price has risen $step ATR($atr) since the last, up to $units units. A unit moves the portfolio by $risk_percent% per ATR and is at most its share of the whole; sell everything $stop ATR below the last purchase or on a new $exit-day low.",
         "Turtle units, $ticker: $entry in, $exit out, ATR $atr, unit $risk_percent% per ATR, $units units (together no more than 100%), add at $step ATR, stop $stop ATR.",
-        "Write a pyramiding breakout algorithm for $ticker. Entry above the previous $entry-day high close, exit below the previous $exit-day low close or $stop times ATR($atr) under the last fill; up to $units equal units, one more per $step ATR of gain, each sized to $risk_percent percent of equity per ATR and no more than one part in $units of it.",
+        "Write a pyramiding breakout algorithm for $ticker. Entry on a close above the previous $entry-day high, exit on one below the previous $exit-day low or $stop times ATR($atr) under the last fill; up to $units equal units, one more per $step ATR of gain, each sized to $risk_percent percent of equity per ATR and no more than one part in $units of it.",
         "strategy: turtle units\nsymbol: $ticker\nentry_days: $entry\nexit_days: $exit\natr_period: $atr\nrisk_per_unit: $risk\nmax_units: $units\nadd_every_atr: $step\nstop_atr: $stop\nmax_weight: 1.0",
         "Pyramid into $ticker as the Turtles did ($entry/$exit breakouts, N = ATR($atr)): units of $risk_percent% per N, one more every $step N, $units at most and never leveraged, stop $stop N from the last one.",
         "Breakout with added units in $ticker: first at the $entry-day high, then every $step ATR($atr), $units in all without leverage, $risk_percent% of equity for each ATR; leave at the $exit-day low or $stop ATR below the latest unit.",
@@ -125,7 +124,7 @@ DOLLAR_COST_AVERAGE = Family(
         "often": f"{p['period']}ly",
         "sum": f"{p['dollars']:,}",
     },
-    initialize=ONE_ASSET + scheduled("self._symbol", "$rule"),
+    initialize=one_asset(warm_up="1") + scheduled("self._symbol", "$rule"),
     rest="""
         def _rebalance(self):
             price = self.securities[self._symbol].price

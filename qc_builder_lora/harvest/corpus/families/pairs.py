@@ -24,25 +24,25 @@ PAIRS_RATIO = Family(
             if not data.contains_key(self._first) or not data.contains_key(self._second):
                 return
             ratio = self.securities[self._first].price / self.securities[self._second].price
-            self._ratios = self._ratios[-$period:] + [ratio]
+            self._ratios = (self._ratios + [ratio])[-$period:]
             if len(self._ratios) < $period:
                 return
             score = (ratio - np.mean(self._ratios)) / np.std(self._ratios)
             if abs(score) > $entry and not self.portfolio.invested:
-                side = -1 if score > 0 else 1
-                self.set_holdings(self._first, 0.5 * side)
-                self.set_holdings(self._second, -0.5 * side)
+                side = -0.5 if score > 0 else 0.5
+                self.set_holdings(self._first, side)
+                self.set_holdings(self._second, -side)
             elif abs(score) < $exit and self.portfolio.invested:
                 self.liquidate()
     """,
     phrasings=(
-        "Pairs trade $ticker against $second: when the z-score of the price ratio over $period days is beyond $entry, short the rich one and buy the cheap one; close within $exit.",
-        "Ratio pairs trading on $ticker and $second, window $period, entry z $entry, exit z $exit.",
-        "Write a statistical arbitrage strategy on the $ticker/$second price ratio with a $period-day rolling window, entering at $entry standard deviations and exiting at $exit.",
-        "strategy: pairs trading\npair: [$ticker, $second]\nwindow: $period\nentry_z: $entry\nexit_z: $exit",
-        "Market neutral pair of $ticker and $second: trade the $period day ratio when it is $entry sigma away, flatten at $exit sigma.",
-        "Pairs trading between $ticker and $second with a lookback of $period days and z thresholds $entry and $exit.",
-        "Long the cheap and short the expensive of $ticker and $second when their ratio leaves $entry deviations ($period days), out at $exit.",
+        "Pairs trade $ticker against $second: when the z-score of the price ratio over $period days is beyond $entry, short the rich one and buy the cheap one, half each; close within $exit.",
+        "Ratio pairs trade $ticker/$second, window $period, entry z $entry, exit z $exit, 50% a leg.",
+        "Write a statistical arbitrage strategy on the $ticker/$second price ratio over $period days, entering at $entry standard deviations with 50% a leg and exiting at $exit.",
+        "strategy: pairs trading\npair: [$ticker, $second]\nwindow: $period\nentry_z: $entry\nexit_z: $exit\nweight_per_leg: 0.5",
+        "Market neutral pair of $ticker and $second: trade the $period day ratio when it is $entry sigma away, 50% a leg, flat at $exit sigma.",
+        "Pairs trading between $ticker and $second over $period days, z thresholds $entry and $exit, 50% a leg.",
+        "Half long the cheap and half short the dear of $ticker and $second when their ratio leaves $entry deviations ($period days), out at $exit.",
     ),
 )
 

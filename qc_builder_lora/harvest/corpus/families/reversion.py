@@ -76,7 +76,7 @@ ZSCORE_REVERSION = Family(
         "score > -$exit",
         PRICE,
         "mean = self._mean.current.value",
-        "score = (price - mean) / max(self._deviation.current.value, 0.0001)",
+        "score = (price - mean) / max(self._deviation.current.value, 1e-9)",
     ),
     phrasings=(
         "Buy $ticker when its $period-day z-score is below -$entry and sell when the z-score is above -$exit.",

@@ -24,14 +24,14 @@ FIXED_FRACTIONAL = risk_family(
     rule="Risk $risk_percent% of the portfolio on each trade with a stop $stop_percent% below the entry, and put at most 95% into one.",
     terse="risk $risk_percent% of equity a trade, stop loss $stop_percent%, at most 95% invested",
     yaml="risk_per_trade: $risk\nstop_loss: $stop\nmax_weight: 0.95",
-    lines=("self._stop = 0.0",),
-    before=("value = self.portfolio.total_portfolio_value",),
-    enter=(
+    before=(
+        "value = self.portfolio.total_portfolio_value",
         "quantity = int(min(value * $risk / (price * $stop), 0.95 * value / price))",
-        "self.market_order(self._symbol, quantity)",
+        "stop = self.portfolio[self._symbol].average_price * (1 - $stop)",
     ),
-    on_entry=("self._stop = price * (1 - $stop)",),
-    out="price < self._stop",
+    enter=("self.market_order(self._symbol, quantity)",),
+    allowed="quantity > 0",
+    out="price < stop",
 )
 
 ATR_STOP = risk_family(
@@ -42,10 +42,11 @@ ATR_STOP = risk_family(
     rule="Place a stop $times times the $atr-day average true range below the entry price.",
     terse="stop $times x ATR($atr) below the entry",
     yaml="stop: atr\natr_period: $atr\natr_multiple: $times",
-    lines=("self._atr = self.atr(self._symbol, $atr)", "self._stop = 0.0"),
+    lines=("self._atr = self.atr(self._symbol, $atr)", "self._distance = 0.0"),
     warm_up="$atr + 1",
-    on_entry=("self._stop = price - $times * self._atr.current.value",),
-    out="price < self._stop",
+    before=("stop = self.portfolio[self._symbol].average_price - self._distance",),
+    on_entry=("self._distance = $times * self._atr.current.value",),
+    out="price < stop",
 )
 
 ATR_TRAIL = risk_family(
@@ -226,13 +227,14 @@ BREAK_EVEN = risk_family(
     rule="Start with a stop $stop_percent% below the entry and move it to the entry price once the trade is up $gain_percent%.",
     terse="stop $stop_percent%, to break-even after +$gain_percent%",
     yaml="stop_loss: $stop\nbreak_even_after: $gain",
-    lines=("self._entry = 0.0", "self._stop = 0.0"),
-    held=(
-        "if price > self._entry * (1 + $gain):",
-        "    self._stop = max(self._stop, self._entry)",
+    lines=("self._safe = False",),
+    before=(
+        "entry = self.portfolio[self._symbol].average_price",
+        "stop = entry if self._safe else entry * (1 - $stop)",
     ),
-    on_entry=("self._entry = price", "self._stop = price * (1 - $stop)"),
-    out="price < self._stop",
+    held=("self._safe = self._safe or price > entry * (1 + $gain)",),
+    on_entry=("self._safe = False",),
+    out="price < stop",
 )
 
 COOLING_OFF = risk_family(
@@ -243,12 +245,15 @@ COOLING_OFF = risk_family(
     rule="Cut a loss at $stop_percent% and then stay out for $pause trading days.",
     terse="stop loss $stop_percent%, then $pause days of pause",
     yaml="stop_loss: $stop\npause_days: $pause",
-    lines=("self._pause = 0", "self._stop = 0.0"),
-    before=("self._pause -= 1",),
-    held=("if price < self._stop:", "    self._pause = $pause"),
-    on_entry=("self._stop = price * (1 - $stop)",),
+    lines=("self._pause = 0",),
+    before=(
+        "self._pause -= 1",
+        "stop = self.portfolio[self._symbol].average_price * (1 - $stop)",
+        "if price < stop:",
+        "    self._pause = $pause",
+    ),
     allowed="self._pause <= 0",
-    out="price < self._stop",
+    out="price < stop",
 )
 
 FAMILIES = (

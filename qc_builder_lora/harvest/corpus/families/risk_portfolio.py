@@ -140,18 +140,20 @@ LOSS_LIMIT = Family(
     initialize=several_assets(
         "self._average = {s: self.ema(s, $period) for s in self._symbols}",
         "self._start = 0.0",
+        "self._stopped = False",
         warm_up="$period * 2",
     ),
     rest="""
         def _rebalance(self):
             self._start = self.portfolio.total_portfolio_value
+            self._stopped = False
 
         def on_data(self, data):
-            if self.is_warming_up:
+            if self.is_warming_up or self._stopped:
                 return
-            value = self.portfolio.total_portfolio_value
-            if self._start and value < self._start * (1 - $limit):
+            if self.portfolio.total_portfolio_value < self._start * (1 - $limit):
                 self.liquidate()
+                self._stopped = True
                 return
             for symbol in self._symbols:
                 up = self.securities[symbol].price > self._average[symbol].current.value

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import calendar
 
-from qc_builder_lora.harvest.corpus.families.shapes import ONE_ASSET, long_or_flat, ordinals
+from qc_builder_lora.harvest.corpus.families.shapes import (
+    ONE_ASSET,
+    long_or_flat,
+    one_asset,
+    ordinals,
+    scheduled,
+)
 from qc_builder_lora.harvest.corpus.family import Family
 
 MONTHS = Family(
@@ -43,9 +49,21 @@ WEEKDAY = Family(
     names=lambda p: {
         "buy_day": calendar.day_name[p["buy"]],
         "sell_day": calendar.day_name[p["sell"]],
+        "buy_rule": calendar.day_name[p["buy"]].upper(),
+        "sell_rule": calendar.day_name[p["sell"]].upper(),
     },
-    initialize=ONE_ASSET,
-    rest=long_or_flat("day == $buy", "day == $sell", "day = self.time.weekday()", weight="$weight"),
+    # Not by the day of a bar: an order at its end is filled at the open of the next day.
+    initialize=one_asset(warm_up="1")
+    + scheduled("self._symbol", "every", days="DayOfWeek.$buy_rule", call="_enter")
+    + scheduled("self._symbol", "every", days="DayOfWeek.$sell_rule", call="_leave"),
+    rest="""
+        def _enter(self):
+            if not self.portfolio.invested:
+                self.set_holdings(self._symbol, $weight)
+
+        def _leave(self):
+            self.liquidate()
+    """,
     phrasings=(
         "Buy $ticker with $weight_percent% of equity on every $buy_day and sell it on $sell_day.",
         "Day of week effect on $ticker: enter $buy_day, exit $sell_day, size $weight_percent%.",

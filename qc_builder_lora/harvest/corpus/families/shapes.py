@@ -28,13 +28,20 @@ def several_assets(
     )
 
 
-def scheduled(symbol: str, rule: str = "month_start", at: str = "30") -> str:
-    """A call of `_rebalance`, `at` minutes after the open."""
+def scheduled(
+    symbol: str,
+    rule: str = "month_start",
+    at: str = "30",
+    *,
+    days: str = "",
+    call: str = "_rebalance",
+) -> str:
+    """A call `at` minutes after the open; `days` stands in the rule in place of the symbol."""
     return (
         "self.schedule.on(\n"
-        f"    self.date_rules.{rule}({symbol}),\n"
+        f"    self.date_rules.{rule}({days or symbol}),\n"
         f"    self.time_rules.after_market_open({symbol}, {at}),\n"
-        "    self._rebalance,\n"
+        f"    self.{call},\n"
         ")\n"
     )
 

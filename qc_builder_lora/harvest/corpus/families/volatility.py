@@ -20,7 +20,7 @@ VOLATILITY_TARGET = Family(
         def _rebalance(self):
             if self.is_warming_up:
                 return
-            volatility = max(self._deviation.current.value, 0.0001) * 252 ** 0.5
+            volatility = max(self._deviation.current.value, 1e-9) * 252**0.5
             self.set_holdings(self._symbol, min(1.0, $target / volatility))
     """,
     phrasings=(
@@ -48,7 +48,8 @@ INVERSE_VOLATILITY = Family(
                 return
             calm = {}
             for symbol in self._symbols:
-                calm[symbol] = self.securities[symbol].price / self._atr[symbol].current.value
+                move = max(self._atr[symbol].current.value, 0.01)
+                calm[symbol] = self.securities[symbol].price / move
             for symbol in self._symbols:
                 self.set_holdings(symbol, calm[symbol] / sum(calm.values()))
     """,
