@@ -36,7 +36,8 @@ class _Bound(wrapt.BoundFunctionWrapper):  # type: ignore[type-arg]
     """A hooked method of an instance; pickles and copies as the method itself does."""
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        owner = self._self_owner if self._self_instance is None else self._self_instance
+        # An instance, or of a class method the class, however it was reached.
+        owner = getattr(self.__wrapped__, "__self__", self._self_owner)
         return getattr, (owner, self.__name__)
 
     def __copy__(self) -> Any:
@@ -94,11 +95,16 @@ class Hooks:
     def _attach_method(self, owner: type, class_name: str, name: str) -> None:
         method = owner.__dict__.get(name)
         full = f"{class_name}.{name}"
-        if isinstance(method, _Hooked):
+        static = isinstance(method, staticmethod)
+        function = method.__func__ if isinstance(method, staticmethod | classmethod) else method
+        if isinstance(method, _Hooked) or isinstance(function, _Hooked):
             self._note(full)
-        elif inspect.isfunction(method) and not inspect.iscoroutinefunction(method):
+        elif inspect.isfunction(function) and not inspect.iscoroutinefunction(function):
             kind, describe = _METHODS[full]
-            setattr(owner, name, self._hooked(kind, method, describe, skip=1))
+            names = _names(function, 0 if static else 1)
+            # A static method is bound to nothing; the two others bind themselves.
+            hooked = self._hooked(kind, function if static else method, describe, names)
+            setattr(owner, name, staticmethod(hooked) if static else hooked)
             self._note(full)
 
     def _attach_function(self, name: str, function: Any) -> Any:
@@ -109,7 +115,7 @@ class Hooks:
             if name == "main":
                 return self._hooked_main(function)
             kind, describe = _FUNCTIONS[name]
-            return self._hooked(kind, function, describe)
+            return self._hooked(kind, function, describe, _names(function, 0))
         return function
 
     def _note(self, name: str) -> None:
@@ -123,9 +129,8 @@ class Hooks:
 
     # Calling -----------------------------------------------------------------------------------
 
-    def _hooked(self, kind: str, function: Any, describe: Describe, skip: int = 0) -> Any:
-        """`skip` is 1 for a method, whose `self` is not among the arguments of a call."""
-        names = _names(function, skip)
+    def _hooked(self, kind: str, function: Any, describe: Describe, names: tuple[str, ...]) -> Any:
+        """`names` are those of a call's arguments: a method's `self` is not among them."""
         record = self._record
 
         def call(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
