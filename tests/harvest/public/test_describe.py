@@ -169,3 +169,16 @@ def test_only_a_licence_header_at_the_top_is_taken_away() -> None:
 )
 def test_whatever_parses_gets_a_request(code: str) -> None:
     assert len(describe(code).instruction) > 10
+
+
+def test_tickers_of_a_loop_are_named_beside_those_that_are_added_alone() -> None:
+    code = """
+class Rotation(QCAlgorithm):
+    def initialize(self):
+        self.modes = ["BUY", "SELL"]
+        self.safe = self.add_equity("TLT", Resolution.DAILY).symbol
+"""
+    loop = '        self.risky = [self.add_equity(t).symbol for t in ("SPY", "EFA")]\n'
+    assert facts(ast.parse(code)) == "Assets: TLT (daily)."
+    listed = facts(ast.parse(code.replace('["BUY", "SELL"]', "2") + loop))
+    assert listed == "Assets: TLT (daily), SPY, EFA."

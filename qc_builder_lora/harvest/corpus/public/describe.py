@@ -164,11 +164,14 @@ def facts(tree: ast.Module) -> str:
     orders: dict[str, None] = {}
     dates: dict[str, str] = {}
     cash: str | None = None
+    by_name = False
     for call, name in _calls(tree):
         values = [arg.value for arg in call.args if isinstance(arg, ast.Constant)]
         if _ASSETS.match(name) and values and isinstance(values[0], str):
             resolution = next((r for arg in call.args if (r := _resolution(arg))), None)
             assets[f"{values[0]} ({resolution})" if resolution else values[0]] = None
+        elif _ASSETS.match(name) and call.args and not isinstance(call.args[0], ast.Constant):
+            by_name = True
         elif name in _DATES and len(values) == 3:
             dates[_DATES[name]] = "-".join(f"{v:02}" for v in values if isinstance(v, int))
         elif name == "set_cash" and len(values) == 1 and isinstance(values[0], int | float):
@@ -178,10 +181,13 @@ def facts(tree: ast.Module) -> str:
             indicators[f"{name}({', '.join(numbers)})" if numbers else name] = None
         elif name in _ORDERS:
             orders[_ORDERS[name]] = None
+    named = {one.partition(" ")[0] for one in assets}
+    listed = [one for one in tickers_listed(tree) if (by_name or not assets) and one not in named]
     parts = [
         f"{what}: {', '.join(found)}."
         for what, found in (
-            ("Assets", assets or tickers_listed(tree)), ("Indicators", indicators),
+            ("Assets", [*assets, *listed]),
+            ("Indicators", indicators),
             ("Trades by", orders),
         )
         if found
