@@ -18,17 +18,12 @@ from functools import lru_cache
 
 from qc_builder_lora.backtest.check.parsing import syntax_of
 from qc_builder_lora.harvest.naming import Definitions, folded, plain
+from qc_builder_lora.harvest.plainly import called_name, is_silent, plainly
 from qc_builder_lora.ids import text_hash
 
 PIECE = 4
 FRAME = frozenset({"setcash", "setstartdate", "setenddate"})
 """Calls that say dates and cash: two codes that differ in them alone have the same rules."""
-_SILENT = frozenset({
-    "log", "debug", "error", "print", "plot", "plotindicator", "setruntimestatistic", "addchart",
-    "setsummarystatistic", "notify", "email", "sms", "web", "telegram", "info", "warning",
-    "setbenchmark", "setbrokeragemodel", "settimezone", "setname", "addtag", "settags",
-    "addseries", "basicconfig",
-})  # fmt: skip
 _ORDERS = frozenset({
     "setholdings", "liquidate", "buy", "sell", "order", "marketorder", "limitorder",
     "stopmarketorder", "stoplimitorder", "trailingstoporder", "limitiftouchedorder",
@@ -116,8 +111,16 @@ def readable(code: str) -> tuple[ast.Module | None, bool]:
     """The syntax tree, if need be without a few lines that are none; whether all of it parses."""
     tree = syntax_of(code)
     if isinstance(tree, ast.Module):
-        return tree, True
-    return _without_faults(code, tree), False
+        return _plainly(tree), True
+    left = _without_faults(code, tree)
+    return None if left is None else _plainly(left), False
+
+
+def _plainly(tree: ast.Module) -> ast.Module | None:
+    try:
+        return plainly(tree)
+    except RecursionError:
+        return None
 
 
 def _without_faults(code: str, fault: SyntaxError | str) -> ast.Module | None:
@@ -172,7 +175,7 @@ class _Reader:
             self._statement(node, scope)
 
     def _statement(self, node: ast.stmt, scope: str) -> None:
-        if _is_silent(node):
+        if is_silent(node):
             return
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             if node.name not in self._names.called:
@@ -191,7 +194,7 @@ class _Reader:
             self._compound(node, scope)
 
     def _call(self, node: ast.expr, scope: str) -> None:
-        called = _called(node)
+        called = called_name(node)
         if isinstance(node, ast.Call) and called in FRAME:
             self._counting = self.framed
             for one in (*node.args, *(word.value for word in node.keywords)):
@@ -228,10 +231,11 @@ class _Reader:
                     inner.append(child)
                 else:
                     waiting.append(child)
-        if own:
-            self._unit(type(node).__name__, own, scope)
+        began = len(self.units)
+        for one in _conjuncts(node, own):
+            self._unit(type(node).__name__, one, scope)
         if isinstance(node, ast.If):
-            asked = " ".join(self.units[-1])
+            asked = " ".join(word for unit in self.units[began:] for word in unit)
             self.branches.add((asked, self._orders(node.body), self._orders(node.orelse)))
         self.statements(node, inner, scope)
 
@@ -243,7 +247,7 @@ class _Reader:
         while waiting:
             node = waiting.pop()
             waiting.extend(ast.iter_child_nodes(node))
-            called = _called(node)
+            called = called_name(node)
             if called in _ORDERS:
                 found.add(called)
             elif called not in seen and called in self._names.methods:
@@ -272,6 +276,8 @@ class _Reader:
             return self._named(node, scope, depth)
         if isinstance(node, ast.Compare):
             return self._comparison(node, scope, depth)
+        if isinstance(node, ast.NamedExpr):
+            return self._words(node.value, scope, depth + 1)
         parts = [
             self._words(child, scope, depth + 1)
             for child in _parts(node)
@@ -293,6 +299,8 @@ class _Reader:
         elif isinstance(value, bool) or not isinstance(value, int | float):
             return [repr(value)[:80]]
         else:
+            # 28.9 / 100 is 0.28900000000000003, and meant as 0.289.
+            value = float(f"{value:.12g}") if isinstance(value, float) else value
             whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e15
             word = repr(int(value) if whole else value)[:80]
         if self._counting is not None:
@@ -335,6 +343,14 @@ class _Reader:
         return words
 
 
+def _conjuncts(node: ast.stmt, own: list[ast.expr]) -> list[list[ast.expr]]:
+    """`if a and b` is asked as one `if` in another is."""
+    test = node.test if isinstance(node, ast.If) else None
+    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
+        return [[one] for one in test.values]
+    return [own] if own else []
+
+
 def _as_text(value: str) -> str:
     return "text " + " ".join(value.casefold().split())[:80]
 
@@ -356,27 +372,6 @@ def _parts(node: ast.AST) -> Iterator[ast.AST]:
     yield node.func
     yield from node.args
     yield from (word.value for word in node.keywords if word.arg not in _NOTES)
-
-
-def _called(node: ast.AST) -> str:
-    """The last part of the name of what is called, in one spelling."""
-    func = node.func if isinstance(node, ast.Call) else None
-    if isinstance(func, ast.Attribute):
-        return plain(func.attr)
-    return plain(func.id) if isinstance(func, ast.Name) else ""
-
-
-def _is_silent(node: ast.stmt) -> bool:
-    """Whether it trades nothing: notes, and what holds nothing else."""
-    if isinstance(node, ast.Pass | ast.Assert | ast.Global | ast.Nonlocal):
-        return True
-    if isinstance(node, ast.Expr):
-        return folded(node.value) is not None or _called(node.value) in _SILENT
-    if isinstance(node, ast.If):
-        return all(map(_is_silent, (*node.body, *node.orelse)))
-    if isinstance(node, ast.FunctionDef | ast.For):
-        return all(map(_is_silent, node.body))
-    return False
 
 
 def _has_docstring(owner: ast.AST, body: Sequence[ast.stmt]) -> bool:

@@ -38,7 +38,7 @@ from qc_builder_lora.store import Store
 
 __all__ = ["Choice", "SnapshotReport", "build_snapshot", "is_reserved", "split_of", "suite_prompts"]
 
-VERSION = 4
+VERSION = 5
 """Of the rules below; another version gives a snapshot another name."""
 HELD_OUT = "its code or question is held out"
 MADE_FROM_EARLIER = "made from an earlier wording"

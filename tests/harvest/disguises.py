@@ -194,9 +194,119 @@ def commented(code: str) -> str:
     return "\n".join(lines)
 
 
+def _with_numbers(code: str, written: Callable[[int, object], str]) -> tuple[str, list[object]]:
+    """Its numbers written otherwise, and what they were."""
+    numbers: list[object] = []
+
+    class Numbers(ast.NodeTransformer):
+        def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
+            return node
+
+        def visit_Constant(self, node: ast.Constant) -> ast.AST:
+            if isinstance(node.value, bool) or not isinstance(node.value, int | float):
+                return node
+            numbers.append(node.value)
+            return ast.parse(written(len(numbers) - 1, node.value), mode="eval").body
+
+    return ast.unparse(ast.fix_missing_locations(Numbers().visit(ast.parse(code)))), numbers
+
+
+def asked_for(code: str) -> str:
+    """Its numbers are the defaults of LEAN's parameters."""
+    return _with_numbers(code, lambda at, one: f"self.get_parameter('p{at}', {one!r})")[0]
+
+
+def in_a_table(code: str) -> str:
+    """Its numbers stand in a table above it."""
+    text, numbers = _with_numbers(code, lambda at, one: f"SETTINGS['k{at}']")
+    table = ", ".join(f"'k{at}': {one!r}" for at, one in enumerate(numbers))
+    return text.replace("\n", f"\nSETTINGS = {{{table}}}\n", 1)
+
+
+def in_a_class(code: str) -> str:
+    """Its numbers are those of a class of settings."""
+    text, numbers = _with_numbers(code, lambda at, one: f"self.settings.k{at}")
+    lines = "".join(f"    k{at}: float = {one!r}\n" for at, one in enumerate(numbers))
+    settings = f"\n@dataclass\nclass Settings:\n{lines or '    pass'}\n\n"
+    head = "def initialize(self):\n"
+    return text.replace("\n", settings, 1).replace(
+        head, f"{head}        self.settings = Settings()\n", 1
+    )
+
+
+def of_another_self(code: str) -> str:
+    """`self` is called otherwise, attributes are asked for by name, texts are in lower case."""
+    code = re.sub(r"\bself\b", "algorithm", ast.unparse(ast.parse(code)))
+    code = code.replace("algorithm.portfolio", "getattr(algorithm, 'portfolio')")
+    return re.sub(r"'([A-Z]{2,5})'", lambda found: f"'{found[1].lower()}'.upper()", code)
+
+
+def _is_return(body: list[ast.stmt]) -> bool:
+    return isinstance(body[0], ast.Return) and body[0].value is None
+
+
+def guarded_otherwise(code: str) -> str:
+    """What leaves early does not, comparisons are negated, and the branches change places."""
+    opposite = {ast.Gt: ast.LtE, ast.Lt: ast.GtE, ast.GtE: ast.Lt, ast.LtE: ast.Gt}
+
+    class Turning(ast.NodeTransformer):
+        def visit_Compare(self, node: ast.Compare) -> ast.AST:
+            self.generic_visit(node)
+            if len(node.ops) != 1 or type(node.ops[0]) not in opposite:
+                return node
+            node.ops = [opposite[type(node.ops[0])]()]
+            return ast.UnaryOp(ast.Not(), node)
+
+        def visit_If(self, node: ast.If) -> ast.AST:
+            self.generic_visit(node)
+            if node.orelse:
+                node.test = ast.UnaryOp(ast.Not(), node.test)
+                node.body, node.orelse = node.orelse, node.body
+            return node
+
+        def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+            self.generic_visit(node)
+            for at, one in enumerate(node.body[:-1]):
+                if isinstance(one, ast.If) and not one.orelse and _is_return(one.body):
+                    test = ast.UnaryOp(ast.Not(), one.test)
+                    rest = ast.If(test=test, body=node.body[at + 1 :], orelse=[])
+                    node.body = [*node.body[:at], rest]
+                    break
+            return node
+
+    return ast.unparse(ast.fix_missing_locations(Turning().visit(ast.parse(code))))
+
+
+def step_by_step(code: str) -> str:
+    """Every argument and every test has a name of its own first."""
+
+    class Steps(ast.NodeTransformer):
+        count = 0
+
+        def _named(self, value: ast.expr) -> tuple[ast.stmt, ast.expr]:
+            self.count += 1
+            name = f"step_{self.count}"
+            return ast.parse(f"{name} = {ast.unparse(value)}").body[0], ast.Name(name, ast.Load())
+
+        def visit_Expr(self, node: ast.Expr) -> list[ast.stmt] | ast.Expr:
+            if not isinstance(node.value, ast.Call):
+                return node
+            named = [self._named(one) for one in node.value.args]
+            node.value.args = [name for _, name in named]
+            return [*(step for step, _ in named), node]
+
+        def visit_If(self, node: ast.If) -> list[ast.stmt]:
+            self.generic_visit(node)
+            step, node.test = self._named(node.test)
+            return [step, node]
+
+    return ast.unparse(ast.fix_missing_locations(Steps().visit(ast.parse(code))))
+
+
 DISGUISES: tuple[Callable[[str], str], ...] = (
     renamed, turned_round, logged, pascal, hoisted, wrapped, put_together, embedded, other_dates,
-    commented,
+    commented, asked_for, in_a_table, in_a_class, of_another_self, guarded_otherwise, step_by_step,
+    lambda code: in_a_table(step_by_step(guarded_otherwise(renamed(code)))),
     lambda code: logged(renamed(turned_round(code))),
     lambda code: embedded(wrapped(other_dates(renamed(code)))),
 )  # fmt: skip
