@@ -64,6 +64,19 @@ def test_help_of_a_noun_has_an_example_that_can_be_typed(noun: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(ALL))
+def test_help_of_a_verb_has_an_example_with_options_that_it_takes(name: str) -> None:
+    done = CliRunner().invoke(root, [*name.split(), "--help"])
+    examples = done.output.partition("Example")[2].partition("Options:")[0]
+    lines = [line for line in examples.splitlines() if f"qc-lora {name}" in line]
+    assert lines
+    command = ALL[name]
+    known = {word for param in command.params for word in (*param.opts, *param.secondary_opts)}
+    used = {word for line in lines for word in line.split() if word.startswith("--")}
+    # `qc-lora run` hands the script's own on.
+    assert isinstance(command, click.Group) or name == "run" or used <= known
+
+
+@pytest.mark.parametrize("name", sorted(ALL))
 def test_every_command_and_every_option_says_what_it_does(name: str) -> None:
     command = ALL[name]
     assert command.help
@@ -96,6 +109,11 @@ def test_the_bare_command_shows_all_nouns(run) -> None:
         (("snapshot", "build"), "The snapshot has no training examples: 0 in the store."),
         (("store", "export"), "Missing argument"),
         (("backtest", "no.py"), "no.py"),
+        (("harvest", "ingest", "--wait", "-3"), "-3.0 is not in the range x>=0"),
+        (("corpus", "build", "--jobs", "-1"), "-1 is not in the range x>=1"),
+        (("corpus", "hold-out", "--count", "-1", "--out", "x"), "-1 is not in the range x>=1"),
+        (("corpus", "hold-out", "--out", "."), "File '.' is a directory"),
+        (("suite", "build", "golden", "--out", "."), "File '.' is a directory"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
@@ -107,6 +125,28 @@ def test_a_wrong_word_is_one_sentence_and_exit_code_2(
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+def test_a_path_that_the_machine_refuses_is_one_sentence(run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = run("alpha", "compile", "rank(close)", "--tickers", "IBM,AAPL", "--out", "file/main.py")
+    assert done.returncode == 2
+    assert "file/main.py: cannot be written: File exists. Name another place" in done.stderr
+    done = run("status", QC_LORA_HOME=str(tmp_path / "file"))
+    assert "Traceback" not in done.stderr
+
+
+def test_a_filter_that_nothing_fits_does_not_say_that_there_is_nothing(run) -> None:
+    done = run("strategy", "list", "--source", "nobody")
+    assert done.stdout == "none is so. All of the harvest: qc-lora strategy list\n"
+    assert run("strategy", "list").stdout == "nothing yet\n"
+
+
+def test_a_folder_without_results_of_lean_says_so(run, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    done = run("harvest", "lean", "empty")
+    assert done.returncode == 0
+    assert "empty: no result of LEAN below it." in done.stdout
 
 
 def test_a_wrong_setting_stops_every_command_that_reads_them(run, tmp_path: Path) -> None:

@@ -44,6 +44,10 @@ PLANTED = {
 NAMED = {
     'api_key = "hunter2-but-longer"': "hunter2-but-longer",
     "'password': 'correct horse'": "correct horse",
+    '_password_env = "Kestrel-Jj4#7"': "Kestrel-Jj4#7",
+    "ib_password_plain: Kestrel-Jj4#7": "Kestrel-Jj4#7",
+    # With wrong check digits, but said to be one.
+    "IBAN CH9300000526473107329": "CH9300000526473107329",
     "QC_API_TOKEN=a1b2c3d4e5f6g7h8i9": "a1b2c3d4e5f6g7h8i9",
     "client_secret: 'abcd1234'": "abcd1234",
     'organization_id = "5cad178b20a1d52567b534553413b691"': "5cad178b20a1d52567b534553413b691",

@@ -94,6 +94,11 @@ def main(arguments: list[str] | None = None) -> None:
     except click.ClickException as error:
         error.show()
         leave(error.exit_code)
+    except OSError as error:
+        if error.filename is None or error.strerror is None:
+            raise
+        click.echo(f"qc-lora: {error.filename}: {error.strerror}.", err=True)
+        leave(1)
     except (click.Abort, KeyboardInterrupt):
         click.echo("qc-lora: stopped", err=True)
         leave(130)

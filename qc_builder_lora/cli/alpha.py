@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from qc_builder_lora.cli.common import facts, json_option, say_json, table
+from qc_builder_lora.cli.common import facts, json_option, say_json, table, writing
 
 # `-1 * rank(close)` is a formula and no option.
 _BEGINS_WITH_A_SIGN = {"ignore_unknown_options": True}
@@ -30,7 +30,12 @@ def command() -> None:
 @command.command()
 @json_option
 def functions(as_json: bool) -> None:
-    """List the inputs and functions, and what each means."""
+    """List the inputs and functions, and what each means.
+
+    \b
+    Example:
+      qc-lora alpha functions
+    """
     from qc_builder_lora.harvest.corpus.alphas.language import FUNCTIONS, INPUTS, LEVELS
 
     rows = [(one.form, one.meaning) for one in FUNCTIONS.values()]
@@ -49,7 +54,12 @@ def functions(as_json: bool) -> None:
 @command.command()
 @json_option
 def ambiguities(as_json: bool) -> None:
-    """List what the paper leaves open, and how it is read here."""
+    """List what the paper leaves open, and how it is read here.
+
+    \b
+    Example:
+      qc-lora alpha ambiguities
+    """
     from qc_builder_lora.harvest.corpus.alphas.language import AMBIGUITIES
 
     if as_json:
@@ -63,7 +73,12 @@ def ambiguities(as_json: bool) -> None:
 @click.argument("formula")
 @json_option
 def show(formula: str, as_json: bool) -> None:
-    """Check a formula: its one spelling, normal form, words, and the bars it needs."""
+    """Check a formula: its one spelling, normal form, words, and the bars it needs.
+
+    \b
+    Example:
+      qc-lora alpha show "-1 * correlation(rank(open), rank(volume), 10)"
+    """
     from qc_builder_lora.harvest.corpus.alphas.evaluate import bars_needed, inputs
     from qc_builder_lora.harvest.corpus.alphas.grammar import parse
     from qc_builder_lora.harvest.corpus.alphas.simplify import simplified
@@ -102,7 +117,9 @@ def show(formula: str, as_json: bool) -> None:
     type=click.Path(path_type=Path),
     help="CSV with ticker, sector, industry, subindustry, shares.",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="A file; default it is printed.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="A file; default it is printed."
+)
 def compile_formula(
     formula: str,
     tickers: str,
@@ -113,7 +130,12 @@ def compile_formula(
     out: Path | None,
     **options: Any,
 ) -> None:
-    """Write the LEAN strategy that trades a formula every day."""
+    """Write the LEAN strategy that trades a formula every day.
+
+    \b
+    Example:
+      qc-lora alpha compile "rank(delta(close, 5))" --tickers AAPL,IBM,MSFT --out main.py
+    """
     from qc_builder_lora.files import find_default, write_text
     from qc_builder_lora.harvest.corpus.alphas.evaluate import Conventions
     from qc_builder_lora.harvest.corpus.alphas.grammar import parse
@@ -136,5 +158,6 @@ def compile_formula(
     if out is None:
         click.echo(code, nl=False)
         return
-    write_text(out, code)
+    with writing(out):
+        write_text(out, code)
     click.echo(f"{out}: {len(code.splitlines())} lines. Try it: qc-lora backtest {out}")

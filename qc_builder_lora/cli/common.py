@@ -30,6 +30,12 @@ def json_option(function: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
 
 
+def jobs_option(function: F) -> F:
+    """`--jobs`, one at least; None where it is not given."""
+    about = "Backtests at a time; default all usable CPUs."
+    return click.option("--jobs", type=click.IntRange(1), help=about)(function)
+
+
 def opened() -> tuple[Settings, Store]:
     """The settings in force and their store, upgraded if need be."""
     from qc_builder_lora.config import load_settings
@@ -86,10 +92,12 @@ def say_json_rows(rows: Iterable[object]) -> None:
     click.echo("[]" if before == "[" else "\n]")
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Columns as wide as their longest cell; numbers to the right."""
+def table(
+    headings: Sequence[str], rows: Sequence[Sequence[object]], none: str = "nothing yet"
+) -> None:
+    """Columns as wide as their longest cell, numbers to the right; `none` where there is no row."""
     if not rows:
-        click.echo("nothing yet")
+        click.echo(none)
         return
     cells = [[_cell(value) for value in row] for row in rows]
     widths = [
@@ -127,7 +135,8 @@ def resolve(found: Sequence[Any], what: str, name: str, command: str) -> Any:
         known = [record.id for record in found]
         raise NotFound(what, name, f"See them with: {command}", known)
     if len(matching) > 1:
-        raise InputError(f"{len(matching)} {what}s begin with {name!r}: give more digits.")
+        many = f"{what[:-1]}ies" if what.endswith("y") else f"{what}s"
+        raise InputError(f"{len(matching)} {many} begin with {name!r}: give more digits.")
     return matching[0]
 
 

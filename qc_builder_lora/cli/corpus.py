@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from qc_builder_lora.cli import corpus_public, corpus_sources
-from qc_builder_lora.cli.common import F, json_option, opened, say_json, table
+from qc_builder_lora.cli.common import F, jobs_option, json_option, opened, say_json, table, writing
 
 if TYPE_CHECKING:
     from qc_builder_lora.corpus_job import AlphaOptions
@@ -46,10 +46,16 @@ command.add_command(corpus_sources.command)
     show_default=True,
     help="A file of harvest/corpus: starter, full, or one of your own.",
 )
-@click.option("--jobs", type=int, help="Backtests at a time; default all usable CPUs.")
+@jobs_option
 @json_option
 def build(manifest: str, jobs: int | None, as_json: bool) -> None:
-    """Make the corpus that a manifest describes; safe to repeat, nothing is added twice."""
+    """Make the corpus that a manifest describes; safe to repeat, nothing is added twice.
+
+    \b
+    Examples:
+      qc-lora corpus build
+      qc-lora corpus build --manifest full --jobs 2
+    """
     from qc_builder_lora.corpus_job import build_corpus
     from qc_builder_lora.progress import show_progress
 
@@ -62,7 +68,12 @@ def build(manifest: str, jobs: int | None, as_json: bool) -> None:
 @command.command()
 @json_option
 def families(as_json: bool) -> None:
-    """List the families, their themes, and in how many ways each can be asked for."""
+    """List the families, their themes, and in how many ways each can be asked for.
+
+    \b
+    Example:
+      qc-lora corpus families
+    """
     from qc_builder_lora.harvest.corpus.alphas.examples import STYLES
     from qc_builder_lora.harvest.corpus.alphas.wording import THEMES
     from qc_builder_lora.harvest.corpus.families import FAMILIES
@@ -80,6 +91,11 @@ def add() -> None:
     """Add public knowledge: each source is a command, and safe to repeat.
 
     Every example is executed before it counts, and says its source, licence and version.
+
+    \b
+    Examples:
+      qc-lora corpus add alphas --count 200
+      qc-lora corpus add folder strategies --licence Apache-2.0
     """
 
 
@@ -111,7 +127,7 @@ def _alpha_options(function: F) -> F:
             show_default=True,
             help="What adv20 is; see: qc-lora alpha ambiguities",
         ),
-        click.option("--jobs", type=int, help="Backtests at a time; default all usable CPUs."),
+        jobs_option,
         json_option,
     ):
         function = option(function)
@@ -185,7 +201,7 @@ def alphas(count: int, seed: int, as_json: bool, **options: Any) -> None:
 @click.option(
     "--data", type=click.Path(path_type=Path), help="A LEAN data folder; default the corpus' own."
 )
-@click.option("--jobs", type=int, help="Backtests at a time; default all usable CPUs.")
+@jobs_option
 @json_option
 def fixes(count: int, seed: int, data: Path | None, jobs: int | None, as_json: bool) -> None:
     """Error-fix pairs: code that fails, with its message, and the code that does not.
@@ -213,7 +229,7 @@ def fixes(count: int, seed: int, data: Path | None, jobs: int | None, as_json: b
     "--count", type=click.IntRange(1), default=400, show_default=True, help="Examples to change."
 )
 @click.option("--seed", default=1, show_default=True, help="Another number, other changes.")
-@click.option("--jobs", type=int, help="Backtests at a time; default all usable CPUs.")
+@jobs_option
 @json_option
 def changes(count: int, seed: int, jobs: int | None, as_json: bool) -> None:
     """Change pairs: a strategy, what shall be different in it, and the whole file afterwards.
@@ -233,7 +249,11 @@ def changes(count: int, seed: int, jobs: int | None, as_json: bool) -> None:
     with store:
         funnel = add_changes(settings, store, show_progress, count, seed, jobs=jobs).plain()
     _say_funnels([funnel], as_json)
-    if not as_json:
+    if as_json:
+        return
+    if not funnel["in"]:
+        click.echo("there is no example of our families. Make some with: qc-lora corpus build")
+    else:
         click.echo(
             f"{funnel['fits']} of {funnel['kept']} are short enough for 1,024 tokens of question "
             "and answer"
@@ -243,7 +263,12 @@ def changes(count: int, seed: int, jobs: int | None, as_json: bool) -> None:
 @command.command("changes")
 @json_option
 def change_kinds(as_json: bool) -> None:
-    """List the kinds of changes that change pairs are made of."""
+    """List the kinds of changes that change pairs are made of.
+
+    \b
+    Example:
+      qc-lora corpus changes
+    """
     from qc_builder_lora.harvest.corpus.changes.kinds import KINDS
 
     rows = [(kind.name, kind.about) for kind in KINDS.values()]
@@ -256,7 +281,12 @@ def change_kinds(as_json: bool) -> None:
 @command.command()
 @json_option
 def mistakes(as_json: bool) -> None:
-    """List the mistakes that error-fix pairs are made of, and where each is meant to show."""
+    """List the mistakes that error-fix pairs are made of, and where each is meant to show.
+
+    \b
+    Example:
+      qc-lora corpus mistakes
+    """
     from qc_builder_lora.harvest.corpus.fixes.kinds import MUTATIONS
     from qc_builder_lora.harvest.corpus.fixes.mutation import Stage
 
@@ -304,6 +334,10 @@ def list_examples(as_json: bool) -> None:
 
     Not counted are those of an earlier wording: their source asks for the same code in other words
     today. Snapshots built before still have them.
+
+    \b
+    Example:
+      qc-lora corpus list
     """
     from qc_builder_lora.harvest.corpus.wording import EarlierWordings
 
@@ -324,11 +358,15 @@ def list_examples(as_json: bool) -> None:
 
 
 @command.command("hold-out")
-@click.option("--count", default=24, show_default=True, help="Prompts to write.")
+@click.option(
+    "--count", type=click.IntRange(1), default=24, show_default=True, help="Prompts to write."
+)
 @click.option("--offset", default=1, show_default=True, help="Another number, other prompts.")
 @click.option("--manifest", default="starter", show_default=True, help="Of harvest/corpus.")
 @click.option("--reserved", is_flag=True, help="Ask for the families kept for evaluation too.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="A .jsonl file.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="A .jsonl file."
+)
 def hold_out(count: int, offset: int, manifest: str, reserved: bool, out: Path) -> None:
     """Write an evaluation suite: prompts whose parameters the corpus will then keep clear of.
 
@@ -353,5 +391,6 @@ def hold_out(count: int, offset: int, manifest: str, reserved: bool, out: Path) 
     prompts: list[dict[str, Any]] = held_out_prompts(
         chosen, engine, count, offset, settings.usable_jobs
     )
-    write_text(out, "".join(json.dumps(prompt) + "\n" for prompt in prompts))
+    with writing(out):
+        write_text(out, "".join(json.dumps(prompt) + "\n" for prompt in prompts))
     click.echo(f"{out}: {len(prompts)} prompts of {len({p['family'] for p in prompts})} families")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from qc_builder_lora.cli.common import F, json_option, opened, say_json, table
+from qc_builder_lora.cli.common import F, jobs_option, json_option, opened, say_json, table
 
 if TYPE_CHECKING:
     from qc_builder_lora.source_job import Added
@@ -25,7 +25,7 @@ def _options(function: F) -> F:
             help="A LEAN data folder; default the setting, else random walks of the tickers named.",
         ),
         click.option("--limit", type=click.IntRange(1), help="Only so many, from its beginning."),
-        click.option("--jobs", type=int, help="Backtests at a time; default all usable CPUs."),
+        jobs_option,
         click.option(
             "--again",
             is_flag=True,

@@ -25,7 +25,12 @@ def command() -> None:
 @command.command()
 @click.option("--to", type=click.Path(path_type=Path), help="The folder to make.")
 def convert(to: Path | None) -> None:
-    """Convert bokeh's sample data: AAPL, GOOG, IBM, MSFT, daily, 2000 to 2013."""
+    """Convert bokeh's sample data: AAPL, GOOG, IBM, MSFT, daily, 2000 to 2013.
+
+    \b
+    Example:
+      qc-lora data convert
+    """
     from qc_builder_lora.backtest.sample_data import convert as make
 
     folder = to or load_settings().data_folder
@@ -39,7 +44,12 @@ def convert(to: Path | None) -> None:
 @click.option("--data", type=click.Path(path_type=Path), help="A LEAN data folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(data: Path | None, as_json: bool) -> None:
-    """Show the tickers of a data folder, their bars and dates."""
+    """Show the tickers of a data folder, their bars and dates.
+
+    \b
+    Example:
+      qc-lora data show
+    """
     from qc_builder_lora.backtest.sample_data import ensure_data
     from qc_builder_lora.backtest.simulator.shelf import Shelf
 

@@ -50,12 +50,18 @@ def command() -> None:
 
 @command.command()
 @click.option(
-    "--wait", "wait_s", default=0.0, show_default=True,
+    "--wait", "wait_s", type=click.FloatRange(0), default=0.0, show_default=True,
     help="Seconds to wait for another that is taking records of the same home.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def ingest(wait_s: float, as_json: bool) -> None:
-    """Take all new records; run it as often as you like."""
+    """Take all new records; run it as often as you like.
+
+    \b
+    Examples:
+      qc-lora harvest ingest
+      qc-lora harvest ingest --wait 30 --json
+    """
     from qc_builder_lora.harvest.ingest import ingest as take
     from qc_builder_lora.harvest.ingest import total
     from qc_builder_lora.store import Store
@@ -95,6 +101,10 @@ def status(as_json: bool) -> None:
     them when the store has all of it; until then it has what the process saw.
 
     Without a usable database it says what lies in the spools, and exit code 1.
+
+    \b
+    Example:
+      qc-lora harvest status
     """
     from qc_builder_lora.errors import StoreError
     from qc_builder_lora.harvest.survey import survey
@@ -151,6 +161,11 @@ def quantconnect(projects: tuple[str, ...], as_json: bool) -> None:
 
     Credentials are QC_USER_ID and QC_API_TOKEN. Run it as often as you like: what is in the store
     is not fetched again.
+
+    \b
+    Examples:
+      qc-lora harvest quantconnect
+      qc-lora harvest quantconnect --project "My project"
     """
     from qc_builder_lora.backtest.engines import quantconnect_account
     from qc_builder_lora.harvest.sources import account
@@ -176,10 +191,21 @@ def quantconnect(projects: tuple[str, ...], as_json: bool) -> None:
 @click.argument("folder", type=_FOLDER)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def lean(folder: Path, as_json: bool) -> None:
-    """Take LEAN's results below FOLDER, each with the code that is beside it."""
+    """Take LEAN's results below FOLDER, each with the code that is beside it.
+
+    \b
+    Example:
+      qc-lora harvest lean ~/lean
+    """
     from qc_builder_lora.harvest.sources import lean_folder
 
-    _say(_taken(lean_folder.SOURCE, lean_folder.pieces(folder), lean_folder.total(folder)), as_json)
+    report = _taken(lean_folder.SOURCE, lean_folder.pieces(folder), lean_folder.total(folder))
+    _say(report, as_json)
+    if not (report.seen or report.skipped or as_json):
+        click.echo(
+            f"{folder}: no result of LEAN below it. Name a project of the LEAN CLI, or its folder "
+            "backtests/: results are .json files with their statistics, code/ beside them"
+        )
 
 
 @command.command()
@@ -189,6 +215,10 @@ def repo(folder: Path, as_json: bool) -> None:
     """Take a builder's checkout: strategies/NAME/main.py, specs/*.yaml, evaluations as JSON.
 
     What the evaluations say is kept as a claim, with no figures: the gates run the code.
+
+    \b
+    Example:
+      qc-lora harvest repo ~/builder
     """
     from qc_builder_lora.harvest.sources import checkout
 
@@ -217,6 +247,11 @@ def file(files: tuple[Path, ...], as_json: bool) -> None:
       family       the kind of strategy
 
     A broken line is reported with its number, the rest is taken.
+
+    \b
+    Examples:
+      qc-lora harvest file old.jsonl
+      qc-lora harvest file <(zcat old.jsonl.gz) --json
     """
     from qc_builder_lora.harvest.sources import lines
 

@@ -33,7 +33,12 @@ def command() -> None:
 @command.command("list")
 @json_option
 def list_models(as_json: bool) -> None:
-    """All models, newest first, with their stage and size."""
+    """All models, newest first, with their stage and size.
+
+    \b
+    Example:
+      qc-lora model list
+    """
     _, store = opened()
     with store:
         found = store.models.find()
@@ -75,7 +80,12 @@ def list_models(as_json: bool) -> None:
 @click.argument("model")
 @json_option
 def show(model: str, as_json: bool) -> None:
-    """The manifest of one model: every hash, and the quantisations that were refused."""
+    """The manifest of one model: every hash, and the quantisations that were refused.
+
+    \b
+    Example:
+      qc-lora model show 4c1d0e
+    """
     _, store = opened()
     with store:
         found = resolve(store.models.find(), "model", model, "qc-lora model list")
@@ -228,6 +238,10 @@ def _refuse_machine_name(by: str) -> None:
 @json_option
 def rollback(by: str, reason: str | None, to_hosted: bool, as_json: bool) -> None:
     """End the canary; without one, take the last promotion back: the model before it answers
+
+    \b
+    Example:
+      qc-lora model rollback --by "Ada L." --reason "more time-outs"
     again."""
     _refuse_machine_name(by)
     _, store = opened()
@@ -253,7 +267,12 @@ def rollback(by: str, reason: str | None, to_hosted: bool, as_json: bool) -> Non
 @click.option("--reason", help="Why.")
 @json_option
 def reject(model: str, report: Path, by: str, reason: str | None, as_json: bool) -> None:
-    """Archive MODEL because of what you have read in REPORT; who answers now does not change."""
+    """Archive MODEL because of what you have read in REPORT; who answers now does not change.
+
+    \b
+    Example:
+      qc-lora model reject 4c1d0e --report report.html --by "Ada L." --reason "buys at any price"
+    """
     from qc_builder_lora.ids import file_hash
 
     _refuse_machine_name(by)
@@ -270,7 +289,12 @@ def reject(model: str, report: Path, by: str, reason: str | None, as_json: bool)
 @command.command()
 @json_option
 def history(as_json: bool) -> None:
-    """Every decision ever made, oldest first; rows are only added."""
+    """Every decision ever made, oldest first; rows are only added.
+
+    \b
+    Example:
+      qc-lora model history
+    """
     _, store = opened()
     with store:
         found = store.promotions.history()

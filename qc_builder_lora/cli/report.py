@@ -35,7 +35,13 @@ def command() -> None:
 @click.option("--markdown", is_flag=True, help="Print the verdict for a pull request.")
 @json_option
 def build(model: str | None, suite: str | None, live: bool, markdown: bool, as_json: bool) -> None:
-    """Write the report about MODEL (default: the newest) from its last evaluation."""
+    """Write the report about MODEL (default: the newest) from its last evaluation.
+
+    \b
+    Examples:
+      qc-lora report build
+      qc-lora report build --live --markdown
+    """
     from qc_builder_lora.eval.markdown import as_markdown
     from qc_builder_lora.stages import newest_model, report_on
 
@@ -64,7 +70,12 @@ def build(model: str | None, suite: str | None, live: bool, markdown: bool, as_j
 @command.command("list")
 @json_option
 def list_reports(as_json: bool) -> None:
-    """All verdicts with their reports, newest first."""
+    """All verdicts with their reports, newest first.
+
+    \b
+    Example:
+      qc-lora report list
+    """
     _, store = opened()
     with store:
         found = store.verdicts.find()
@@ -101,7 +112,12 @@ def list_reports(as_json: bool) -> None:
 @command.command("open")
 @click.argument("path", required=False, type=click.Path(path_type=Path))
 def open_report(path: Path | None) -> None:
-    """Open a report (default: the newest) in the browser."""
+    """Open a report (default: the newest) in the browser.
+
+    \b
+    Example:
+      qc-lora report open
+    """
     from qc_builder_lora.errors import NotFound
 
     if path is None:
@@ -149,6 +165,10 @@ def serve(host: str, port: int, browse: bool) -> None:
     """A page to read the reports on and to decide: promote, or roll back.
 
     It prints a link that holds a new token after every start; without it nothing is shown.
+
+    \b
+    Example:
+      qc-lora report serve --open
     """
     from qc_builder_lora.gateway.serving import listen
     from qc_builder_lora.release.register import promote

@@ -101,7 +101,12 @@ def _snapshot(store: object, name: str | None) -> str:
 @command.command()
 @json_option
 def recipes(as_json: bool) -> None:
-    """List the recipes that can be used from here."""
+    """List the recipes that can be used from here.
+
+    \b
+    Example:
+      qc-lora retrain recipes
+    """
     from qc_builder_lora.retrain.recipe import load_recipe, recipe_names
 
     rows = []

@@ -45,6 +45,10 @@ def status(as_json: bool) -> None:
     """What each `qc-lora serve` of this home asked the shadow, what it dropped and why; the pairs.
 
     All processes that serve now; where none does, the one that was the last.
+
+    \b
+    Example:
+      qc-lora shadow status
     """
     from qc_builder_lora.models.telling import told
 
@@ -112,6 +116,11 @@ def replay(
     Nothing is asked twice: an answer is kept by request and model. A hosted model spends within
     `shadow_daily_usd`; asked what it was served for, it shows how often it agrees with itself.
     The arms `base` and `few-shot` show what could be had without training.
+
+    \b
+    Examples:
+      qc-lora shadow replay --since 7d
+      qc-lora shadow replay --arm base --limit 20
     """
     from qc_builder_lora.progress import show_progress
     from qc_builder_lora.shadow_job import replay_requests
@@ -136,7 +145,12 @@ def replay(
 @click.option("--since", default="30d", show_default=True, help="12h, 7d, 4w, or an ISO date.")
 @json_option
 def judge(model: str | None, against: str | None, since: str, as_json: bool) -> None:
-    """Judge the pairs of MODEL (default: the newest) and of what was served, and say who wins."""
+    """Judge the pairs of MODEL (default: the newest) and of what was served, and say who wins.
+
+    \b
+    Example:
+      qc-lora shadow judge
+    """
     from qc_builder_lora.progress import show_progress
     from qc_builder_lora.shadow_job import judge_pairs
 
@@ -162,6 +176,10 @@ def llm_judge(model: str | None, name: str, limit: int, as_json: bool) -> None:
     It rates as a person does in `qc-lora review`: without names, in random order. It must be of
     another family than both arms, spends within `shadow_daily_usd`, and is asked no pair twice.
     No verdict rests on it; its agreement with the people's ratings is shown.
+
+    \b
+    Example:
+      qc-lora shadow llm-judge --by openai
     """
     from qc_builder_lora.progress import show_progress
     from qc_builder_lora.shadow_job import ask_judge

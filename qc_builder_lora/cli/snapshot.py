@@ -74,6 +74,11 @@ def build(
     named. So are duplicates, near-duplicates, all but the last of a builder's answers to one
     question, and whatever is like a suite's or a held-out example. Error-fix and change
     pairs stand on the side of what they mend or change, and have quotas of their own (gates.toml).
+
+    \b
+    Examples:
+      qc-lora snapshot build
+      qc-lora snapshot build --source starter --quota 20
     """
     from qc_builder_lora.eval.suite import suite_paths
     from qc_builder_lora.harvest.choice import load_choice
@@ -145,7 +150,12 @@ def _say_if_older(store: Store, built: Snapshot) -> None:
 @command.command("list")
 @json_option
 def list_snapshots(as_json: bool) -> None:
-    """All snapshots, newest first."""
+    """All snapshots, newest first.
+
+    \b
+    Example:
+      qc-lora snapshot list
+    """
     _, store = opened()
     with store:
         found = store.snapshots.find()
@@ -164,6 +174,10 @@ def show(snapshot: str | None, as_json: bool) -> None:
 
     What was changed since it was frozen is told by its hashes. A folder that was exported is held
     against its manifest: qc-lora snapshot show ./dataset
+
+    \b
+    Example:
+      qc-lora snapshot show 3fa9c1
     """
     from qc_builder_lora.harvest.frozen import check_frozen
 
@@ -245,6 +259,10 @@ def diff(first: str, second: str, as_json: bool) -> None:
     """Which examples only one of two snapshots has.
 
     `-` is in the first only, `+` in the second only, `!` on another side of it.
+
+    \b
+    Example:
+      qc-lora snapshot diff 3fa9c1 b200e4
     """
     from qc_builder_lora.harvest.export import differences
 
@@ -309,6 +327,10 @@ def export_snapshot(
 
     A line is {"id", "messages": [user, assistant], "family", "source", "licence", …}. The same
     snapshot gives the same bytes.
+
+    \b
+    Example:
+      qc-lora snapshot export 3fa9c1 --out dataset
     """
     from qc_builder_lora.harvest.export import export
 
@@ -339,6 +361,10 @@ def report_snapshot(snapshot: str | None, out: Path | None, as_json: bool) -> No
     """One self-contained page about a snapshot, the newest by default.
 
     Lengths, families, sources, licences, what was left out and why, and examples to read.
+
+    \b
+    Example:
+      qc-lora snapshot report 3fa9c1 --out snapshot.html
     """
     from qc_builder_lora.files import write_text
     from qc_builder_lora.harvest.snapshot_page import page

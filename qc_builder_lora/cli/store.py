@@ -48,7 +48,12 @@ def _table(counts: dict[str, int]) -> None:
 @command.command()
 @_url_option
 def upgrade(url: str | None) -> None:
-    """Make the database, or bring it to this version's revision."""
+    """Make the database, or bring it to this version's revision.
+
+    \b
+    Example:
+      qc-lora store upgrade
+    """
     from qc_builder_lora.store import Store
     from qc_builder_lora.store.revisions import HEAD
 
@@ -61,7 +66,12 @@ def upgrade(url: str | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def check(context: click.Context, url: str | None, as_json: bool) -> None:
-    """Look for damage and change nothing; leaves with 1 when something is wrong."""
+    """Look for damage and change nothing; leaves with 1 when something is wrong.
+
+    \b
+    Example:
+      qc-lora store check --json
+    """
     from qc_builder_lora.store.checks import check_store
     from qc_builder_lora.store.tables import TABLE_NAMES
 
@@ -82,7 +92,12 @@ def check(context: click.Context, url: str | None, as_json: bool) -> None:
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @_url_option
 def export_file(file: Path, url: str | None) -> None:
-    """Write everything to FILE as JSONL, one record a line."""
+    """Write everything to FILE as JSONL, one record a line.
+
+    \b
+    Example:
+      qc-lora store export backup.jsonl
+    """
     from qc_builder_lora.store import Store
     from qc_builder_lora.store.transfer import export_store
 
@@ -99,7 +114,12 @@ def export_file(file: Path, url: str | None) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @_url_option
 def import_file(file: Path, url: str | None) -> None:
-    """Take in FILE, written by export: all of it, or nothing when a line is wrong."""
+    """Take in FILE, written by export: all of it, or nothing when a line is wrong.
+
+    \b
+    Example:
+      qc-lora store import backup.jsonl --url postgresql://me@host/qc_lora
+    """
     from qc_builder_lora.store import Store
     from qc_builder_lora.store.transfer import import_store
 

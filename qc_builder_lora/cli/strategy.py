@@ -92,6 +92,11 @@ def list_strategies(
     """Strategies, newest first, with the first gate that did not pass.
 
     A table shows 50 of them unless --limit says otherwise, --json all.
+
+    \b
+    Examples:
+      qc-lora strategy list --stopped-at G7 --source builder --since 7d
+      qc-lora strategy list --verdict accepted --limit 0
     """
     from qc_builder_lora.harvest.rules import LADDER, load_rules
 
@@ -117,7 +122,10 @@ def list_strategies(
             say_json_rows(rows)
             return
         headings = ("strategy", "source", "gates", "backtest", "orders", "Sharpe")
-        table(headings, [(str(row["id"])[:SHORT], *list(row.values())[1:6]) for row in rows])
+        asked = not wanted.everything or everything or source or since or skip
+        none = "none is so. All of the harvest: qc-lora strategy list" if asked else "nothing yet"
+        cells = [(str(row["id"])[:SHORT], *list(row.values())[1:6]) for row in rows]
+        table(headings, cells, none)
     if count > len(shown):
         after = skip + len(shown)
         following = f"the next: --skip {after}; " if shown and after < count else ""
@@ -214,7 +222,12 @@ def _row(
 @click.option("--code", is_flag=True, help="Print the code as well.")
 @json_option
 def show(strategy: str, code: bool, as_json: bool) -> None:
-    """One strategy with all its gates, their evidence and thresholds, and its backtests."""
+    """One strategy with all its gates, their evidence and thresholds, and its backtests.
+
+    \b
+    Example:
+      qc-lora strategy show 8b21f0 --code
+    """
     from qc_builder_lora.harvest.rules import LADDER, load_rules
 
     rules = load_rules()
@@ -323,7 +336,12 @@ def _pairs(values: dict[str, Any]) -> str:
 @command.command("thresholds")
 @json_option
 def show_thresholds(as_json: bool) -> None:
-    """Every gate with the thresholds in force, and the file that they are from."""
+    """Every gate with the thresholds in force, and the file that they are from.
+
+    \b
+    Example:
+      qc-lora strategy thresholds
+    """
     from dataclasses import fields
 
     from qc_builder_lora.files import find_default

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from qc_builder_lora.cli.common import facts, json_option, say_json, table
+from qc_builder_lora.cli.common import facts, json_option, say_json, table, writing
 
 
 @click.group("suite")
@@ -26,7 +26,12 @@ def command() -> None:
 @command.command("list")
 @json_option
 def list_suites(as_json: bool) -> None:
-    """All suites that can be seen from here: prompts, families, how many have constraints."""
+    """All suites that can be seen from here: prompts, families, how many have constraints.
+
+    \b
+    Example:
+      qc-lora suite list
+    """
     from qc_builder_lora.eval.suite import load_suite, suite_paths
 
     rows = []
@@ -54,7 +59,12 @@ def list_suites(as_json: bool) -> None:
 @click.option("--prompt", help="One prompt, by its id: what it asks, its constraints, our answer.")
 @json_option
 def show(name: str, prompt: str | None, as_json: bool) -> None:
-    """One suite by families and styles, or one prompt of it."""
+    """One suite by families and styles, or one prompt of it.
+
+    \b
+    Example:
+      qc-lora suite show golden --prompt losers-fix-1
+    """
     from qc_builder_lora.errors import NotFound
     from qc_builder_lora.eval.suite import load_suite
 
@@ -87,12 +97,20 @@ def show(name: str, prompt: str | None, as_json: bool) -> None:
 
 @command.command()
 @click.argument("name")
-@click.option("--out", type=click.Path(path_type=Path), help="Where to write; default nowhere.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where to; default nowhere.",
+)
 @click.option("--check", is_flag=True, help="Compare with the suite of that name as it is now.")
 def build(name: str, out: Path | None, check: bool) -> None:
     """Make a suite from its plan, eval/suites/NAME.yaml; every answer of ours is executed.
 
     The same plan gives the same bytes. Takes minutes; exit code 1 where --check finds a difference.
+
+    \b
+    Example:
+      qc-lora suite build golden --check
     """
     from qc_builder_lora.backtest.simulator import Simulator
     from qc_builder_lora.config import load_settings
@@ -108,7 +126,8 @@ def build(name: str, out: Path | None, check: bool) -> None:
     engine.check_sandbox()
     text = suite_text(name, by_backtest(engine, settings.usable_jobs, show_progress))
     if out is not None:
-        write_text(out, text)
+        with writing(out):
+            write_text(out, text)
         click.echo(f"{out}: {text.count(chr(10))} prompts")
     if check:
         path = find_default(f"eval/suites/{name}.jsonl")

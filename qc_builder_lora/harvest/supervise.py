@@ -70,5 +70,7 @@ def _wait(child: subprocess.Popen[bytes], early: list[int]) -> int:
 def leave_as(code: int) -> None:
     """End this process as the child ended: by the same signal, where there was one."""
     if code < 0:
-        signal.signal(-code, signal.SIG_DFL)
+        # Nobody can set what SIGKILL does (a builder that ran out of memory ends by it).
+        if -code not in (signal.SIGKILL, signal.SIGSTOP):
+            signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)

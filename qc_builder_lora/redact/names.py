@@ -42,7 +42,8 @@ ROOTS = (
 """With what each such word begins."""
 SUFFIX = (
     r"(?:[_-]?(?:value|val|prod|production|live|paper|dev|test|main|old|new|default|b64|base64|raw|"
-    r"primary|secondary|backup|string|str|\d{1,2}))?"
+    r"primary|secondary|backup|string|str|env|plain|plaintext|text|txt|local|staging|demo|"
+    r"\d{1,2}))?"
 )
 
 _WHOSE = """

@@ -75,6 +75,7 @@ _ALPACA = re.compile(r"PA[0-9A-Z]{10}(?![A-Za-z0-9_])")
 _IBAN = re.compile(
     r"[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![A-Za-z0-9])", re.ASCII
 )
+_SAID_IBAN = re.compile(r"(?i)iban\W{0,5}\Z")
 _PHONE = re.compile(r"\+[1-9]\d{9,14}(?=[\"'`\\,\s])", re.ASCII)
 _BEFORE_PHONE = ('"', "'", ":", "=")
 _TEL = re.compile(r"(?i)(?:tel|sms|whatsapp):(?P<number>\+?[\d() -]{7,20}\d)", re.ASCII)
@@ -132,7 +133,8 @@ def _accounts(text: str, low: str) -> Iterator[Find]:
         if numbered and is_edge(text, match.start(), "_") and not _is_isin(match[0]):
             yield Find(match.start(), match.end(), "account_id")
     for match in _IBAN.finditer(text):
-        if is_edge(text, match.start()) and _is_iban(match[0].replace(" ", "")):
+        said = _SAID_IBAN.search(text, max(0, match.start() - 12), match.start())
+        if is_edge(text, match.start()) and (said or _is_iban(match[0].replace(" ", ""))):
             yield Find(match.start(), match.end(), "account_id")
     for match in around(text, _CHAT, places(low, ("telegram(", "chat_id")), 0, 80):
         yield Find(*match.span("user"), "account_id")

@@ -27,6 +27,7 @@ ENDINGS = {
     "raises a group": "raise ExceptionGroup('both', [ValueError(1), TypeError(2)])",
     "is interrupted": "raise KeyboardInterrupt",
     "kills itself": "sys.stdout.flush(); os.kill(os.getpid(), signal.SIGTERM)",
+    "is killed": "sys.stdout.flush(); os.kill(os.getpid(), signal.SIGKILL)",
     "aborts": "sys.stdout.flush(); os.abort()",
     "asserts": "assert 1 == 2, 'not so'",
     "leaves a thread": "threading.Timer(0.2, print, ('from a thread',)).start()",
