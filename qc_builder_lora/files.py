@@ -91,6 +91,14 @@ def free_mb(path: Path) -> float:
     return shutil.disk_usage(path).free / 1e6
 
 
+def read_utf8(path: Path) -> str:
+    """The text of a file of ours or of the user's. Raises InputError for what is not UTF-8."""
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text: {error}. Save it as UTF-8.") from error
+
+
 def read_toml(path: Path) -> dict[str, Any]:
     """A file of ours or of the user's. Raises InputError for what is not TOML in UTF-8."""
     import tomllib

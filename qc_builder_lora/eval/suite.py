@@ -19,7 +19,7 @@ from typing import Any
 
 from qc_builder_lora.errors import InputError, NotFound
 from qc_builder_lora.eval.faithful import Constraint, constraints_from
-from qc_builder_lora.files import find_default, list_defaults
+from qc_builder_lora.files import find_default, list_defaults, read_utf8
 from qc_builder_lora.ids import file_hash
 
 
@@ -57,7 +57,7 @@ def load_suite(name: str) -> Suite:
     whole, style = _styled(whole)
     path = _path(whole)
     prompts = []
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+    for number, line in enumerate(read_utf8(path).splitlines(), 1):
         if line.strip():
             prompts.append(_prompt(line, path, number))
     if not prompts:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 import yaml
 
 from qc_builder_lora.errors import InputError, NotFound, SettingsError, UnknownKey
-from qc_builder_lora.files import find_default, list_defaults
+from qc_builder_lora.files import find_default, list_defaults, read_utf8
 from qc_builder_lora.ids import json_hash
 from qc_builder_lora.template import get_template
 
@@ -179,7 +179,7 @@ def _load(kind: type[T], what: str, folder: str, name: str) -> T:
         if name not in names:
             raise NotFound(what, name, f"Known: {', '.join(sorted(names))}.", names)
         path = find_default(f"{folder}/{name}.yaml")
-    return _build(kind, _mapping(path.read_text("utf-8"), str(path)), str(path))
+    return _build(kind, _mapping(read_utf8(path), str(path)), str(path))
 
 
 def _mapping(text: str, where: str) -> Mapping[str, Any]:

@@ -134,3 +134,19 @@ def test_a_price_that_was_never_quoted_is_the_last_one(run: Run) -> None:
         "assert security.bid_size == security.ask_size == 0",
     )
     assert result.status is BacktestStatus.COMPLETED, result.reason
+
+
+def test_a_fill_model_may_have_every_method_of_its_own(run: Run) -> None:
+    single = ("market", "limit", "stop_market", "stop_limit", "trailing_stop", "limit_if_touched",
+              "market_on_open", "market_on_close")  # fmt: skip
+    own = "".join(
+        f"    def {name}_fill(self, asset, order):\n"
+        f"        return super().{name}_fill(asset, order)\n"
+        for name in (*single, "combo_market", "combo_limit", "combo_leg_limit")
+    )
+    result = run(
+        f"class Mine(FillModel):\n{own}self.securities[self.aapl].set_fill_model(Mine())",
+        "if not self.portfolio.invested:\n    self.market_order(self.aapl, 10)",
+    )
+    assert result.status is BacktestStatus.COMPLETED, result.reason
+    assert [order["status"] for order in result.orders] == ["filled"]

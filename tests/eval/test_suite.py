@@ -63,3 +63,10 @@ def test_an_unknown_suite_is_named_with_those_there_are() -> None:
         load_suite("smoek")
     with pytest.raises(NotFound, match=r"'/nowhere/x\.jsonl'. There is no such file"):
         load_suite("/nowhere/x.jsonl")
+
+
+def test_a_suite_that_is_not_utf_8_is_refused_by_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "mine.jsonl"
+    path.write_bytes('{"id": "a", "text": "café"}\n'.encode("latin-1"))
+    with pytest.raises(InputError, match=r"mine\.jsonl: not UTF-8 text: .* Save it as UTF-8\."):
+        load_suite(str(path))

@@ -4,7 +4,7 @@ import click
 import pytest
 
 from qc_builder_lora.cli.retrain import plan as plan_command
-from qc_builder_lora.errors import NotFound, SettingsError, UnknownKey
+from qc_builder_lora.errors import InputError, NotFound, SettingsError, UnknownKey
 from qc_builder_lora.retrain.plan import DEVICES, adapter_parameters, base_parameters, plan
 from qc_builder_lora.retrain.recipe import load_base, load_recipe, parse_recipe, recipe_names
 
@@ -115,3 +115,10 @@ def test_the_commands_devices_are_those_that_a_plan_knows() -> None:
     (option,) = (one for one in plan_command.params if one.name == "device")
     assert isinstance(option.type, click.Choice)
     assert list(option.type.choices) == list(DEVICES)
+
+
+def test_a_recipe_that_is_not_utf_8_is_refused_by_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_bytes("name: café\n".encode("latin-1"))
+    with pytest.raises(InputError, match=r"mine\.yaml: not UTF-8 text: .* Save it as UTF-8\."):
+        load_recipe(str(path))

@@ -172,7 +172,7 @@ FORMS: dict[str, Sequence[Check]] = {
     "unschedule": (_whole,),
     "hours": (_WORD, _MOMENT),
     "rates": (_DAY,),
-    "model": (_whole, _WORD, _many(lambda x: _number(x) or _text(100)(x), 10)),
+    "model": (_whole, _WORD, _many(lambda x: _number(x) or _text(100)(x), 40)),
     "normalization": (_whole, _whole),
     "seed": (_whole, _number, _flag),
     "zone": (_text(60),),
