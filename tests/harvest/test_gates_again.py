@@ -392,3 +392,28 @@ def test_a_persons_word_stands_whatever_the_thresholds_become(
     told.served(changed)
     told_so = {"statistics": {**SOUND, "Sharpe Ratio": "3.5"}}
     assert ask(Engine({changed: told_so})).stopped == {"G7 sanity": {"FAIL": 1, "UNKNOWN": 0}}
+
+
+def test_a_lift_covers_what_was_looked_at_and_another_suspicion_is_asked_anew(
+    kept: Store, told: Told, ask: Any
+) -> None:
+    strategy = told.served(code(3))
+
+    def figures(version: str, **changed: str) -> Engine:
+        engine = Engine({code(3): {"statistics": {**SOUND, **changed}}})
+        engine.version = version
+        return engine
+
+    sharp = {"Sharpe Ratio": "3.5"}
+    flat = {"Drawdown": "0.1%", "Net Profit": "60%"}
+    ask(figures("1", **sharp))
+    lifted = review(kept, strategy.id, "G7 sanity", True, "Ada", "one trade a year")
+    assert lifted.evidence["lifted"] == ["Sharpe ratio"]
+    assert ask(figures("2", **sharp)).accepted == 1
+    assert ask(figures("3", **sharp, **flat)).accepted == 0
+    evidence = gate(kept, strategy.id, "G7").evidence
+    assert evidence["quarantined"] is True
+    assert (evidence["not_lifted"], evidence["lifted_before"]) == (["drawdown"], ["Sharpe ratio"])
+    review(kept, strategy.id, "G7 sanity", True, "Ada", "cash most of the time")
+    assert ask(figures("4", **flat)).accepted == 1
+    assert ask(figures("5", **sharp, **flat)).accepted == 1
