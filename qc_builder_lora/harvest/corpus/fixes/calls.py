@@ -46,7 +46,7 @@ CALLS = (
     mutation(
         "camel_keyword", "a keyword is in C#'s spelling", "compile rules",
         one(r"set_holdings\(([^,()]+), ([^,()]+)\)",
-            r"set_holdings(\1, \2, liquidateExistingHoldings=True)"),
+            r"set_holdings(\1, \2, liquidateExistingHoldings=False)"),
     ),
     mutation(
         "forgotten_symbol", ".symbol is missing after add_equity", "compile run",
