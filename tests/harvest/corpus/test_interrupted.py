@@ -30,6 +30,8 @@ from qc_builder_lora.store.entries import Entries
 from tests.harvest.corpus.test_candidate import candidate, passes
 
 data, url, which, after, many = sys.argv[1:]
+# A test run in the background hands on that SIGINT is to be ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 put, told = Entries.put, []
 
 def put_and_stop(self, entries):

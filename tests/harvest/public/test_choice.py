@@ -11,7 +11,7 @@ from qc_builder_lora.harvest.choice import Choice
 from qc_builder_lora.harvest.corpus.public.qc_docs import LICENCE
 from qc_builder_lora.harvest.export import export
 from qc_builder_lora.harvest.snapshot import build_snapshot
-from qc_builder_lora.ids import text_hash
+from qc_builder_lora.ids import json_hash
 from qc_builder_lora.records import Example
 from qc_builder_lora.store import Store
 
@@ -20,8 +20,10 @@ from .texts import named
 
 def example(number: int, **changed: Any) -> Example:
     code = named(f"A{number}", **{"20": str(20 + 7 * number), "IBM": f"T{number}"})
+    instruction = f"Trade T{number} in its own way."
     base = {
-        "id": text_hash(code), "instruction": f"Trade T{number} in its own way.", "code": code,
+        "id": json_hash({"instruction": instruction, "code": code}),
+        "instruction": instruction, "code": code,
         "family": f"f{number}", "source": "lean", "licence": "Apache-2.0",
         "created_at": datetime(2026, 1, 1, tzinfo=UTC),
     }  # fmt: skip
