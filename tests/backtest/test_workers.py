@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from contextlib import suppress
 from dataclasses import replace
@@ -92,3 +94,38 @@ def test_a_worker_that_dies_each_time_leaves_an_unknown_and_the_others_their_res
     assert found.reason is not None
     assert found.reason.startswith("infrastructure: A backtest worker ended with signal 9.")
     results.close()  # type: ignore[attr-defined]
+
+
+ENDING = """
+import fcntl, struct, subprocess, sys, termios, threading
+from qc_builder_lora.backtest.simulator.workers import _Worker
+
+worker = _Worker.__new__(_Worker)
+worker._closed, worker._changing = False, threading.Lock()
+pipe = subprocess.PIPE
+worker._process = subprocess.Popen(["sleep", "600"], stdin=pipe, stdout=pipe, text=True)
+print(worker._process.pid, flush=True)
+threading.Thread(target=worker._send, args=({"code": "x" * 1_000_000},), daemon=True).start()
+into, written = worker._process.stdin.fileno(), 0
+while written < 65536:  # it is in a write now that nobody reads, and holds the stream
+    written = struct.unpack("i", fcntl.ioctl(into, termios.FIONREAD, b"...."))[0]
+
+def batch():
+    try:
+        yield
+    finally:
+        worker.close()
+
+suspended = batch()
+next(suspended)
+sys.exit(7)
+"""
+
+
+def test_a_batch_that_was_left_open_does_not_break_the_end_of_the_interpreter() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ENDING], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (7, "")
+    with suppress(psutil.NoSuchProcess):
+        assert psutil.Process(int(done.stdout)).status() == psutil.STATUS_ZOMBIE

@@ -114,6 +114,7 @@ def test_an_upgrade_finds_the_figures_of_earlier_backtests(empty_url: str, make:
         connection.execute(text("ALTER TABLE gates DROP COLUMN basis"))
         connection.execute(text("DROP TABLE entries"))
         connection.execute(text("DROP TABLE tallies"))
+        connection.execute(text("DROP TABLE redactions"))
         connection.execute(text("ALTER TABLE examples DROP COLUMN origin"))
         connection.execute(text("UPDATE qc_lora_revision SET version_num = '0005'"))
     database.close()

@@ -188,6 +188,10 @@ class _Worker:
 
     def close(self) -> None:
         """End it for good; its own strategy process ends with it."""
+        if sys.is_finalizing():
+            # Threads stand still for good: what one of them holds is not waited for.
+            self._process.kill()
+            return
         with self._changing:
             self._closed = True
             self._end()

@@ -8,7 +8,8 @@ that nothing is executed again for the same answer.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -173,7 +174,7 @@ class Execution:
 
     def each(
         self, codes: Sequence[str], told: Callable[[int], None] = lambda _: None
-    ) -> Iterator[tuple[str, BacktestResult]]:
+    ) -> Generator[tuple[str, BacktestResult]]:
         """Each code, which must differ, with its result, as early as the engine says it: what is
         kept at once is not lost. `told` hears how many have ended."""
         if not codes:
@@ -230,11 +231,13 @@ def _keep_chunk(
             before + len(candidates) * done / (len(asking) + 1), f"{funnel.counts['kept']} kept"
         ),
     )
-    for code, result in results:
-        with store.transaction():
-            for candidate in asking[code]:
-                _decide(store, candidate, result, execution, funnel)
-            _write(store, funnel)
+    # Closed here, not whenever a traceback lets go of it: its workers end with it.
+    with closing(results):
+        for code, result in results:
+            with store.transaction():
+                for candidate in asking[code]:
+                    _decide(store, candidate, result, execution, funnel)
+                _write(store, funnel)
 
 
 def _write(store: Store, funnel: Funnel) -> None:
