@@ -47,6 +47,11 @@ def json_hash(value: object) -> str:
     return text_hash(canonical_json(value))
 
 
+def example_id(instruction: str, code: str) -> str:
+    """The id of the Example with these two texts: their hash."""
+    return json_hash({"instruction": instruction, "code": code})
+
+
 def canonical_json(value: object) -> str:
     """JSON with sorted keys and no blanks, so that equal values give equal text."""
     return json.dumps(

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from qc_builder_lora.harvest.fidelity import judge
 from qc_builder_lora.harvest.questions import request_of
 from qc_builder_lora.harvest.rules import Rules
-from qc_builder_lora.ids import json_hash
+from qc_builder_lora.ids import example_id
 from qc_builder_lora.records import BacktestStatus, Example, Generation, Outcome, Role
 from qc_builder_lora.store import Store
 
@@ -42,15 +42,15 @@ def _add(store: Store, generation: Generation, rules: Rules) -> bool:
     instruction = request.instruction
     if request.context or _CODE_IN_QUESTION.search(instruction):
         return False
-    example_id = json_hash({"instruction": instruction, "code": generation.code})
-    if store.examples.has(example_id):
+    key = example_id(instruction, generation.code)
+    if store.examples.has(key):
         return False
     # Accepted for one question; this may be another, which it does not answer.
     if FIDELITY in rules.line and judge(instruction, generation.code, rules)[0] is not Outcome.PASS:
         return False
     store.examples.add(
         Example(
-            id=example_id,
+            id=key,
             instruction=instruction,
             code=generation.code,
             family=family_of(store, generation),

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from qc_builder_lora.errors import CorruptFile, DamagedSnapshot
-from qc_builder_lora.ids import file_hash, json_hash
+from qc_builder_lora.ids import example_id, file_hash, json_hash
 from qc_builder_lora.records import Example, Snapshot, Split
 
 MANIFEST = "manifest.json"
@@ -42,13 +42,13 @@ def _faults(snapshot: Snapshot, examples: Sequence[Example]) -> Iterator[str]:
     missing = sorted(snapshot.members.keys() - {one.id for one in examples})
     if missing:
         yield f"{len(missing):,} of its examples are gone ({_some(missing)})"
-    changed = [one.id for one in examples if len(one.id) == _HASH and _texts(one) != one.id]
+    changed = [
+        one.id
+        for one in examples
+        if len(one.id) == _HASH and example_id(one.instruction, one.code) != one.id
+    ]
     if changed:
         yield f"{len(changed):,} of its examples have other texts now ({_some(changed)})"
-
-
-def _texts(example: Example) -> str:
-    return json_hash({"instruction": example.instruction, "code": example.code})
 
 
 def _some(keys: Sequence[str]) -> str:

@@ -101,7 +101,7 @@ def _short_line(calls: list[ast.Call], source: Mentions) -> int | None:
         if snake(_name(call)) not in (*ORDERS, *_TARGETS) or _name(call).lower() == "liquidate":
             continue
         given = [*call.args[1:], *(one.value for one in call.keywords)]
-        if not given or not all(_is_above_zero(one) for one in given[:1]):
+        if not given or not _is_above_zero(given[0]):
             return call.lineno
     return None
 

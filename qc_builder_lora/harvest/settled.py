@@ -60,11 +60,13 @@ class Kept:
         if not self._tables:
             return
         gone: set[int] = set()
+        calls = Counter(
+            called_class(getattr(one, "value", None))
+            for homes in self._homes.values()
+            for one in homes
+        )
         for name in self._tables:
-            others = self._uses[name] - self._resolved[name]
-            calls = sum(called_class(getattr(one, "value", None)) == name
-                        for homes in self._homes.values() for one in homes)  # fmt: skip
-            if others <= calls:
+            if self._uses[name] - self._resolved[name] <= calls[name]:
                 gone.update(map(id, self._homes[name]))
         for node in ast.walk(tree) if gone else ():
             body = getattr(node, "body", None)

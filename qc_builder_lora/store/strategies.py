@@ -109,11 +109,8 @@ class Strategies(Noun[Strategy]):
         table = self.table
         columns = (table.c.id, table.c.source, table.c.created_at)
         order = (table.c.created_at.desc(), table.c.id.desc())
-        statement = select(*columns, *map(self._newest_outcome, gates)).where(*self._since(since))
-        if source is not None:
-            statement = statement.where(table.c.source == source)
-        if served:
-            statement = statement.where(self._was_served())
+        statement = select(*columns, *map(self._newest_outcome, gates))
+        statement = statement.where(*self._among(source, since, served))
         statement = statement.order_by(*order).limit(limit).offset(offset or None)
         with self._database.reading() as connection:
             return [
@@ -125,13 +122,20 @@ class Strategies(Noun[Strategy]):
         self, *, source: str | None = None, since: datetime | None = None, served: bool = True
     ) -> int:
         """How many `answered` would give without a limit."""
-        statement = select(func.count()).select_from(self.table).where(*self._since(since))
-        if source is not None:
-            statement = statement.where(self.table.c.source == source)
-        if served:
-            statement = statement.where(self._was_served())
+        among = self._among(source, since, served)
         with self._database.reading() as connection:
+            statement = select(func.count()).select_from(self.table).where(*among)
             return connection.scalar(statement) or 0
+
+    def _among(
+        self, source: str | None, since: datetime | None, served: bool
+    ) -> list[ColumnElement[bool]]:
+        among = list(self._since(since))
+        if source is not None:
+            among.append(self.table.c.source == source)
+        if served:
+            among.append(self._was_served())
+        return among
 
     def _newest_outcome(self, name: str) -> ScalarSelect[str]:
         # One look into the index for each: sorting all answers costs more than twice as much.

@@ -233,6 +233,11 @@ def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture
 def run(home: Path, check_cache: Path) -> Run:
     """`qc-lora` in that home, as a user types it."""
+    return typed(home, check_cache)
+
+
+def typed(home: Path, check_cache: Path, **more: str) -> Run:
+    """`qc-lora` in a home, with these settings too."""
 
     def call(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         kept = {key: value for key, value in os.environ.items() if not key.startswith("QC_LORA_")}
@@ -243,7 +248,7 @@ def run(home: Path, check_cache: Path) -> Run:
         }
         return subprocess.run(
             [sys.executable, "-m", "qc_builder_lora.cli", *map(str, arguments)],
-            cwd=home, env={**kept, **ours}, capture_output=True, text=True, check=False,
+            cwd=home, env={**kept, **ours, **more}, capture_output=True, text=True, check=False,
             timeout=300,
         )  # fmt: skip
 

@@ -21,7 +21,7 @@ from qc_builder_lora.backtest.protocol import (
     Unordered,
 )
 from qc_builder_lora.harvest.ladder import is_overdue
-from qc_builder_lora.ids import json_hash, now, text_hash
+from qc_builder_lora.ids import example_id, json_hash, now, text_hash
 from qc_builder_lora.progress import SILENT, Progress
 from qc_builder_lora.records import (
     BacktestStatus,
@@ -59,8 +59,8 @@ class Candidate:
 
     @property
     def id(self) -> str:
-        """The Example's id: the hash of both texts."""
-        return json_hash({"instruction": self.instruction, "code": self.code})
+        """The Example's id."""
+        return example_id(self.instruction, self.code)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from qc_builder_lora.harvest.choice import Choice
 from qc_builder_lora.harvest.corpus.public.qc_docs import LICENCE
 from qc_builder_lora.harvest.export import export
 from qc_builder_lora.harvest.snapshot import build_snapshot
-from qc_builder_lora.ids import json_hash
+from qc_builder_lora.ids import example_id
 from qc_builder_lora.records import Example
 from qc_builder_lora.store import Store
 
@@ -22,7 +22,7 @@ def example(number: int, **changed: Any) -> Example:
     code = named(f"A{number}", **{"20": str(20 + 7 * number), "IBM": f"T{number}"})
     instruction = f"Trade T{number} in its own way."
     base = {
-        "id": json_hash({"instruction": instruction, "code": code}),
+        "id": example_id(instruction, code),
         "instruction": instruction, "code": code,
         "family": f"f{number}", "source": "lean", "licence": "Apache-2.0",
         "created_at": datetime(2026, 1, 1, tzinfo=UTC),

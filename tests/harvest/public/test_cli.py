@@ -1,10 +1,6 @@
 """The commands, typed as a user types them."""
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +8,8 @@ import pytest
 
 from qc_builder_lora.backtest.sample_data import convert
 
+from ..conftest import Run, typed
 from .texts import CSHARP, STRATEGY, named, notebook
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
@@ -28,21 +23,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run(home: Path, check_cache: Path) -> Run:
-    def call(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("QC_LORA_")}
-        ours = {
-            "QC_LORA_HOME": str(home),
-            "QC_LORA_CACHE": str(check_cache),
-            "QC_LORA_DATA": str(home / "bars"),
-            "QC_LORA_ALLOW_OPEN_SANDBOX": "1",
-        }
-        return subprocess.run(
-            [sys.executable, "-m", "qc_builder_lora.cli", *map(str, arguments)],
-            cwd=home, env={**kept, **ours}, capture_output=True, text=True, check=False,
-            timeout=300,
-        )  # fmt: skip
-
-    return call
+    return typed(home, check_cache, QC_LORA_DATA=str(home / "bars"))
 
 
 @pytest.fixture

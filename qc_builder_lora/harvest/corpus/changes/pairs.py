@@ -33,7 +33,7 @@ from qc_builder_lora.harvest.corpus.pairing import (
     unanswered,
 )
 from qc_builder_lora.harvest.snapshot_reading import fraction_of
-from qc_builder_lora.ids import json_hash, now, text_hash
+from qc_builder_lora.ids import example_id, now, text_hash
 from qc_builder_lora.progress import SILENT, Progress
 from qc_builder_lora.records import Entry, Example, Outcome, Step, Strategy
 from qc_builder_lora.store import Store
@@ -197,7 +197,7 @@ def _added(
     store: Store, drawn: Drawn, proven: Proven, settings: BacktestSettings
 ) -> tuple[Example, bool]:
     """The Example, with both codes' Strategies and Backtests; False when it was there."""
-    key = json_hash({"instruction": proven.instruction, "code": drawn.edit.after})
+    key = example_id(proven.instruction, drawn.edit.after)
     if store.examples.has(key):
         return store.examples.get(key), False
     evidence = [

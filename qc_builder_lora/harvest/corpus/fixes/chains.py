@@ -16,7 +16,7 @@ from qc_builder_lora.harvest.corpus.fixes.pairs import KIND, VERSION
 from qc_builder_lora.harvest.labels import Label
 from qc_builder_lora.harvest.questions import request_of
 from qc_builder_lora.harvest.rules import Rules
-from qc_builder_lora.ids import json_hash, text_hash
+from qc_builder_lora.ids import example_id, text_hash
 from qc_builder_lora.progress import SILENT, Progress
 from qc_builder_lora.records import Example, Generation, Role
 from qc_builder_lora.store import Store
@@ -65,7 +65,7 @@ def _add(store: Store, failed: Generation, mended: Generation, funnel: FixFunnel
     message = _short((failed.error or "").strip())
     number = int(text_hash(f"style/{failed.id}")[:8], 16)
     style, instruction = asked(number, request.instruction, message, failed.code)
-    key = json_hash({"instruction": instruction, "code": mended.code})
+    key = example_id(instruction, mended.code)
     family = family_of(store, mended)
     new = not store.examples.has(key)
     if new:
@@ -99,7 +99,7 @@ def _add(store: Store, failed: Generation, mended: Generation, funnel: FixFunnel
 
 def _base(store: Store, instruction: str, mended: Generation) -> str | None:
     """The plain example of the same answer, if there is one."""
-    key = json_hash({"instruction": instruction, "code": mended.code})
+    key = example_id(instruction, mended.code)
     return key if store.examples.has(key) else None
 
 

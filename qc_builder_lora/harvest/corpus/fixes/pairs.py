@@ -26,7 +26,7 @@ from qc_builder_lora.harvest.corpus.pairing import (
     pairs_of,
     unanswered,
 )
-from qc_builder_lora.ids import json_hash, now, text_hash
+from qc_builder_lora.ids import example_id, now, text_hash
 from qc_builder_lora.progress import SILENT, Progress
 from qc_builder_lora.records import Entry, Example, Outcome, Step
 from qc_builder_lora.store import Store
@@ -168,7 +168,7 @@ def pair(broken: Broken, fault: Fault) -> Example:
     base = broken.base
     style, instruction = asked(broken.number("style"), base.instruction, fault.message, broken.code)
     return Example(
-        id=json_hash({"instruction": instruction, "code": base.code}),
+        id=example_id(instruction, base.code),
         instruction=instruction,
         code=base.code,
         family=base.family,
